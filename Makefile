@@ -1,0 +1,63 @@
+# Two commands: `make run` and `make test`. Everything they need, they install into .venv.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes
+
+# An environment is as good as the lock it was made from: the stamp carries the lock's hash.
+hash = $(shell git hash-object requirements/$(1).lock pyproject.toml | cut -c1-10 | tr -d '\n')
+RUN_STAMP := $(VENV)/.run-$(call hash,run)
+DEV_STAMP := $(VENV)/.dev-$(call hash,dev)
+LITELLM_STAMP := .venv-litellm/.stamp-$(call hash,litellm)
+
+.PHONY: run test check lint types campaign lock dev litellm clean
+
+run: $(RUN_STAMP)
+	@$(BIN)/cfx serve --or-demo
+
+test: check litellm
+	$(BIN)/pytest -n 2 --dist loadgroup -m e2e
+
+check: lint types
+	$(BIN)/pytest -n 2 -m "not e2e"
+
+lint: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+
+types: $(DEV_STAMP)
+	$(BIN)/mypy
+
+dev: $(DEV_STAMP)
+litellm: $(LITELLM_STAMP)
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CF-X Flow needs Python 3.11 or newer: make PYTHON=python3.12 run")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.lock
+
+$(RUN_STAMP): $(BIN)/uv
+	$(UV) -r requirements/run.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV_STAMP): $(RUN_STAMP)
+	$(UV) -r requirements/dev.lock
+	@touch $@
+
+$(LITELLM_STAMP): $(BIN)/uv
+	$(PYTHON) -m venv .venv-litellm
+	$(BIN)/uv pip install -q --python .venv-litellm/bin/python --require-hashes -r requirements/litellm.lock
+	@touch $@
+
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+lock: $(BIN)/uv
+	$(COMPILE) requirements/uv.in -o requirements/uv.lock
+	$(COMPILE) pyproject.toml --group build -o requirements/run.lock
+	$(COMPILE) pyproject.toml --group build --group dev -c requirements/run.lock -o requirements/dev.lock
+	$(COMPILE) requirements/litellm.in -o requirements/litellm.lock
+
+clean:
+	rm -rf $(VENV) .venv-litellm

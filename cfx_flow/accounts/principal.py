@@ -1,0 +1,19 @@
+"""Who is calling, as every room behind the door sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    user_id: str
+    """uuid as text"""
+    name: str
+    role: str
+    """``user`` or ``admin``"""
+    api_key_id: str
+    """uuid of the key's row, never the key"""
+    daily_limit: int
+    """resolved: the key's own limit, else the account's, else the default"""
+    permissions: frozenset[str] = field(default_factory=frozenset)

@@ -1,0 +1,48 @@
+"""Settings from the environment (SPEC section 8), read once, by whoever starts the process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from cfx_flow.errors import ConfigError
+
+HOUSE = Path(__file__).resolve().parent.parent
+"""Where prompts/, config/ and migrations/ lie: beside the package, in a checkout as in a wheel."""
+
+
+class Settings(BaseModel):
+    """Frozen. Every field is documented in ``.env.example`` (a test compares the two)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", validation_alias="CFX_HOST")
+    port: int = Field(8000, ge=0, le=65535, validation_alias="CFX_PORT")
+    data_dir: Path = Field(Path(".cfx"), validation_alias="CFX_DATA_DIR")
+    database_url: str = Field("", validation_alias="CFX_DATABASE_URL")
+    """Empty: SQLite in ``data_dir``."""
+    litellm_url: str | None = Field(None, validation_alias="CFX_LITELLM_URL")
+    litellm_key: SecretStr | None = Field(None, validation_alias="CFX_LITELLM_KEY")
+    models_file: Path = Field(HOUSE / "config" / "models.yaml", validation_alias="CFX_MODELS_FILE")
+    hash_salt: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("CFX_HASH_SALT", "HASH_SALT")
+    )
+    daily_limit: int = Field(1000, ge=0, validation_alias="CFX_DAILY_LIMIT")
+    running_flows_per_user: int = Field(5, ge=1, validation_alias="CFX_RUNNING_FLOWS_PER_USER")
+    max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias="CFX_LOG_LEVEL")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Settings:
+        """Raises ConfigError naming the variable. An empty variable counts as absent."""
+        try:
+            return cls.model_validate({name: value for name, value in environ.items() if value != ""})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigError(f"{first['msg']} (it is {first['input']!r})", key=str(first["loc"][0])) from None
+
+    @property
+    def store_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'cfx.db'}"

@@ -1,0 +1,176 @@
+"""The tables (SPEC section 4). Alembic makes them; a test compares the two.
+
+Ids and times are made by the caller, never by a column default: a row that is
+written twice after a crash must be the same row.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+
+from cfx_flow.store.types import Json, Usd, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Uuid[str]:
+    return Uuid(as_uuid=False)
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("user_id", _id(), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("daily_limit", Integer),
+    Column("monthly_usd", Usd),
+    Column("disabled_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", _id(), primary_key=True),
+    Column("user_id", _id(), ForeignKey("accounts.user_id"), nullable=False),
+    Column("key_id", String(32), nullable=False, unique=True),  # the public part: the look-up column
+    Column("key_hash", LargeBinary(32), nullable=False),
+    Column("label", String(200)),
+    Column("status", String(16), nullable=False),
+    Column("permissions", Json, nullable=False),
+    Column("limits", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Index(None, "user_id"),
+)
+
+usage_counters = Table(
+    "usage_counters",
+    metadata,
+    Column("id", _id(), primary_key=True),
+    Column("user_id", _id(), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("request_count", Integer, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("user_id", "day"),
+)
+
+request_logs = Table(
+    "request_logs",
+    metadata,
+    Column("id", _id(), primary_key=True),
+    Column("user_id", _id(), nullable=False),
+    Column("api_key_id", _id()),
+    Column("request_id", _id(), nullable=False),
+    Column("session_id", String(200)),
+    Column("flow_id", _id()),
+    Column("stage", String(16)),
+    Column("model", String(200)),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("total_tokens", Integer, nullable=False),
+    Column("estimated", Boolean, nullable=False),  # a cancelled stream: counted, not reported
+    Column("cost_usd", Usd, nullable=False),
+    Column("latency_ms", Integer),
+    Column("ttft_ms", Integer),
+    Column("status", String(16), nullable=False),
+    Column("error_message", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "user_id", "created_at"),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("user_id", _id(), primary_key=True),
+    Column("id", String(71), primary_key=True),  # "sha256:" + 64 hex digits
+    Column("file_count", Integer, nullable=False),
+    Column("total_bytes", Integer, nullable=False),
+    Column("archive", LargeBinary, nullable=False),  # tar.gz in canonical order
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+flows = Table(
+    "flows",
+    metadata,
+    Column("id", _id(), primary_key=True),
+    Column("user_id", _id(), nullable=False),
+    Column("api_key_id", _id()),
+    Column("request_id", _id(), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("message", Text),  # the reason in a sentence for people
+    Column("task", Text, nullable=False),
+    Column("snapshot_id", String(71), nullable=False),
+    Column("options", Json, nullable=False),
+    Column("epoch", Integer, nullable=False),  # which runner may write; see DESIGN, "A flow"
+    Column("version", Integer, nullable=False),  # counts transitions; decisions are bound to it
+    Column("last_seq", Integer, nullable=False),  # of its newest event
+    Column("round", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("stages", Json, nullable=False),  # per stage: model, calls, tokens, cost, duration
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("cost_usd", Usd, nullable=False),
+    Column("patch", Text),  # the canonical diff, once accepted
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("completed_at", UtcDateTime),
+    ForeignKeyConstraint(["user_id", "snapshot_id"], ["snapshots.user_id", "snapshots.id"]),
+    Index(None, "user_id", "created_at"),
+    Index(None, "status"),
+)
+
+flow_steps = Table(
+    "flow_steps",
+    metadata,
+    Column("flow_id", _id(), ForeignKey("flows.id", ondelete="CASCADE"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("round", Integer, nullable=False),
+    Column("node", String(16), nullable=False),
+    Column("model", String(200)),
+    Column("status", String(16), nullable=False),
+    Column("input", Json, nullable=False),
+    Column("output", Text),
+    Column("detail", Json, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("cost_usd", Usd, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("completed_at", UtcDateTime),
+)
+
+flow_events = Table(
+    "flow_events",
+    metadata,
+    Column("flow_id", _id(), ForeignKey("flows.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("type", String(32), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("body", Json, nullable=False),
+)
