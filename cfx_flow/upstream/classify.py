@@ -1,0 +1,282 @@
+"""What went wrong upstream, as one of our errors with a text that a person can act on.
+
+Providers answer through a proxy that adds class names, model groups, retry counts,
+addresses and whole HTML pages to its errors. Of a refusal (4xx) the provider's own
+sentence is kept and the rest removed; of a failure (5xx, credentials) nothing is
+kept, because nothing in it helps the caller.
+
+**Source**: LiteLLM 1.106: ``litellm/exceptions.py``, ``proxy/common_request_processing.py``
+(status as a string in ``error.code``, provider headers renamed to ``llm_provider-*``).
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from cfx_flow.errors import (
+    UpstreamAuth,
+    UpstreamError,
+    UpstreamFailed,
+    UpstreamLimited,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+
+MAX_TEXT_CHARS = 600
+DEFAULT_RETRY_AFTER_S = 5
+SDK_IGNORES_RETRY_AFTER_FROM_S = 60
+MAX_RETRY_AFTER_S = 86_400
+
+_OVERFLOW = re.compile(
+    r"context_length_exceeded|maximum context length|context ?window|prompt is too long"
+    r"|exceeds? (?:the |this )?(?:model'?s )?(?:maximum |max )?(?:context|input) ?(?:length|limit)?"
+    r"|input length and `?max_tokens`? exceed|too many (?:input |prompt )?tokens(?! per)",
+    re.IGNORECASE,
+)
+_MARKUP = re.compile(r"<\s*(?:!doctype|html|head|body|title|center|h1|div|p|pre)\b", re.IGNORECASE)
+_CLASS_PREFIX = re.compile(
+    r"^\s*(?:[A-Za-z_.]*(?:Error|Exception|Timeout)\b\s*[:\-]+\s*|Error code:\s*\d+\s*[:\-]*\s*)"
+)
+_PROXY_TAIL = re.compile(
+    r"(?:Received Model Group=|Available Model Group Fallbacks=|LiteLLM (?:Retried|Max Retries)"
+    r"|No fallback model group found|Passed model=|Traceback \(most recent call last\)).*",
+    re.DOTALL,
+)
+_INTERNAL = re.compile(r"litellm|api_base|\bFile \"/|site-packages|0x[0-9a-f]{6,}", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b[a-z]+://\S+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", re.IGNORECASE)
+_SECRET = re.compile(r"\b(?:sk|pk|cfx|Bearer)[-_ ][A-Za-z0-9*_\-.]{6,}")
+
+
+def error_of_response(
+    status: int, body: bytes | str, headers: Mapping[str, str], *, model: str
+) -> UpstreamError:
+    """The error that an upstream's answer with a status other than 200 means.
+
+    ``headers`` is looked up with lower-case names; ``model`` is named in the text.
+    """
+    return _classify(status, _Wire.of(body), headers, model)
+
+
+def error_of_frame(error: object, *, model: str) -> UpstreamError:
+    """The error that ``{"error": …}`` inside a stream means; a status is read from its ``code``."""
+    wire = _Wire.of_error(error)
+    return _classify(wire.status or 500, wire, {}, model)
+
+
+def unreachable(model: str) -> UpstreamUnavailable:
+    return UpstreamUnavailable(
+        f"The upstream that serves {model} cannot be reached or broke the connection. "
+        "Try again in a moment; if it goes on, ask the operator to look at the model proxy."
+    )
+
+
+def timed_out(model: str, waited_s: float) -> UpstreamTimeout:
+    return UpstreamTimeout(
+        f"The upstream that serves {model} stayed silent for {waited_s:g} s and was given up. "
+        "Try again, or send a shorter request."
+    )
+
+
+def talked_rubbish(model: str, what: str) -> UpstreamFailed:
+    """``what`` completes "the upstream …" in our own words, never the upstream's."""
+    return UpstreamFailed(f"The upstream that serves {model} {what}. Try again in a moment.")
+
+
+class _Wire:
+    """What can be read from an error body, whatever its shape."""
+
+    def __init__(self, message: str, code: str | None, type_: str | None, param: str | None) -> None:
+        self.message = message
+        self.code = code
+        self.type = type_
+        self.param = param
+
+    @classmethod
+    def of(cls, body: bytes | str) -> _Wire:
+        try:
+            decoded: object = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+            return cls(text, None, None, None)
+        return cls.of_error(decoded.get("error", decoded) if isinstance(decoded, dict) else decoded)
+
+    @classmethod
+    def of_error(cls, error: object) -> _Wire:
+        if not isinstance(error, dict):
+            return cls(error if isinstance(error, str) else "", None, None, None)
+        code = error.get("code")
+        return cls(
+            _message_in(error),
+            str(code) if isinstance(code, str | int) else None,
+            _text_or_none(error.get("type")),
+            _text_or_none(error.get("param")),
+        )
+
+    @property
+    def status(self) -> int | None:
+        """LiteLLM writes the HTTP status into ``code``, as text."""
+        if self.code is not None and re.fullmatch(r"[45]\d\d", self.code):
+            return int(self.code)
+        return None
+
+    @property
+    def own_code(self) -> str | None:
+        if self.code is None or not re.fullmatch(r"[a-z][a-z0-9_.]{2,60}", self.code):
+            return None
+        return self.code
+
+
+def _classify(status: int, wire: _Wire, headers: Mapping[str, str], model: str) -> UpstreamError:
+    if status in (401, 402, 403) or wire.type in ("no_db_connection", "auth_error", "token_not_found_in_db"):
+        return UpstreamAuth(
+            f"The upstream that serves {model} refuses this server's own credentials or has no credit left. "
+            "Your key is fine: ask the operator to look at the provider account."
+        )
+    if status == 429:
+        return _limited(wire, headers, model)
+    if status in (408, 504) or (status >= 500 and wire.type == "timeout"):
+        return _timeout_or_gateway(status, model)
+    if 400 <= status < 500:
+        return _refused(status, wire, model)
+    if status in (502, 503, 529):
+        error: UpstreamError = UpstreamUnavailable(
+            f"The provider of {model} is unavailable or overloaded ({status}). Try again in a moment."
+        )
+    else:
+        error = UpstreamFailed(
+            f"The provider of {model} failed ({status}). Try again; if it goes on, ask the operator."
+        )
+    error.headers.update(_retry_after(headers))
+    return error
+
+
+def _timeout_or_gateway(status: int, model: str) -> UpstreamError:
+    if status == 504:
+        return UpstreamUnavailable(
+            f"The provider of {model} did not answer its gateway in time (504). Try again."
+        )
+    return UpstreamTimeout(f"The provider of {model} took too long. Try again, or send a shorter request.")
+
+
+def _limited(wire: _Wire, headers: Mapping[str, str], model: str) -> UpstreamLimited:
+    said = clean(wire.message)
+    if _OVERFLOW.search(said):  # words that would make an editor shorten its history
+        said = ""
+    wait = _retry_after(headers) or {"retry-after": str(DEFAULT_RETRY_AFTER_S)}
+    seconds = wait["retry-after"]
+    out_of_quota = wire.own_code == "insufficient_quota" or "insufficient_quota" in (wire.type or "")
+    if out_of_quota or not seconds.isdigit() or int(seconds) >= SDK_IGNORES_RETRY_AFTER_FROM_S:
+        wait["x-should-retry"] = "false"
+    return UpstreamLimited(
+        f"The provider of {model} is limiting this server{f': {said}' if said else ''}. "
+        "Wait a little and try again.".replace("..", "."),
+        headers=wait,
+    )
+
+
+def _refused(status: int, wire: _Wire, model: str) -> UpstreamRefused:
+    said = clean(wire.message)
+    if wire.own_code == "context_length_exceeded" or _OVERFLOW.search(wire.message):
+        return UpstreamRefused(
+            _overflow_text(said), status=400, code="context_length_exceeded", param="messages"
+        )
+    if status == 404:
+        said = said if "model" in said.lower() else f"The upstream does not know the model {model}."
+        return UpstreamRefused(said, status=404, code=wire.own_code or "model_not_found", param="model")
+    return UpstreamRefused(
+        said or f"The provider of {model} refused the request ({status}) without saying why.",
+        status=status,
+        code=wire.own_code,
+        param=wire.param,
+    )
+
+
+def _overflow_text(said: str) -> str:
+    if "maximum context length" in said.lower():
+        return said
+    return f"The request exceeds the model's maximum context length. {said}".strip()
+
+
+def _retry_after(headers: Mapping[str, str]) -> dict[str, str]:
+    """Whole seconds, or the provider's HTTP date untouched; nothing when absent or nonsense."""
+    said = headers.get("retry-after") or headers.get("llm_provider-retry-after") or ""
+    try:
+        seconds = float(said)
+    except ValueError:
+        return {"retry-after": said} if _is_http_date(said) else {}
+    if not math.isfinite(seconds) or seconds < 0:
+        return {}
+    return {"retry-after": str(min(math.ceil(seconds), MAX_RETRY_AFTER_S))}
+
+
+def _is_http_date(text: str) -> bool:
+    try:
+        parsedate_to_datetime(text)
+    except ValueError:
+        return False
+    return text.isascii() and text.isprintable()
+
+
+def clean(text: str) -> str:
+    """The provider's own sentence out of what the proxy made of it; empty if nothing fit to show is left."""
+    if _MARKUP.search(text):
+        return ""
+    text = _PROXY_TAIL.sub("", text[: 20 * MAX_TEXT_CHARS]).rstrip(" \t\r\n.,")
+    while (shorter := _CLASS_PREFIX.sub("", text, count=1)) != text:
+        text = shorter
+    text = _unwrap(text)
+    if _INTERNAL.search(text):
+        return ""
+    text = _SECRET.sub("(key)", _ADDRESS.sub("(address)", text))
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"
+
+
+def _unwrap(text: str) -> str:
+    """A message that is itself an error object, as JSON or as Python prints a dict."""
+    start, end = text.find("{"), text.rfind("}")
+    if start < 0 or end < start:
+        return text
+    inner = _parse_object(text[start : end + 1])
+    if inner is None:
+        return text
+    message = _message_in(inner.get("error", inner))
+    return clean(message) if message else text[:start].strip(" -:b'")
+
+
+def _parse_object(text: str) -> dict[str, Any] | None:
+    parsed: object
+    try:
+        parsed = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        try:
+            parsed = ast.literal_eval(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _message_in(error: object) -> str:
+    if isinstance(error, str):
+        return error
+    if not isinstance(error, dict):
+        return ""
+    for key in ("message", "detail", "error", "msg"):
+        value = error.get(key)
+        if isinstance(value, dict):
+            return _message_in(value)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and value not in ("", "None") else None
