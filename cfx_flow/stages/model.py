@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -56,6 +56,8 @@ class Target:
     max_output_tokens: int
     structured_output: bool = False
     """the model obeys ``response_format: json_schema``"""
+    vision: bool = False
+    """the model takes image parts"""
 
     @property
     def id(self) -> str:
@@ -111,3 +113,6 @@ class Models:
     """editor mode slug → stage"""
     helper: HelperCalls
     flow: FlowLimits
+    upstreams: Mapping[str, Upstream] = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
+    """variables that an upstream's address should come from and that are not set"""

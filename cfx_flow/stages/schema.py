@@ -1,0 +1,127 @@
+"""The form of models.yaml, section by section. Nothing may be there that is not named here."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from cfx_flow.stages.model import StageName
+
+
+def _decimal(value: Any) -> Any:
+    """``0.27`` in the file is 0.27 USD, not the nearest binary fraction."""
+    return Decimal(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _number(value: Any) -> Any:
+    return float(value) if type(value) is int else value
+
+
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Usd = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, allow_inf_nan=False)]
+Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
+Seconds = Annotated[Number, Field(gt=0, le=3600)]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s\x00-\x1f]+$")]
+EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_every_key(cls, value: Any) -> Any:
+        """As pydantic's ``extra=forbid``, but the message can say which keys there are."""
+        for key in value if isinstance(value, dict) else ():
+            if key not in cls.model_fields:
+                told = {"key": str(key), "known": ", ".join(cls.model_fields)}
+                raise PydanticCustomError("unknown_key", "unknown key; known here: {known}", told)
+        return value
+
+
+class Timeouts(Section):
+    connect_stream_s: Seconds = Annotated[Number, Field(gt=0, le=3600)]
+    connect_s: Seconds = Annotated[Number, Field(gt=0, le=3600)]
+    read_s: Seconds = Annotated[Number, Field(gt=0, le=3600)]
+
+
+class UpstreamSection(Section):
+    url_env: EnvName
+    key_env: EnvName | None = None
+    timeouts: Timeouts = Timeouts()
+
+
+class PriceSection(Section):
+    input: Usd
+    output: Usd
+    cached_input: Usd | None = None
+
+
+def _free(value: Any) -> Any:
+    return {"input": 0, "output": 0} if type(value) is int and value == 0 else value
+
+
+class ModelSection(Section):
+    upstream: Name
+    name: Name | None = None
+    context_window: Tokens
+    max_output_tokens: Tokens
+    price: Annotated[PriceSection, BeforeValidator(_free)]
+    structured_output: bool = False
+    vision: bool = False
+
+
+class Sampling(Section):
+    temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
+    max_tokens: Tokens | None = None
+
+
+class StageSection(Section):
+    targets: Annotated[list[Name], Field(min_length=1)]
+    prompt: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\.md$")] | None = None
+    sampling: Sampling = Sampling()
+
+
+class StagesSection(Section):
+    plan: StageSection
+    code: StageSection
+    review: StageSection
+
+    def by_name(self) -> dict[StageName, StageSection]:
+        return {StageName.PLAN: self.plan, StageName.CODE: self.code, StageName.REVIEW: self.review}
+
+
+class DirectSection(Section):
+    models: list[Name]
+    max_tokens: Tokens
+
+
+class HelperSection(Section):
+    user_agents: list[Annotated[str, Field(min_length=1)]] = []
+    patterns: list[Annotated[str, Field(min_length=1)]] = []
+
+
+class FlowSection(Section):
+    usd: Annotated[Usd, Field(gt=0)]
+    tokens: Tokens
+    seconds: Annotated[int, Field(ge=1, le=86_400)]
+    max_rounds: Annotated[int, Field(ge=1, le=10)]
+    max_fixes: Annotated[int, Field(ge=0, le=10)]
+
+
+class LimitsSection(Section):
+    flow: FlowSection
+
+
+class ModelsFile(Section):
+    upstreams: Annotated[dict[Name, UpstreamSection], Field(min_length=1)]
+    models: Annotated[dict[Name, ModelSection], Field(min_length=1)]
+    stages: StagesSection
+    direct: DirectSection
+    modes: dict[Name, Literal["plan", "code", "review"]]
+    helper: HelperSection = HelperSection()
+    limits: LimitsSection
