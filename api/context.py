@@ -1,0 +1,95 @@
+"""What is known about one request while it runs: made by the first middleware, read by all."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from starlette.types import Scope
+
+from cfx_flow.accounts.principal import Principal
+from cfx_flow.clock import Clock
+from cfx_flow.errors import RateLimitExceeded
+
+if TYPE_CHECKING:
+    from cfx_flow.limits import Allowance, RateLimiter
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+KEY = "cfx"
+
+
+class Admission:
+    """The right of one request to use its user's day. Nothing is counted before ``charge``."""
+
+    def __init__(self, limiter: RateLimiter, principal: Principal, clock: Clock) -> None:
+        self._limiter = limiter
+        self._principal = principal
+        self._clock = clock
+        self._known: Allowance | None = None
+
+    @property
+    def known(self) -> Allowance | None:
+        """What the last question was answered, without asking again."""
+        return self._known
+
+    async def charge(self) -> Allowance:
+        """Counts one. Raises RateLimitExceeded when nothing is left (then nothing was counted)."""
+        day = self._clock.now().date()
+        self._known = await self._limiter.check_and_increment(
+            self._principal.user_id, day, self._principal.daily_limit
+        )
+        return self._allowed(self._known)
+
+    async def require_left(self) -> Allowance:
+        """Counts nothing. Raises RateLimitExceeded when nothing is left."""
+        status = await self.status()
+        return self._allowed(status) if status.remaining > 0 else self._refuse(status)
+
+    async def status(self) -> Allowance:
+        """Counts nothing, asks the store at most once in a request."""
+        if self._known is None:
+            day = self._clock.now().date()
+            self._known = await self._limiter.peek(
+                self._principal.user_id, day, self._principal.daily_limit
+            )
+        return self._known
+
+    def _allowed(self, allowance: Allowance) -> Allowance:
+        return allowance if allowance.allowed else self._refuse(allowance)
+
+    def _refuse(self, allowance: Allowance) -> Allowance:
+        wait_s = max(1, round((allowance.reset_at - self._clock.now()).total_seconds()))
+        raise RateLimitExceeded(
+            f"Your daily limit of {allowance.limit} requests is used up. It starts anew at "
+            f"{allowance.reset_at:%Y-%m-%dT%H:%M:%SZ}; the operator can raise it.",
+            headers={"retry-after": str(wait_s)},
+        )
+
+
+@dataclass(slots=True)
+class RequestContext:
+    started: float
+    """the clock's monotonic seconds"""
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    principal: Principal | None = None
+    admission: Admission | None = None
+    stage: str | None = None
+    stage_source: str | None = None
+    model_used: str | None = None
+    """the model of the target that was tried last"""
+    error_code: str | None = None
+
+    def resolution_headers(self) -> Headers:
+        """What chat has found out so far; the values are words of our own or of models.yaml."""
+        pairs = (
+            (b"x-cfx-stage", self.stage),
+            (b"x-cfx-stage-source", self.stage_source),
+            (b"x-cfx-model-used", self.model_used),
+        )
+        return [(name, value.encode("latin-1", "replace")) for name, value in pairs if value]
+
+
+def context_of(scope: Scope | dict[str, Any]) -> RequestContext:
+    context: RequestContext = scope["state"][KEY]
+    return context

@@ -1,0 +1,116 @@
+"""Errors → OpenAI's JSON, for whatever raised them: our rooms, FastAPI's validation, Starlette's routing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.context import context_of
+from cfx_flow.errors import (
+    BodyTooLarge,
+    CfxError,
+    InternalError,
+    InvalidApiKey,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    PermissionDenied,
+)
+
+_BY_STATUS: Mapping[int, type[CfxError]] = {
+    401: InvalidApiKey,
+    403: PermissionDenied,
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: BodyTooLarge,
+}
+TOO_DEEP = "The body is nested too deeply: flatten it."
+NOT_UTF8 = "The body is not UTF-8: send JSON encoded as UTF-8."
+
+
+def error_response(error: CfxError) -> Response:
+    """Every header value is made fit for the wire: a message may hold any text."""
+    body = json.dumps(error.to_body(), ensure_ascii=False).encode("utf-8", "replace")
+    headers = {name: value.encode("ascii", "replace").decode() for name, value in error.headers.items()}
+    return Response(body, error.status, headers, media_type="application/json")
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(CfxError, _on_cfx_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+async def _on_cfx_error(request: Request, error: Exception) -> Response:
+    return _answer(request, error if isinstance(error, CfxError) else InternalError("?"))
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    """Starlette raises the exception on after this; the outermost middleware writes it to the log."""
+    return _answer(request, InternalError(context_of(request.scope).request_id))
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    return _answer(request, invalid_request(problems))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    """What FastAPI and Starlette refuse themselves. A refusal of ours that it wrapped comes out again."""
+    if isinstance(error.__cause__, CfxError):
+        return _answer(request, error.__cause__)
+    if not isinstance(error, HTTPException):
+        return _answer(request, InternalError(context_of(request.scope).request_id))
+    if isinstance(error.__cause__, RecursionError):
+        return _answer(request, InvalidRequest(TOO_DEEP))
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        return _answer(request, InvalidRequest(NOT_UTF8))
+    kind = _BY_STATUS.get(error.status_code, InvalidRequest if error.status_code < 500 else CfxError)
+    return _answer(request, kind(_http_message(request, error), headers=error.headers))
+
+
+def _http_message(request: Request, error: HTTPException) -> str:
+    path = request.url.path[:200]
+    if error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase:
+        return f"There is nothing at {path}. GET /docs lists what there is."
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        return f"{request.method} is not possible on {path}{f'; it takes {allowed}' if allowed else ''}."
+    return str(error.detail)
+
+
+def _answer(request: Request, error: CfxError) -> Response:
+    context_of(request.scope).error_code = error.code
+    return error_response(error)
+
+
+def invalid_request(problems: Any) -> InvalidRequest:
+    """pydantic's list of problems → one sentence a problem, the first one's field as ``param``."""
+    told = [_problem(problem) for problem in problems[:5]]
+    if len(problems) > 5:
+        told.append(("", f"and {len(problems) - 5} more"))
+    fields = [field for field, _ in told]
+    text = "; ".join(f"{field}: {message}" if field else message for field, message in told)
+    return InvalidRequest(text or "The request is not valid.", param=(fields[0] if fields else "") or None)
+
+
+def _problem(problem: Mapping[str, Any]) -> tuple[str, str]:
+    if problem["type"] == "json_invalid":
+        position = problem["loc"][-1] if len(problem["loc"]) > 1 else "?"
+        return "", f"The body is not valid JSON: {problem['ctx']['error']} (at character {position})"
+    loc = [str(part) for part in problem["loc"]]
+    field = ".".join(loc[1:] if loc[:1] and loc[0] in _PLACES else loc)
+    if not field and problem["type"] == "missing":
+        return "", "The body is empty: send a JSON object"
+    return field[:200], str(problem["msg"])
+
+
+_PLACES = ("body", "query", "path", "header", "cookie")

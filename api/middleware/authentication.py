@@ -1,0 +1,36 @@
+"""Who is calling. Everything needs a key, except what is named here."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.context import context_of
+from cfx_flow.accounts import Accounts
+from cfx_flow.errors import InvalidApiKey
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+HOW = "Send `Authorization: Bearer cfx_…`; `cfx keys create --user NAME` makes a key."
+
+
+class Authentication:
+    def __init__(self, app: ASGIApp, *, accounts: Accounts) -> None:
+        self._app = app
+        self._accounts = accounts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            context_of(scope).principal = await self._accounts.authenticate(bearer_token(scope))
+        await self._app(scope, receive, send)
+
+
+def bearer_token(scope: Scope) -> str:
+    """Raises InvalidApiKey for no header, more than one, or another scheme."""
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not values:
+        raise InvalidApiKey(f"There is no key in this request. {HOW}")
+    if len(values) > 1:
+        raise InvalidApiKey(f"There are {len(values)} Authorization headers in this request. {HOW}")
+    scheme, _, token = values[0].decode("latin-1").strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise InvalidApiKey(f"The Authorization header is not of the form `Bearer KEY`. {HOW}")
+    return token.strip()

@@ -1,0 +1,93 @@
+"""Outermost: the request's id and context, the access log, and the last net under every error."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.context import KEY, RequestContext
+from api.errors import error_response
+from cfx_flow.clock import Clock
+from cfx_flow.errors import CfxError, InternalError
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+_SLASHES = re.compile("/{2,}")
+PROBES = frozenset({"/healthz", "/readyz"})
+
+
+def clean_path(path: str) -> str:
+    """``//v1//models/`` is ``/v1/models``: editors glue base URLs and paths together as they please."""
+    path = _SLASHES.sub("/", path)
+    return path if path == "/" else path.rstrip("/")
+
+
+class Entry:
+    def __init__(self, app: ASGIApp, *, clock: Clock) -> None:
+        self._app = app
+        self._clock = clock
+        self._log: FilteringBoundLogger = structlog.get_logger("cfx.http")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        context = RequestContext(started=self._clock.monotonic())
+        scope["path"] = clean_path(scope["path"])
+        scope.setdefault("state", {})[KEY] = context
+        reply = _Reply(send, context)
+        try:
+            await self._app(scope, receive, reply)
+        except CfxError as error:
+            context.error_code = error.code
+            await self._refuse(error, scope, receive, reply)
+        except Exception:  # noqa: BLE001 - the edge: whatever this is, the caller gets a clean answer
+            context.error_code = InternalError.code
+            self._log.exception("request.broke", request_id=context.request_id, path=scope["path"])
+            await self._refuse(InternalError(context.request_id), scope, receive, reply)
+        finally:
+            self._write(scope, context, reply.status)
+
+    async def _refuse(self, error: CfxError, scope: Scope, receive: Receive, reply: _Reply) -> None:
+        """Once the response has started its body cannot be changed: the connection is cut instead,
+        by uvicorn, which sees a response without an end."""
+        if reply.status is None:
+            await error_response(error)(scope, receive, reply)
+
+    def _write(self, scope: Scope, context: RequestContext, status: int | None) -> None:
+        write = self._log.debug if scope["path"] in PROBES else self._log.info
+        principal = context.principal
+        write(
+            "request.served",
+            request_id=context.request_id,
+            method=scope["method"],
+            path=scope["path"][:500],
+            status=status,
+            error=context.error_code,
+            duration_ms=round((self._clock.monotonic() - context.started) * 1000, 1),
+            user_id=principal.user_id if principal else None,
+            api_key_id=principal.api_key_id if principal else None,
+            stage=context.stage,
+            stage_source=context.stage_source,
+            model_used=context.model_used,
+        )
+
+
+class _Reply:
+    """``send``, with the ids on every response, and a memory of the status."""
+
+    def __init__(self, send: Send, context: RequestContext) -> None:
+        self._send = send
+        self._id = context.request_id.encode()
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message.get("headers", ()), (b"x-cfx-request-id", self._id), (b"x-request-id", self._id)]
+            message = {**message, "headers": headers}
+        await self._send(message)
