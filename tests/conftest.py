@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.support.provider"]
+pytest_plugins = ["tests.support.provider", "tests.support.litellm", "tests.support.server"]
 
 
 @pytest.hookimpl(wrapper=True)
