@@ -99,7 +99,7 @@ class Breaker:
 
 
 class Permit:
-    """Leave to make one attempt. The first of succeeded, failed and abandoned counts, later ones are ignored."""
+    """Leave to make one attempt. Of succeeded, failed and abandoned only the first call counts."""
 
     __slots__ = ("_breaker", "_era", "_settled")
 
