@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from cli.credentials import Credentials
-from cli.exits import Exit
+from cli.exits import CommandError, Exit
 
 READ_TIMEOUT_S = 60.0
 SILENCE_TIMEOUT_S = 45.0
@@ -23,14 +23,14 @@ RECONNECT_FOR_S = 30.0
 """without hearing anything, before we call the server gone"""
 
 
-class ApiError(Exception):
-    """What went wrong, in a sentence for the terminal; ``exit`` is the command's exit code."""
+class ApiError(CommandError):
+    """The server refused, or there is none; ``status`` and ``code`` are the server's."""
 
     def __init__(
         self, message: str, *, exit: Exit, code: str | None = None, status: int | None = None
     ) -> None:
-        super().__init__(message)
-        self.exit, self.code, self.status = exit, code, status
+        super().__init__(message, exit)
+        self.code, self.status = code, status
 
 
 @dataclass(frozen=True, slots=True)

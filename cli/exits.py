@@ -1,8 +1,14 @@
-"""The exit codes of the commands that follow a flow (docs/cli.md lists them)."""
+"""How a command ends: the exit codes (docs/cli.md lists them) and one line on stderr."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+
+import typer
+
+from cfx_flow.errors import ConfigError
 
 
 class Exit(IntEnum):
@@ -25,3 +31,27 @@ def exit_of(status: str) -> Exit:
     return {"approved": Exit.APPROVED, "rejected": Exit.REJECTED, "cancelled": Exit.CANCELLED}.get(
         status, Exit.FAILED
     )
+
+
+class CommandError(Exception):
+    """A sentence for the terminal that says what to do, and the command's exit code."""
+
+    exit = Exit.USAGE
+
+    def __init__(self, message: str, exit: Exit | None = None) -> None:
+        super().__init__(message)
+        self.exit = self.exit if exit is None else exit
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """What a person can mend becomes one line on stderr and an exit code; a bug keeps its traceback."""
+    try:
+        yield
+    except (CommandError, ConfigError) as error:
+        typer.echo(f"cfx: {error}", err=True)
+        raise typer.Exit(error.exit if isinstance(error, CommandError) else Exit.USAGE) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    except BrokenPipeError:  # `cfx flows list | head -1`
+        raise typer.Exit(Exit.APPROVED) from None

@@ -1,0 +1,140 @@
+"""`cfx flows`: what ran, what it wrote, and how to stop it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cli.client import Client
+from cli.credentials import load_credentials
+from cli.exits import reported
+from cli.render import STATUS_STYLES, count, duration, plain, print_lines, usd
+from cli.run import print_patch
+
+app = typer.Typer(help="List flows, show one, print its plan or patch, cancel it.", no_args_is_help=True)
+
+FlowId = Annotated[str, typer.Argument(metavar="ID", help="The flow's id.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the server's JSON.")]
+
+
+@app.command("list")
+def list_flows(
+    status: Annotated[str | None, typer.Option(help="Only flows in this status.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 20,
+    cursor: Annotated[str | None, typer.Option(help="Go on where an earlier list ended.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List your flows, newest first."""
+    with reported():
+        with _client() as client:
+            page = client.flows(status=status, limit=limit, cursor=cursor)
+        if as_json:
+            typer.echo(json.dumps(page))
+            return
+        console = Console(highlight=False)
+        print_lines(console, [_line(flow, console.width) for flow in page["data"]] or [Text("no flows yet")])
+        if page.get("next_cursor"):
+            print_lines(console, [Text(f"more: cfx flows list --cursor {page['next_cursor']}", "dim")])
+
+
+@app.command()
+def show(flow_id: FlowId, as_json: AsJson = False) -> None:
+    """Show one flow: status, stages, tokens, cost."""
+    with reported():
+        with _client() as client:
+            flow = client.flow(flow_id)
+        if as_json:
+            typer.echo(json.dumps(flow))
+            return
+        print_lines(Console(highlight=False), _card(flow))
+
+
+@app.command()
+def plan(flow_id: FlowId, as_json: AsJson = False) -> None:
+    """Print the plan."""
+    with reported():
+        with _client() as client:
+            text = client.plan(flow_id)
+        _print_text("plan", text, as_json)
+
+
+@app.command()
+def diff(flow_id: FlowId, as_json: AsJson = False) -> None:
+    """Print the patch, ready for `git apply`."""
+    with reported():
+        with _client() as client:
+            text = client.diff(flow_id)
+        if as_json:
+            typer.echo(json.dumps({"diff": text}))
+        else:
+            print_patch(text, Console(highlight=False))
+
+
+@app.command()
+def cancel(flow_id: FlowId, as_json: AsJson = False) -> None:
+    """Cancel a flow that has not ended."""
+    with reported():
+        with _client() as client:
+            flow = client.cancel(flow_id)
+        typer.echo(json.dumps(flow) if as_json else f"{flow['id']} {flow['status']}")
+
+
+def _client() -> Client:
+    return Client(load_credentials(os.environ))
+
+
+def _print_text(name: str, text: str, as_json: bool) -> None:
+    console = Console()
+    shown = plain(text) if console.is_terminal else text
+    typer.echo(json.dumps({name: text}) if as_json else shown, nl=not shown.endswith("\n") or as_json)
+
+
+def _line(flow: Mapping[str, Any], width: int) -> Text:
+    """Id, status, cost, age and the task's first line."""
+    line = Text(f"{flow['id']}  ")
+    line.append(f"{flow['status']:<16}", STATUS_STYLES.get(flow["status"], "cyan"))
+    line.append(f"{usd(float(flow.get('cost_usd') or 0)):>9}  {_minute(flow['created_at'])}  ", "dim")
+    line.append(plain(str(flow["task"])).strip().partition("\n")[0])
+    line.truncate(max(width, 80), overflow="ellipsis")
+    return line
+
+
+def _card(flow: Mapping[str, Any]) -> list[Text]:
+    status = Text("status    ", "dim").append(str(flow["status"]), STATUS_STYLES.get(flow["status"], "cyan"))
+    if flow.get("reason"):
+        status.append(f" ({flow['reason']})")
+    lines = [Text("flow      ", "dim").append(str(flow["id"]), "not dim"), status]
+    if flow.get("message"):
+        lines.append(_field("message", str(flow["message"])))
+    lines.append(_field("task", str(flow["task"]).strip()))
+    lines.append(_field("round", f"{flow['round']} of {flow['max_rounds']}"))
+    lines.append(_field("created", _minute(flow["created_at"])))
+    for name, stage in (flow.get("stages") or {}).items():
+        lines.append(_field(name, _stage(stage)))
+    total = (flow.get("usage") or {}).get("total_tokens") or 0
+    lines.append(_field("cost", f"{usd(float(flow.get('cost_usd') or 0))}, {count(total, 'token')}"))
+    return lines
+
+
+def _field(name: str, value: str) -> Text:
+    indented = plain(value).replace("\n", "\n" + " " * 10)
+    return Text(f"{name:<10}", "dim").append(indented, "not dim")
+
+
+def _stage(stage: Mapping[str, Any]) -> str:
+    tokens = (stage.get("input_tokens") or 0) + (stage.get("output_tokens") or 0)
+    took = duration((stage.get("duration_ms") or 0) / 1000)
+    calls = count(stage.get("calls") or 0, "call")
+    cost = usd(float(stage.get("cost_usd") or 0))
+    return f"{stage.get('model')}, {calls}, {count(tokens, 'token')}, {cost}, {took}"
+
+
+def _minute(at: str) -> str:
+    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")

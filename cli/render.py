@@ -1,0 +1,262 @@
+"""Rows, patches and sums as text for an 80-column terminal; colour only where rich allows it.
+
+Everything that a model wrote passes ``plain`` first: a reply must not move the
+cursor, recolour the terminal or hide characters in a diff.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from cli.timeline import Row, Timeline
+
+MAX_WIDTH = 100
+STAGE_WIDTH = 8
+INDENT = 2 + 2 + STAGE_WIDTH
+PLAN_LINES = 14
+PROBLEM_LINES = 8
+
+VERDICT_STYLES = {"approve": "green", "revise": "yellow", "reject": "red"}
+STATUS_STYLES = {"approved": "green", "rejected": "yellow", "failed": "red", "cancelled": "yellow"}
+SEVERITY_STYLES = {
+    "critical": "bold red",
+    "high": "red",
+    "error": "red",
+    "medium": "yellow",
+    "warning": "yellow",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    done: str
+    failed: str
+    dot: str
+    minus: str
+    ellipsis: str
+
+
+UNICODE = Glyphs(done="✓", failed="✗", dot="·", minus="−", ellipsis="…")
+ASCII = Glyphs(done="+", failed="x", dot="-", minus="-", ellipsis="...")
+
+
+def glyphs_for(console: Console) -> Glyphs:
+    return UNICODE if console.encoding.lower().startswith("utf") else ASCII
+
+
+class Renderer:
+    """How one console shows things: its width and whether it can write more than ASCII."""
+
+    def __init__(self, console: Console) -> None:
+        self.glyphs = glyphs_for(console)
+        self.width = max(40, min(console.width, MAX_WIDTH))
+
+    # -- a step
+
+    def row(self, row: Row) -> list[Text]:
+        """A finished step: one line of figures, then what it found."""
+        good = not (row.refused or row.stopped_by)
+        line = Text("  ")
+        line.append(self.glyphs.done if good else self.glyphs.failed, "green" if good else "red")
+        line.append(" ").append(row.stage.ljust(STAGE_WIDTH), "bold")
+        said = row.stopped_by or self._outcome(row)
+        figures = self._figures(row)
+        room = self.width - INDENT - len(figures) - 1
+        line.append(_cut(said, room, self.glyphs.ellipsis).ljust(room + 1))
+        line.append(figures, "dim")
+        line.rstrip()
+        return [line, *self._details(row)]
+
+    def running(self, row: Row | None, elapsed_s: float) -> Text:
+        """The step under way, without its spinner."""
+        if row is None:
+            return Text(f"waiting for a runner  {duration(elapsed_s)}", "dim")
+        line = Text(row.stage.ljust(STAGE_WIDTH), "bold")
+        line.append(f"{plain(row.model or '')}  {duration(elapsed_s)}")
+        if row.output_chars:
+            line.append(f"  {row.output_chars:,} characters", "dim")
+        line.truncate(self.width - 4, overflow="ellipsis")
+        return line
+
+    def sums(self, timeline: Timeline, elapsed_s: float) -> Text:
+        parts = [
+            duration(elapsed_s),
+            count(timeline.calls, "call"),
+            count(timeline.tokens, "token"),
+            usd(timeline.cost_usd),
+        ]
+        return Text("    " + f" {self.glyphs.dot} ".join(parts), "dim")
+
+    def ending(self, timeline: Timeline) -> list[Text]:
+        """The flow's status, why, and what it took."""
+        head = Text("  ")
+        head.append(timeline.status, f"bold {STATUS_STYLES.get(timeline.status, '')}")
+        if timeline.reason and timeline.status != "approved":
+            head.append(f" ({timeline.reason})")
+        took = [
+            count(timeline.rounds, "round"),
+            duration(timeline.elapsed().total_seconds()),
+            count(timeline.calls, "call"),
+            count(timeline.tokens, "token"),
+            usd(timeline.cost_usd),
+        ]
+        head.append(f" {self.glyphs.dot} " + f" {self.glyphs.dot} ".join(took), "dim")
+        message = timeline.message if timeline.status != "approved" else None
+        return [Text(), head, *(self._wrapped(message, 2) if message else [])]
+
+    def _outcome(self, row: Row) -> str:
+        result = row.result or {}
+        if row.stage == "check" and row.result is not None:
+            if row.refused:
+                return f"refused: {plain(str(result.get('code') or 'unreadable'))}"
+            return self._files(result.get("files") or [])
+        if row.stage == "review" and result.get("verdict"):
+            return f"{plain(row.model or '')}: {plain(str(result['verdict']))}"
+        return plain(row.model or "")
+
+    def _files(self, files: Sequence[Mapping[str, Any]]) -> str:
+        added = sum(int(file.get("added") or 0) for file in files)
+        removed = sum(int(file.get("removed") or 0) for file in files)
+        return f"accepted: {count(len(files), 'file')}, +{added} {self.glyphs.minus}{removed}"
+
+    def _figures(self, row: Row) -> str:
+        took = duration(row.duration_ms / 1000) if row.duration_ms is not None else ""
+        if row.input_tokens is None and row.output_tokens is None:
+            return took.rjust(8) + " " * 29 if took else ""
+        tokens = f"{row.input_tokens or 0:>8,} in {row.output_tokens or 0:>7,} out"
+        return f"{took:>8} {tokens} {usd(row.cost_usd or 0.0):>8}"
+
+    # -- what a step found
+
+    def _details(self, row: Row) -> list[Text]:
+        result = row.result or {}
+        if row.stage == "plan" and row.text:
+            return self.plan(row.text)
+        if row.stage == "check":
+            return [*self._problems(result), *self._repairs(result)]
+        if row.stage == "review":
+            return self._review(result)
+        return []
+
+    def plan(self, text: str) -> list[Text]:
+        """The plan's beginning; the rest is one command away."""
+        lines = plain(text).strip().splitlines()
+        shown = [_cut(line, self.width - INDENT, self.glyphs.ellipsis) for line in lines[:PLAN_LINES]]
+        left = len(lines) - len(shown)
+        if left > 0:
+            shown.append(f"{self.glyphs.ellipsis} {left} more lines: cfx flows plan ID")
+        return [Text(" " * INDENT + line, "dim") for line in shown]
+
+    def _problems(self, result: Mapping[str, Any]) -> list[Text]:
+        lines: list[Text] = []
+        for problem in result.get("problems") or []:
+            where = plain(str(problem.get("path") or ""))
+            said = plain(str(problem.get("message") or problem.get("code") or ""))
+            text = f"{where}: {said}" if where and where not in said else said
+            wrapped = self._wrapped(text, INDENT)
+            lines += wrapped[:PROBLEM_LINES]
+        return lines
+
+    def _repairs(self, result: Mapping[str, Any]) -> list[Text]:
+        names = [_name_of(repair) for repair in result.get("repairs") or []]
+        if not names:
+            return []
+        return self._wrapped("repaired: " + ", ".join(dict.fromkeys(names)), INDENT, "dim")
+
+    def _review(self, result: Mapping[str, Any]) -> list[Text]:
+        verdict = str(result.get("verdict") or "")
+        lines = self._wrapped(
+            plain(str(result.get("summary") or "")), INDENT, VERDICT_STYLES.get(verdict, "")
+        )
+        for finding in result.get("findings") or []:
+            lines += self._finding(finding)
+        return lines
+
+    def _finding(self, finding: Mapping[str, Any]) -> list[Text]:
+        severity = plain(str(finding.get("severity") or "note"))
+        place = plain(str(finding.get("file") or ""))
+        if place and finding.get("line") is not None:
+            place += f":{finding['line']}"
+        rule = plain(str(finding.get("rule") or ""))
+        head = Text(" " * INDENT)
+        head.append(severity, SEVERITY_STYLES.get(severity.lower(), "cyan"))
+        head.append("".join(f"  {part}" for part in (place, rule) if part), "dim")
+        head.truncate(self.width, overflow="ellipsis")
+        return [head, *self._wrapped(plain(str(finding.get("message") or "")), INDENT + 2)]
+
+    def _wrapped(self, text: str, indent: int, style: str = "") -> list[Text]:
+        pad = " " * indent
+        return [
+            Text(line, style)
+            for paragraph in plain(text).splitlines()
+            for line in textwrap.wrap(
+                paragraph, self.width, initial_indent=pad, subsequent_indent=pad, replace_whitespace=False
+            )
+        ]
+
+
+def patch_lines(diff: str) -> Iterator[Text]:
+    """A unified diff for the eye. What goes into a file or a pipe is the text itself, never this."""
+    for line in diff.splitlines():
+        if line.startswith(("+++", "---", "diff ")):
+            yield Text(plain(line), "bold")
+        elif line.startswith("@@"):
+            yield Text(plain(line), "cyan")
+        elif line.startswith("+"):
+            yield Text(plain(line), "green")
+        elif line.startswith("-"):
+            yield Text(plain(line), "red")
+        else:
+            yield Text(plain(line), "" if line.startswith(" ") else "dim")
+
+
+def plain(text: str) -> str:
+    """Text that only prints: control and direction-changing characters become visible."""
+    return "".join(_visible(character) for character in text.expandtabs(4))
+
+
+def _visible(character: str) -> str:
+    if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        return character
+    return f"<U+{ord(character):04X}>"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{max(seconds, 0):.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s"
+
+
+def usd(amount: float) -> str:
+    if 0 < amount < 0.0001:
+        return "<$0.0001"
+    return f"${amount:.4f}" if amount < 1 else f"${amount:,.2f}"
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _cut(text: str, room: int, ellipsis: str) -> str:
+    line = text.replace("\n", " ")
+    return line if len(line) <= room else line[: max(room - len(ellipsis), 0)] + ellipsis
+
+
+def _name_of(repair: object) -> str:
+    if isinstance(repair, Mapping):
+        return plain(str(repair.get("kind") or repair.get("code") or repair.get("message") or repair))
+    return plain(str(repair))
+
+
+def print_lines(console: Console, lines: Iterable[Text]) -> None:
+    """Without rich's own wrapping and guessing of colours."""
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,201 @@
+"""`cfx run`: a task and a folder in, a reviewed patch out."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cfx_flow.diffs import Patch, check
+from cli.client import ApiError, Client
+from cli.credentials import load_credentials
+from cli.exits import CommandError, exit_of, reported
+from cli.render import count, patch_lines, print_lines
+from cli.timeline import Timeline
+from cli.tree import NotAppliedError, Tree, read_folder, read_tracked, write_patch
+from cli.watch import CancelOnInterrupt, Screen
+
+STAGES = ("plan", "code", "review")
+NAMED_SKIPS = 5
+
+
+Task = Annotated[str, typer.Argument(help="What to change, in a sentence or a page; - reads stdin.")]
+Repo = Annotated[Path, typer.Option("--repo", help="The folder to change.")]
+AllFiles = Annotated[bool, typer.Option("--all-files", help="Send every file, not only what git tracks.")]
+MaxRounds = Annotated[int | None, typer.Option("--max-rounds", min=1, max=10, help="Review rounds.")]
+BudgetUsd = Annotated[float | None, typer.Option("--budget-usd", min=0.0, help="Stop before it costs more.")]
+StageModel = Annotated[
+    list[str] | None,
+    typer.Option("--stage-model", metavar="STAGE=MODEL", help="A whitelisted model for a stage; repeatable."),
+]
+Apply = Annotated[bool, typer.Option("--apply", help="Write an approved patch into the folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, nothing else.")]
+
+
+def run(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
+    task: Task,
+    repo: Repo = Path(),
+    all_files: AllFiles = False,
+    max_rounds: MaxRounds = None,
+    budget_usd: BudgetUsd = None,
+    stage_model: StageModel = None,
+    apply: Apply = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a whole flow on a folder: plan, code, check, review.
+
+    Progress goes to stderr, the patch to stdout, so `cfx run "…" > change.patch` works.
+    Ctrl-C cancels the flow; a second one leaves at once.
+
+    Exit codes: 0 approved, 1 rejected, 2 wrong use, 3 failed, 4 cancelled, 5 no server,
+    6 approved but not applied.
+    """
+    with reported():
+        tree = read_folder(repo) if all_files else read_tracked(repo)
+        text = typer.get_text_stream("stdin").read() if task == "-" else task
+        options = _options(max_rounds, budget_usd, stage_model or [])
+        console = Console(stderr=True, highlight=False, quiet=as_json)
+        outcome = _run(text, tree, options, console)
+        finish = _finish_as_json if as_json else _finish
+        finish(outcome, console, apply=apply)
+        raise typer.Exit(exit_of(outcome.timeline.status))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A flow that has ended, and the files it was given."""
+
+    flow_id: str
+    timeline: Timeline
+    tree: Tree
+    diff: str
+    """empty when it ended before there was a patch"""
+
+    def apply(self) -> list[str]:
+        """Writes an approved patch and names its files. Raises NotAppliedError."""
+        return apply_patch(self.tree, self.diff) if self.timeline.status == "approved" else []
+
+
+def _options(max_rounds: int | None, budget_usd: float | None, stage_model: list[str]) -> dict[str, Any]:
+    """The optional fields of ``POST /v1/flows``."""
+    options: dict[str, Any] = {}
+    if max_rounds is not None:
+        options["max_rounds"] = max_rounds
+    if budget_usd is not None:
+        options["budget"] = {"usd": budget_usd}
+    if stage_model:
+        options["stages"] = dict(_stage_model(pair) for pair in stage_model)
+    return options
+
+
+def _stage_model(pair: str) -> tuple[str, dict[str, str]]:
+    stage, _, model = pair.partition("=")
+    if stage not in STAGES or not model:
+        raise CommandError(f"--stage-model takes plan=MODEL, code=MODEL or review=MODEL (it is {pair!r})")
+    return stage, {"model": model}
+
+
+def _run(task: str, tree: Tree, options: Mapping[str, Any], console: Console) -> Outcome:
+    credentials = load_credentials(os.environ)
+    screen = Screen(console)
+    with Client(credentials) as client, CancelOnInterrupt(credentials, screen.note) as interrupts:
+        _say_what_is_sent(screen, tree)
+        snapshot = client.upload(tree.pack())
+        flow_id = client.create_flow(task, snapshot["id"], **options)["id"]
+        interrupts.watch(flow_id)
+        screen.note(f"flow {flow_id}")
+        with screen:
+            for event in client.events(flow_id):
+                screen.show(event)
+        screen.end()
+        return Outcome(flow_id, screen.timeline, tree, _diff_of(client, flow_id))
+
+
+def _finish(outcome: Outcome, console: Console, *, apply: bool) -> None:
+    print_patch(outcome.diff, Console(highlight=False))
+    if apply and (written := outcome.apply()):
+        print_lines(console, [Text(f"  written: {', '.join(written)}")])
+
+
+def _finish_as_json(outcome: Outcome, _console: Console, *, apply: bool) -> None:
+    """The report is printed also when the patch could not be written."""
+    try:
+        written, refused = (outcome.apply() if apply else []), None
+    except NotAppliedError as error:
+        written, refused = [], error
+    typer.echo(
+        json.dumps({**_report(outcome), "applied": written, "not_applied": str(refused or "") or None})
+    )
+    if refused is not None:
+        raise refused
+
+
+def _report(outcome: Outcome) -> dict[str, Any]:
+    timeline = outcome.timeline
+    return {
+        "id": outcome.flow_id,
+        "status": timeline.status,
+        "reason": timeline.reason,
+        "message": timeline.message,
+        "rounds": timeline.rounds,
+        "cost_usd": round(timeline.cost_usd, 6),
+        "tokens": timeline.tokens,
+        "diff": outcome.diff,
+        "events": [event.raw for event in timeline.events],
+    }
+
+
+def print_patch(diff: str, console: Console) -> None:
+    """In colour for an eye; byte for byte for a file or a pipe."""
+    if not diff:
+        return
+    if console.is_terminal:
+        console.print()
+        print_lines(console, patch_lines(diff))
+    else:
+        typer.echo(diff.encode("utf-8"), nl=False)
+
+
+def apply_patch(tree: Tree, diff: str) -> list[str]:
+    """Places the patch on what was sent, writes the result, and names the files. Raises NotAppliedError."""
+    patch = check(diff, tree.text_files())
+    if not isinstance(patch, Patch):
+        raise NotAppliedError(
+            f"the patch does not fit the files that were sent ({patch.code}); nothing was written."
+        )
+    after = {
+        change.path: None if change.after is None else change.after.encode("utf-8")
+        for change in patch.changes
+    }
+    write_patch(tree, after)
+    return list(after)
+
+
+def _diff_of(client: Client, flow_id: str) -> str:
+    """The accepted patch, or nothing when the flow ended before there was one."""
+    try:
+        return client.diff(flow_id)
+    except ApiError as error:
+        if error.status == 404:
+            return ""
+        raise
+
+
+def _say_what_is_sent(screen: Screen, tree: Tree) -> None:
+    size = f"{tree.total_bytes / 1000:,.1f} kB"
+    screen.note(f"{count(len(tree.files), 'file')} of {tree.root.resolve().name}, {size}")
+    for path, why in tree.skipped[:NAMED_SKIPS]:
+        screen.note(f"not sent: {path!r} ({why})")
+    if len(tree.skipped) > NAMED_SKIPS:
+        screen.note(f"not sent: {len(tree.skipped) - NAMED_SKIPS} more")
+    if tree.untracked:
+        screen.note(
+            f"not sent: {count(tree.untracked, 'file')} that git does not track (git add, or --all-files)"
+        )
