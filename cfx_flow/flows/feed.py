@@ -1,0 +1,87 @@
+"""The bell that tells readers in this process that a flow has new events, and their generator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from cfx_flow.errors import TooManyConcurrentRequests
+from cfx_flow.flows.model import Event
+
+READERS_PER_USER = 20
+POLL_S = 1.0
+"""events written by another process ring no bell here"""
+
+
+class Feed:
+    """Who reads which flow. ``ring`` is cheap and never waits."""
+
+    def __init__(self) -> None:
+        self._bells: dict[str, set[asyncio.Event]] = {}
+        self._readers: Counter[str] = Counter()
+
+    def ring(self, flow_id: str) -> None:
+        for bell in self._bells.get(flow_id, ()):
+            bell.set()
+
+    @contextmanager
+    def listening(self, flow_id: str) -> Iterator[asyncio.Event]:
+        bell = asyncio.Event()
+        self._bells.setdefault(flow_id, set()).add(bell)
+        try:
+            yield bell
+        finally:
+            self._bells[flow_id].discard(bell)
+            if not self._bells[flow_id]:
+                del self._bells[flow_id]
+
+    @contextmanager
+    def reader(self, user_id: str) -> Iterator[None]:
+        """Raises TooManyConcurrentRequests for the reader after the twentieth."""
+        if self._readers[user_id] >= READERS_PER_USER:
+            raise TooManyConcurrentRequests(
+                f"You are following {READERS_PER_USER} flows already. Close one of the event streams first."
+            )
+        self._readers[user_id] += 1
+        try:
+            yield
+        finally:
+            self._readers[user_id] -= 1
+            if not self._readers[user_id]:
+                del self._readers[user_id]
+
+
+async def follow(
+    read: Callable[[int], Awaitable[Sequence[Event]]],
+    feed: Feed,
+    flow_id: str,
+    after: int,
+    *,
+    poll_s: float = POLL_S,
+) -> AsyncIterator[Event | None]:
+    """Each event after seq ``after``, live, until ``flow.completed``. None: nothing new for ``poll_s``.
+
+    ``read(seq)`` opens and closes its own transaction, so none is held while a slow reader reads.
+    """
+    with feed.listening(flow_id) as bell:
+        while True:
+            bell.clear()  # before the read: what is written meanwhile rings again
+            events = await read(after)
+            for event in events:
+                after = event.seq
+                yield event
+            if events and events[-1].type == "flow.completed":
+                return
+            if not events and not await _rang(bell, poll_s):
+                yield None
+
+
+async def _rang(bell: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await bell.wait()
+    except TimeoutError:
+        return False
+    return True

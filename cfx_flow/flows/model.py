@@ -1,0 +1,259 @@
+"""A flow, its steps and its events, as the rows say them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+
+class FlowStatus(StrEnum):
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    REQUIRES_ACTION = "requires_action"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self not in UNFINISHED
+
+
+UNFINISHED = frozenset({FlowStatus.QUEUED, FlowStatus.IN_PROGRESS, FlowStatus.REQUIRES_ACTION})
+
+
+class Reason(StrEnum):
+    """Why a flow ended as it did; an approved one needs none."""
+
+    REVIEW = "review"
+    MAX_ROUNDS = "max_rounds"
+    BUDGET = "budget"
+    LIMIT_REACHED = "limit_reached"
+    UPSTREAM = "upstream"
+    REVIEW_UNREADABLE = "review_unreadable"
+    PLAN_UNREADABLE = "plan_unreadable"
+    STATE = "state"
+    INTERNAL = "internal"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a flow ends. ``message`` is the reason in a sentence for people."""
+
+    status: FlowStatus
+    reason: Reason | None
+    message: str
+
+
+class FlowFailed(Exception):  # noqa: N818 - a result that travels up, not a defect
+    """Raised inside a step: the flow cannot go on, and ``reason`` says why."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(FlowStatus.FAILED, self.reason, self.message)
+
+
+class Fenced(Exception):  # noqa: N818 - a signal
+    """This runner's epoch is over: the flow was cancelled, or another runner took it. Write nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    usd: Decimal
+    tokens: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlowOptions:
+    """What the request asked for, with the defaults filled in."""
+
+    max_rounds: int
+    max_fixes: int
+    budget: Budget
+    daily_limit: int
+    """model calls a UTC day of the key that started the flow"""
+    models: Mapping[str, str] = field(default_factory=dict)
+    """stage → whitelisted model that replaces the stage's own targets"""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "max_rounds": self.max_rounds,
+            "max_fixes": self.max_fixes,
+            "budget": {
+                "usd": str(self.budget.usd),
+                "tokens": self.budget.tokens,
+                "seconds": self.budget.seconds,
+            },
+            "daily_limit": self.daily_limit,
+            "models": dict(self.models),
+            "metadata": dict(self.metadata),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> FlowOptions:
+        budget = stored["budget"]
+        return cls(
+            max_rounds=stored["max_rounds"],
+            max_fixes=stored["max_fixes"],
+            budget=Budget(Decimal(budget["usd"]), budget["tokens"], budget["seconds"]),
+            daily_limit=stored["daily_limit"],
+            models=stored["models"],
+            metadata=stored["metadata"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one model call, or many, took."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    duration_ms: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.calls + other.calls,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cost_usd + other.cost_usd,
+            self.duration_ms + other.duration_ms,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StageUsage:
+    """A stage's share of a flow; ``model`` is the one that answered last."""
+
+    model: str | None = None
+    usage: Usage = Usage()
+
+    def add(self, model: str, usage: Usage) -> StageUsage:
+        return replace(self, model=model, usage=self.usage + usage)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "calls": self.usage.calls,
+            "input_tokens": self.usage.input_tokens,
+            "output_tokens": self.usage.output_tokens,
+            "cost_usd": str(self.usage.cost_usd),
+            "duration_ms": self.usage.duration_ms,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> StageUsage:
+        usage = Usage(
+            stored["calls"],
+            stored["input_tokens"],
+            stored["output_tokens"],
+            Decimal(stored["cost_usd"]),
+            stored["duration_ms"],
+        )
+        return cls(stored["model"], usage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """One row of ``flows``."""
+
+    id: str
+    user_id: str
+    api_key_id: str | None
+    request_id: str
+    status: FlowStatus
+    reason: str | None
+    message: str | None
+    task: str
+    snapshot_id: str
+    options: FlowOptions
+    epoch: int
+    version: int
+    last_seq: int
+    round: int
+    step: int
+    stages: Mapping[str, StageUsage]
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+    @property
+    def spent(self) -> Usage:
+        """Over all stages; ``duration_ms`` is time spent on model calls."""
+        return sum((stage.usage for stage in self.stages.values()), Usage())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One row of ``flow_steps``: what went into a node and what came out."""
+
+    n: int
+    round: int
+    node: str
+    model: str | None
+    status: str
+    """``started``, ``completed``, ``failed`` or ``cancelled``"""
+    input: Mapping[str, Any]
+    output: str | None
+    detail: Mapping[str, Any]
+    attempts: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal
+    started_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One row of the timeline; ``type`` is in the past tense after the dot. None: it means nothing here."""
+
+    seq: int = 0
+    """given by the store"""
+    type: str
+    at: datetime
+    round: int | None = None
+    step: int | None = None
+    stage: str | None = None
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: Decimal | None = None
+    duration_ms: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """All but seq, type and time, as stored and as sent."""
+        return {
+            "round": self.round,
+            "step": self.step,
+            "stage": self.stage,
+            "model": self.model,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
+            "duration_ms": self.duration_ms,
+            "data": dict(self.data),
+        }
+
+
+def iso(moment: datetime | None) -> str | None:
+    """``2026-01-31T12:00:00.000Z``, as the API shows every time."""
+    return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

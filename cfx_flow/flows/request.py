@@ -1,0 +1,182 @@
+"""What a caller may ask of a flow: strict, bounded, every refusal naming the field.
+
+**Source**: SPEC section 5, the body of ``POST /v1/flows``.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from cfx_flow.accounts.principal import Principal
+from cfx_flow.errors import InvalidRequest, PermissionDenied
+from cfx_flow.flows.model import Budget, FlowOptions
+from cfx_flow.stages.model import FlowLimits, Models, Stage, StageName, Target
+
+MAX_TASK_BYTES = 100_000
+MAX_ROUNDS = 10
+NOT_YET = "is not supported by this version yet: leave it out"
+
+Worker = Literal["plan", "code", "review"]
+Scalar = str | int | float | bool | None
+
+
+def _printable(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty: say what is to be changed")
+    if "\0" in text:
+        raise ValueError("must not contain NUL characters")
+    if len(text.encode()) > MAX_TASK_BYTES:
+        raise ValueError(f"must not be longer than {MAX_TASK_BYTES} bytes")
+    return text
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class WorkspaceRequest(_Strict):
+    """Exactly one of the two."""
+
+    files: dict[str, str] | None = Field(None, description="relative path → text")
+    snapshot_id: str | None = Field(
+        None, pattern="^sha256:[0-9a-f]{64}$", description="from POST /v1/snapshots"
+    )
+    path: None = Field(None, description="not supported yet")
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _no_path(cls, value: object) -> None:
+        if value is not None:
+            raise ValueError(f"{NOT_YET} and send files, or a snapshot_id")
+
+    @model_validator(mode="after")
+    def _one(self) -> WorkspaceRequest:
+        if (self.files is None) == (self.snapshot_id is None):
+            raise ValueError("needs exactly one of files and snapshot_id")
+        return self
+
+
+class BudgetRequest(_Strict):
+    usd: Annotated[float, Field(gt=0)] | None = None
+    tokens: Annotated[int, Field(gt=0)] | None = None
+    seconds: Annotated[int, Field(gt=0)] | None = None
+
+
+class StageRequest(_Strict):
+    model: str = Field(min_length=1, max_length=200)
+
+
+class FlowRequest(_Strict):
+    task: Annotated[str, AfterValidator(_printable)]
+    workspace: WorkspaceRequest
+    max_rounds: int | None = Field(None, ge=1, le=MAX_ROUNDS, description="review rounds")
+    approval: Literal["auto"] = "auto"
+    tests: None = None
+    budget: BudgetRequest = BudgetRequest()
+    stages: dict[Worker, StageRequest] = Field(default_factory=dict)
+    webhook: None = None
+    metadata: dict[Annotated[str, Field(max_length=64)], Scalar] = Field(default_factory=dict, max_length=16)
+
+    @field_validator("approval", mode="before")
+    @classmethod
+    def _only_auto(cls, value: object) -> object:
+        if value in ("plan", "patch", "both"):
+            raise ValueError(f"{NOT_YET}, or set it to 'auto'")
+        return value
+
+    @field_validator("tests", "webhook", mode="before")
+    @classmethod
+    def _not_yet(cls, value: object) -> None:
+        if value is not None:
+            raise ValueError(NOT_YET)
+
+    @field_validator("metadata")
+    @classmethod
+    def _short(cls, values: dict[str, Scalar]) -> dict[str, Scalar]:
+        if any(isinstance(value, str) and len(value) > 512 for value in values.values()):
+            raise ValueError("must not have values longer than 512 characters")
+        if any("\0" in f"{key}{value}" for key, value in values.items()):
+            raise ValueError("must not contain NUL characters")
+        if any(isinstance(value, int) and abs(value) >= 2**63 for value in values.values()):
+            raise ValueError("must not have integers beyond 64 bits")
+        return values
+
+
+def read_request(body: bytes) -> FlowRequest:
+    """Raises InvalidRequest. Pydantic's own JSON parser bounds nesting and refuses bad UTF-8."""
+    try:
+        return FlowRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise _refusal(error.errors(include_url=False, include_input=False)[0]) from None
+
+
+def _refusal(first: ErrorDetails) -> InvalidRequest:
+    param = ".".join(str(part) for part in first["loc"]) or None
+    said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "json_invalid":
+        return InvalidRequest(f"The body is not JSON that can be read: {said}.")
+    if first["type"] == "extra_forbidden":
+        said = "is not a field of a flow request"
+    return InvalidRequest(f"{param or 'The body'}: {said}.", param=param)
+
+
+def options_of(request: FlowRequest, models: Models, principal: Principal) -> FlowOptions:
+    """With the defaults of models.yaml, which are the ceilings of a budget too.
+
+    Raises InvalidRequest above a ceiling, PermissionDenied for a model off the whitelist.
+    """
+    for stage, choice in request.stages.items():
+        targets_of(models, StageName(stage), choice.model)
+    return FlowOptions(
+        max_rounds=request.max_rounds or models.flow.max_rounds,
+        max_fixes=models.flow.max_fixes,
+        budget=_budget(request.budget, models.flow),
+        daily_limit=principal.daily_limit,
+        models={stage: choice.model for stage, choice in request.stages.items()},
+        metadata=request.metadata,
+    )
+
+
+def targets_of(models: Models, name: StageName, model: str | None) -> tuple[Target, ...]:
+    """The stage's own targets, or the one that ``model`` names. Raises PermissionDenied."""
+    stage: Stage = models.stages[name]
+    if model is None:
+        return stage.targets
+    if model in models.direct.targets:
+        return (models.direct.targets[model],)
+    own = tuple(target for target in stage.targets if target.model == model)
+    if not own:
+        usable = sorted({*models.direct.targets, *(target.model for target in stage.targets)})
+        raise PermissionDenied(
+            f"The model {model!r} is not on the whitelist. Usable here: {', '.join(usable)}.",
+            param=f"stages.{name}.model",
+        )
+    return own
+
+
+def _budget(asked: BudgetRequest, limits: FlowLimits) -> Budget:
+    usd = limits.usd if asked.usd is None else Decimal(str(asked.usd))
+    chosen = Budget(usd, asked.tokens or limits.tokens, asked.seconds or limits.seconds)
+    ceilings: dict[str, tuple[Any, Any]] = {
+        "usd": (chosen.usd, limits.usd),
+        "tokens": (chosen.tokens, limits.tokens),
+        "seconds": (chosen.seconds, limits.seconds),
+    }
+    for name, (value, ceiling) in ceilings.items():
+        if value > ceiling:
+            raise InvalidRequest(
+                f"budget.{name}: this server allows at most {ceiling}.", param=f"budget.{name}"
+            )
+    return chosen

@@ -1,0 +1,102 @@
+"""Between rows and values; no I/O here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping
+
+from cfx_flow.errors import InvalidRequest
+from cfx_flow.flows.model import Event, Flow, FlowOptions, FlowStatus, StageUsage, Step
+
+
+def flow_of(row: RowMapping) -> Flow:
+    fields = {name: row[name] for name in Flow.__slots__}
+    fields["status"] = FlowStatus(row["status"])
+    fields["options"] = FlowOptions.from_json(row["options"])
+    fields["stages"] = {name: StageUsage.from_json(stored) for name, stored in row["stages"].items()}
+    return Flow(**fields)
+
+
+def flow_row(flow: Flow) -> dict[str, Any]:
+    row = {name: getattr(flow, name) for name in Flow.__slots__}
+    row["options"] = flow.options.to_json()
+    row["stages"] = stages_json(flow.stages)
+    return row
+
+
+def stages_json(stages: Mapping[str, StageUsage]) -> dict[str, Any]:
+    return {name: stage.to_json() for name, stage in stages.items()}
+
+
+def step_of(row: RowMapping) -> Step:
+    return Step(**{name: row[name] for name in Step.__slots__})
+
+
+def step_row(flow_id: str, step: Step) -> dict[str, Any]:
+    row = {name: getattr(step, name) for name in Step.__slots__}
+    row["input"], row["detail"] = storable(dict(step.input)), storable(dict(step.detail))
+    row["output"] = storable(step.output)
+    return {"flow_id": flow_id, **row}
+
+
+def event_of(row: RowMapping) -> Event:
+    return Event(seq=row["seq"], type=row["type"], at=row["at"], **row["body"])
+
+
+def event_row(flow_id: str, seq: int, event: Event) -> dict[str, Any]:
+    return {
+        "flow_id": flow_id,
+        "seq": seq,
+        "type": event.type,
+        "at": event.at,
+        "body": storable(event.body()),
+    }
+
+
+NUL_SHOWN = "\u2400"
+
+
+def storable(value: Any) -> Any:
+    """What both databases take: Postgres has no NUL, UTF-8 no lone surrogates, and models write either."""
+    if isinstance(value, str):
+        return value.replace("\0", NUL_SHOWN).encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return value
+
+
+def is_uuid(text: str) -> bool:
+    """Only the one form that we give out: everything else is not a flow of ours."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def cursor_of(flow: Flow) -> str:
+    position = json.dumps([flow.created_at.isoformat(), flow.id])
+    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[datetime, str]:
+    """Raises InvalidRequest."""
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        created_at, flow_id = json.loads(text)
+        moment = datetime.fromisoformat(created_at)
+        if moment.tzinfo is None or not is_uuid(flow_id):
+            raise ValueError("not a position")
+    except (ValueError, TypeError, AttributeError, binascii.Error):
+        raise InvalidRequest(
+            "This cursor is none of ours: take next_cursor from a list.", param="cursor"
+        ) from None
+    return moment, flow_id

@@ -1,0 +1,128 @@
+"""Runs one flow to its end: the edge at which every failure becomes an outcome in the row."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+import structlog
+
+from cfx_flow.clock import Clock
+from cfx_flow.errors import CfxError, StoreUnavailable, UpstreamError
+from cfx_flow.flows.model import Fenced, Flow, FlowFailed, FlowStatus, Outcome, Reason
+from cfx_flow.flows.run import FlowRun
+from cfx_flow.flows.store import FlowStore
+
+log = structlog.stdlib.get_logger(__name__)
+
+STORE_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""between attempts to go on while the database does not answer; the last one repeats"""
+
+
+class Drain:
+    """Asks a run to stop at the next point from which it can be resumed."""
+
+    def __init__(self) -> None:
+        self.requested = asyncio.Event()
+
+
+class Drained(Exception):  # noqa: N818 - a signal
+    """The graph stopped between two steps because it was asked to; its checkpoint is whole."""
+
+
+class FlowGraph(Protocol):
+    """What the runner is given. The real one is LangGraph's, in ``graphs``."""
+
+    async def run(self, run: FlowRun, drain: Drain) -> Outcome:
+        """From the beginning, or from where the last run stopped.
+
+        Raises FlowFailed, UpstreamError, Fenced, Drained, StoreUnavailable.
+        """
+        ...
+
+    async def forget(self, flow_id: str) -> None:
+        """Drops the checkpoints of a flow that will not go on."""
+        ...
+
+
+class FlowRunner:
+    def __init__(self, flows: FlowStore, graph: FlowGraph, clock: Clock) -> None:
+        self._flows, self._graph, self._clock = flows, graph, clock
+
+    async def run(self, flow_id: str, drain: Drain) -> None:
+        """Returns when the flow has ended or stopped at a resumable point. May be cancelled anywhere."""
+        for attempt in range(10_000):
+            try:
+                await self._run_once(flow_id, drain)
+                return
+            except StoreUnavailable:
+                # The flow pauses and nothing is lost: what is not in the store has not happened.
+                log.warning("flow_paused", flow_id=flow_id, exc_info=True)
+            if drain.requested.is_set():
+                return
+            await asyncio.sleep(STORE_PAUSES_S[min(attempt, len(STORE_PAUSES_S) - 1)])
+
+    async def forget(self, flow_id: str) -> None:
+        try:
+            await self._graph.forget(flow_id)
+        except StoreUnavailable:
+            log.warning("checkpoints_left", flow_id=flow_id, exc_info=True)
+
+    async def _run_once(self, flow_id: str, drain: Drain) -> None:
+        try:
+            flow = await self._flows.claim(flow_id)
+        except Fenced:
+            return  # another runner was quicker
+        if flow is None:
+            return
+        try:
+            outcome = await self._outcome(flow, drain)
+        except Drained:
+            log.info("flow_drained", flow_id=flow_id)
+            return
+        except Fenced:
+            log.info("flow_fenced", flow_id=flow_id)
+            return
+        if outcome is None:
+            return
+        if await _whatever_comes(self._flows.end(flow_id, flow.epoch, outcome)):
+            log.info("flow_ended", flow_id=flow_id, status=outcome.status, reason=outcome.reason)
+            if not may_resume(outcome):
+                await self.forget(flow_id)
+
+    async def _outcome(self, flow: Flow, drain: Drain) -> Outcome | None:
+        run = FlowRun(flow, self._flows, self._clock)
+        try:
+            return await self._graph.run(run, drain)
+        except (Drained, Fenced, StoreUnavailable):
+            raise
+        except FlowFailed as failure:
+            return failure.outcome
+        except UpstreamError as error:
+            return Outcome(FlowStatus.FAILED, Reason.UPSTREAM, error.message)
+        except CfxError as error:
+            log.exception("flow_failed", flow_id=flow.id)
+            return Outcome(FlowStatus.FAILED, Reason.INTERNAL, error.message)
+        except Exception:
+            log.exception("flow_broke", flow_id=flow.id)
+            return Outcome(
+                FlowStatus.FAILED,
+                Reason.INTERNAL,
+                f"Something broke on our side. Ask the operator to look up flow {flow.id}.",
+            )
+
+
+async def _whatever_comes(ending: Coroutine[Any, Any, bool]) -> bool:
+    """A shutdown that comes just now must not lose an outcome that was paid for."""
+    task = asyncio.ensure_future(ending)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def may_resume(outcome: Outcome) -> bool:
+    """Whether a later resume needs the checkpoints (SPEC section 5)."""
+    return outcome.status is FlowStatus.FAILED or outcome.reason is Reason.MAX_ROUNDS

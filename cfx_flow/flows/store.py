@@ -1,0 +1,280 @@
+"""Flows, steps and events in the database. The ``flows`` row is the truth about a flow.
+
+Every transition is a compare-and-set on that row, and every event gets its number from it
+in the transaction that writes what the event tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cfx_flow.clock import Clock
+from cfx_flow.errors import Conflict, NotFound
+from cfx_flow.flows.feed import Feed
+from cfx_flow.flows.model import (
+    UNFINISHED,
+    Event,
+    Fenced,
+    Flow,
+    FlowStatus,
+    Outcome,
+    Reason,
+    Step,
+)
+from cfx_flow.flows.rows import (
+    cursor_of,
+    event_of,
+    event_row,
+    flow_of,
+    flow_row,
+    is_uuid,
+    read_cursor,
+    step_of,
+    step_row,
+)
+from cfx_flow.store.engine import Store
+from cfx_flow.store.tables import flow_events, flow_steps, flows
+
+EVENTS_AT_ONCE = 500
+_PLAIN = [flows.c[name] for name in Flow.__slots__]  # all but the patch, which may be big
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The state that a writer believes the row to be in; if it is not, nothing is written."""
+
+    flow_id: str
+    epoch: int
+    status: FlowStatus = FlowStatus.IN_PROGRESS
+
+
+class FlowStore:
+    """Readers are bound to a user; the runner's writes to an epoch."""
+
+    def __init__(self, store: Store, clock: Clock, feed: Feed) -> None:
+        self._store, self._clock, self.feed = store, clock, feed
+
+    # What a person may read -------------------------------------------------------------
+
+    async def get(self, user_id: str, flow_id: str) -> Flow:
+        """Raises NotFound, for another user's flow too."""
+        return flow_of(await self._row(_own(user_id, flow_id), flow_id))
+
+    async def list(
+        self, user_id: str, *, status: FlowStatus | None = None, limit: int = 20, cursor: str | None = None
+    ) -> tuple[Sequence[Flow], str | None]:
+        """Newest first, and the cursor of the next page. Raises InvalidRequest for a strange cursor."""
+        query = select(*_PLAIN).where(flows.c.user_id == user_id)
+        if status is not None:
+            query = query.where(flows.c.status == status)
+        if cursor is not None:
+            query = query.where(tuple_(flows.c.created_at, flows.c.id) < tuple_(*read_cursor(cursor)))
+        query = query.order_by(flows.c.created_at.desc(), flows.c.id.desc()).limit(limit + 1)
+        async with self._store.read() as connection:
+            found = [flow_of(row) for row in (await connection.execute(query)).mappings()]
+        page = found[:limit]
+        return page, cursor_of(page[-1]) if len(found) > limit else None
+
+    async def patch(self, user_id: str, flow_id: str) -> str:
+        """The newest diff that passed the check. Raises NotFound while there is none."""
+        query = select(flows.c.patch).where(flows.c.user_id == user_id, flows.c.id == flow_id)
+        found = (await self._row(query, flow_id))["patch"]
+        if found is None:
+            raise NotFound("This flow has no patch: no diff has passed the check (yet).")
+        return str(found)
+
+    async def plan(self, user_id: str, flow_id: str) -> str:
+        """The newest finished plan. Raises NotFound while there is none."""
+        await self.get(user_id, flow_id)
+        query = (
+            select(flow_steps.c.output)
+            .where(flow_steps.c.flow_id == flow_id, flow_steps.c.node == "plan")
+            .where(flow_steps.c.status == "completed")
+            .order_by(flow_steps.c.n.desc())
+            .limit(1)
+        )
+        async with self._store.read() as connection:
+            found = (await connection.execute(query)).scalar()
+        if found is None:
+            raise NotFound("This flow has no plan yet.")
+        return str(found)
+
+    async def step_for(self, user_id: str, flow_id: str, n: int) -> Step:
+        """Raises NotFound."""
+        await self.get(user_id, flow_id)
+        step = await self.step(flow_id, n)
+        if step is None:
+            raise NotFound(f"This flow has no step {n}.")
+        return step
+
+    async def events(self, flow_id: str, after: int = 0, limit: int = EVENTS_AT_ONCE) -> Sequence[Event]:
+        """In order of seq. Whoever asks has made sure that the flow is the reader's."""
+        query = (
+            select(flow_events)
+            .where(flow_events.c.flow_id == flow_id, flow_events.c.seq > after)
+            .order_by(flow_events.c.seq)
+            .limit(limit)
+        )
+        async with self._store.read() as connection:
+            return [event_of(row) for row in (await connection.execute(query)).mappings()]
+
+    # What a person may do ---------------------------------------------------------------
+
+    async def create(self, flow: Flow) -> Flow:
+        """Writes the row and ``flow.queued`` in one transaction: from here on the flow is never lost."""
+        first = Event(seq=1, type="flow.queued", at=flow.created_at)
+        async with self._store.transaction() as connection:
+            await connection.execute(insert(flows).values(**flow_row(flow), patch=None))
+            await connection.execute(insert(flow_events).values(**event_row(flow.id, 1, first)))
+        return flow
+
+    async def cancel(self, user_id: str, flow_id: str) -> Flow:
+        """Ends it at once, whoever runs it: the runner finds itself fenced. Raises NotFound, Conflict."""
+        before = await self.get(user_id, flow_id)
+        if not await self.end(flow_id, None, Outcome(FlowStatus.CANCELLED, Reason.USER, "Cancelled by you.")):
+            now = await self.get(user_id, flow_id)
+            raise Conflict(f"This flow has already ended: {now.status.value}.")
+        return await self.get(user_id, before.id)
+
+    # The runner's side ------------------------------------------------------------------
+
+    async def unfinished(self) -> Sequence[tuple[str, str]]:
+        """(flow id, user id) of all that a restart must go on with, oldest first."""
+        query = (
+            select(flows.c.id, flows.c.user_id)
+            .where(flows.c.status.in_([FlowStatus.QUEUED, FlowStatus.IN_PROGRESS]))
+            .order_by(flows.c.created_at, flows.c.id)
+        )
+        async with self._store.read() as connection:
+            return [(row.id, row.user_id) for row in await connection.execute(query)]
+
+    async def claim(self, flow_id: str) -> Flow | None:
+        """Takes the flow into a new epoch, which fences out whoever ran it before. None: it has ended."""
+        now = self._clock.now()
+        async with self._store.transaction() as connection:
+            row = (await connection.execute(_by_id(flow_id))).mappings().one_or_none()
+            if row is None or FlowStatus(row["status"]).ended:
+                return None
+            before = flow_of(row)
+            changes: dict[str, Any] = {"epoch": before.epoch + 1, "status": FlowStatus.IN_PROGRESS}
+            events = []
+            if before.status is FlowStatus.QUEUED:
+                changes |= {"started_at": now, "version": before.version + 1}
+                events = [Event(type="flow.started", at=now)]
+            await _change(connection, Fence(flow_id, before.epoch, before.status), changes, events)
+            claimed = flow_of((await connection.execute(_by_id(flow_id))).mappings().one())
+        self.feed.ring(flow_id)
+        return claimed
+
+    async def write(
+        self,
+        fence: Fence,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        step: Step | None = None,
+        events: Sequence[Event] = (),
+    ) -> None:
+        """A step, what it changes in the flow's row, and its events: all or nothing. Raises Fenced."""
+        async with self._store.transaction() as connection:
+            await _change(connection, fence, changes or {}, events)
+            if step is not None:
+                await self._upsert(connection, fence.flow_id, step)
+        if events:
+            self.feed.ring(fence.flow_id)
+
+    async def end(self, flow_id: str, epoch: int | None, outcome: Outcome) -> bool:
+        """The final status and ``flow.completed``. False: it had ended, or the epoch is over.
+
+        ``epoch`` None is for a person's word, which counts whoever runs the flow.
+        """
+        now = self._clock.now()
+        data = {"status": outcome.status.value, "reason": outcome.reason, "message": outcome.message}
+        change = update(flows).where(flows.c.id == flow_id, flows.c.status.in_(UNFINISHED))
+        if epoch is not None:
+            change = change.where(flows.c.epoch == epoch)
+        change = change.values(
+            status=outcome.status,
+            reason=outcome.reason,
+            message=outcome.message,
+            completed_at=now,
+            epoch=flows.c.epoch + 1,
+            version=flows.c.version + 1,
+            last_seq=flows.c.last_seq + 1,
+        ).returning(flows.c.last_seq)
+        async with self._store.transaction() as connection:
+            seq = (await connection.execute(change)).scalar()
+            if seq is None:
+                return False
+            await self._close_steps(connection, flow_id, outcome)
+            event = Event(type="flow.completed", at=now, data=data)
+            await connection.execute(insert(flow_events).values(**event_row(flow_id, seq, event)))
+        self.feed.ring(flow_id)
+        return True
+
+    async def step(self, flow_id: str, n: int) -> Step | None:
+        query = select(flow_steps).where(flow_steps.c.flow_id == flow_id, flow_steps.c.n == n)
+        async with self._store.read() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else step_of(row)
+
+    async def _row(self, query: Select[Any], flow_id: str) -> Any:
+        if not is_uuid(flow_id):
+            raise NotFound(_NO_FLOW)
+        async with self._store.read() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        if row is None:
+            raise NotFound(_NO_FLOW)
+        return row
+
+    async def _upsert(self, connection: AsyncConnection, flow_id: str, step: Step) -> None:
+        """A node that runs again after a crash writes the same row again."""
+        row = step_row(flow_id, step)
+        statement = self._store.insert(flow_steps).values(**row)
+        keys = ["flow_id", "n"]
+        statement = statement.on_conflict_do_update(
+            index_elements=keys, set_={name: value for name, value in row.items() if name not in keys}
+        )
+        await connection.execute(statement)
+
+    async def _close_steps(self, connection: AsyncConnection, flow_id: str, outcome: Outcome) -> None:
+        """What ran when the flow ended did not finish."""
+        status = "cancelled" if outcome.status is FlowStatus.CANCELLED else "failed"
+        await connection.execute(
+            update(flow_steps)
+            .where(flow_steps.c.flow_id == flow_id, flow_steps.c.status == "started")
+            .values(status=status, completed_at=self._clock.now())
+        )
+
+
+_NO_FLOW = "There is no such flow."
+
+
+def _by_id(flow_id: str) -> Select[Any]:
+    return select(*_PLAIN).where(flows.c.id == flow_id)
+
+
+def _own(user_id: str, flow_id: str) -> Select[Any]:
+    return _by_id(flow_id).where(flows.c.user_id == user_id)
+
+
+async def _change(
+    connection: AsyncConnection, fence: Fence, changes: Mapping[str, Any], events: Sequence[Event]
+) -> None:
+    change = (
+        update(flows)
+        .where(flows.c.id == fence.flow_id, flows.c.epoch == fence.epoch, flows.c.status == fence.status)
+        .values(**changes, last_seq=flows.c.last_seq + len(events))
+        .returning(flows.c.last_seq)
+    )
+    last = (await connection.execute(change)).scalar()
+    if last is None:
+        raise Fenced
+    first = last - len(events) + 1
+    rows = [event_row(fence.flow_id, first + n, event) for n, event in enumerate(events)]
+    if rows:
+        await connection.execute(insert(flow_events), rows)

@@ -1,0 +1,168 @@
+"""A snapshot as tar.gz: strict when read, canonical when written.
+
+The reader knows the few kinds of entry that a source tree needs and refuses the rest by
+name. It counts bytes as they come out of the decompressor, so that a bomb stops at the
+limit, and it bounds the extended headers, which Python's ``tarfile`` reads whole.
+
+**Source**: POSIX.1-2001 pax and GNU tar's long names; ``git archive`` writes a global pax header.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zlib
+from collections.abc import Iterator
+
+from cfx_flow.errors import InvalidRequest
+from cfx_flow.workspace.snapshot import (
+    EXECUTABLE,
+    MAX_FILES,
+    MAX_UNPACKED_BYTES,
+    PLAIN,
+    Snapshot,
+    checked,
+)
+
+BLOCK = tarfile.BLOCKSIZE
+CHUNK_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024
+MAX_ENTRIES = 4 * MAX_FILES
+"""folders and extended headers are entries too"""
+
+_FILE = (tarfile.REGTYPE, tarfile.AREGTYPE)
+_KINDS = {
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+    tarfile.FIFOTYPE: "a named pipe",
+}
+
+
+def unpack(archive: bytes) -> Snapshot:
+    """Raises InvalidRequest for what is broken, unsafe or too much; it names the entry."""
+    files: dict[str, bytes] = {}
+    modes: dict[str, int] = {}
+    for path, mode, content in _entries(_Unzipped(archive)):
+        if path in files:
+            raise InvalidRequest(f"The archive holds {path!r} twice.")
+        if len(files) >= MAX_FILES:
+            raise InvalidRequest(f"The archive holds more than {MAX_FILES} files.")
+        files[path] = content
+        modes[path] = EXECUTABLE if mode & 0o100 else PLAIN
+    return checked(Snapshot(files, modes))
+
+
+def pack(snapshot: Snapshot) -> bytes:
+    """The same bytes for the same snapshot: sorted, no times, no owners."""
+    raw = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path in sorted(snapshot.files):
+            info = tarfile.TarInfo(path)
+            info.mode, info.size = snapshot.modes[path], len(snapshot.files[path])
+            tar.addfile(info, io.BytesIO(snapshot.files[path]))
+    return raw.getvalue()
+
+
+def _entries(source: _Unzipped) -> Iterator[tuple[str, int, bytes]]:
+    """(path, mode, content) of each file; a long name comes in an entry before its file."""
+    long_name: str | None = None
+    for _ in range(MAX_ENTRIES):
+        header = source.read(BLOCK)
+        if header == bytes(BLOCK):
+            return
+        info = _info(header)
+        if info.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME):
+            extended = _extended(info, source)
+            if info.type != tarfile.XGLTYPE:
+                long_name = extended or long_name
+            continue
+        name = long_name or info.name
+        long_name = None
+        if info.type == tarfile.DIRTYPE or (info.type in _FILE and name.endswith("/")):
+            source.read(_padded(info.size))
+            continue
+        if info.type not in _FILE:
+            kind = _KINDS.get(info.type, "an entry of an unknown kind")
+            raise InvalidRequest(f"The archive holds {kind}, {name[:200]!r}: only plain files are taken.")
+        yield name.removeprefix("./"), info.mode, source.read(_padded(info.size))[: info.size]
+    raise InvalidRequest("The archive holds too many entries.")
+
+
+def _info(header: bytes) -> tarfile.TarInfo:
+    try:
+        info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+    except tarfile.HeaderError as error:
+        raise InvalidRequest(f"The archive is not a tar: {error}.") from None
+    if info.size < 0:
+        raise InvalidRequest(f"The archive states a negative size for {info.name[:200]!r}.")
+    return info
+
+
+def _extended(info: tarfile.TarInfo, source: _Unzipped) -> str | None:
+    """The path that an extended header gives, if any."""
+    if info.size > MAX_HEADER_BYTES:
+        raise InvalidRequest("The archive holds an extended header that is too large.")
+    body = source.read(_padded(info.size))[: info.size]
+    if info.type == tarfile.GNUTYPE_LONGNAME:
+        return body.rstrip(b"\0").decode("utf-8", "surrogateescape")
+    records = dict(_pax_records(body))
+    if any(key.startswith(b"GNU.sparse") or key == b"size" for key in records):
+        raise InvalidRequest("The archive holds a sparse or oversized file: only plain files are taken.")
+    path = records.get(b"path")
+    return None if path is None else path.decode("utf-8", "surrogateescape")
+
+
+def _pax_records(body: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """``<length> <key>=<value>\\n``, the length counting the whole record."""
+    while body.strip(b"\0"):
+        digits, _, _ = body.partition(b" ")
+        length = int(digits) if digits.isdigit() and len(digits) < 8 else 0
+        key, equals, value = body[len(digits) + 1 : length].partition(b"=")
+        if not equals or not value.endswith(b"\n"):
+            raise InvalidRequest("The archive holds an extended header that cannot be read.")
+        yield key, value[:-1]
+        body = body[length:]
+
+
+def _padded(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK
+
+
+class _Unzipped:
+    """Reads exactly as many bytes as it is asked for, never more than the limit in all."""
+
+    def __init__(self, archive: bytes) -> None:
+        self._rest = memoryview(archive)
+        self._unzip = zlib.decompressobj(wbits=31)  # 31: gzip, with its checksum
+        self._ready = bytearray()
+        self._left = MAX_UNPACKED_BYTES + MAX_ENTRIES * BLOCK
+
+    def read(self, size: int) -> bytes:
+        """Raises InvalidRequest when the archive ends first, is broken, or is too large."""
+        if size > self._left:
+            raise InvalidRequest(f"The archive unpacks to more than {MAX_UNPACKED_BYTES} bytes.")
+        self._left -= size
+        while len(self._ready) < size:
+            self._ready += self._next()
+        taken = bytes(self._ready[:size])
+        del self._ready[:size]
+        return taken
+
+    def _next(self) -> bytes:
+        feed = self._unzip.unconsumed_tail or self._take()
+        if self._unzip.eof or not feed:
+            raise InvalidRequest("The archive is cut off.")
+        try:
+            return self._unzip.decompress(feed, CHUNK_BYTES)
+        except zlib.error:
+            raise InvalidRequest("The body is not a tar.gz that can be read.") from None
+
+    def _take(self) -> bytes:
+        chunk, self._rest = self._rest[:CHUNK_BYTES], self._rest[CHUNK_BYTES:]
+        return bytes(chunk)
