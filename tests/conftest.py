@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.support.provider", "tests.support.litellm", "tests.support.server"]
+pytest_plugins = [
+    "tests.support.provider",
+    "tests.support.litellm",
+    "tests.support.server",
+    "tests.support.stores",
+]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,0 +1,7 @@
+"""Who may come in: accounts, their keys, and the pepper that guards the keys' hashes."""
+
+from cfx_flow.accounts.accounts import Accounts, KeyInfo, NewKey
+from cfx_flow.accounts.pepper import load_pepper
+from cfx_flow.accounts.principal import Principal
+
+__all__ = ["Accounts", "KeyInfo", "NewKey", "Principal", "load_pepper"]

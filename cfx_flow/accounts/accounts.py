@@ -1,0 +1,257 @@
+"""Accounts and their keys: making, listing, revoking, and answering "who is this?" on every request."""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import Row, Select, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cfx_flow.accounts.cache import CACHE_TTL_S, AnswerCache
+from cfx_flow.accounts.keys import find_key_id, hash_key, make_key, read_key_id
+from cfx_flow.accounts.last_used import LastUsed
+from cfx_flow.accounts.principal import Principal
+from cfx_flow.clock import Clock
+from cfx_flow.errors import Conflict, InvalidApiKey, InvalidRequest, NotFound
+from cfx_flow.store.engine import Store
+from cfx_flow.store.tables import accounts, api_keys
+
+ACTIVE, REVOKED = "active", "revoked"
+NOBODY = b"\0" * 32
+
+MALFORMED = (
+    "This is not a complete CF-X key: a character is wrong or missing. "
+    "Copy it again, whole; it starts with cfx_ and is 66 characters long."
+)
+UNKNOWN = (
+    "This key is not known here. Check that it belongs to this server, or ask the operator for a new one."
+)
+GONE = "This key was revoked. Ask the operator for a new one."
+EXPIRED = "This key has expired. Ask the operator for a new one."
+DISABLED = "This account is disabled. Ask the operator."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyInfo:
+    """Everything about a key but the key."""
+
+    id: str
+    key_id: str
+    user_id: str
+    user_name: str
+    label: str | None
+    status: str
+    permissions: frozenset[str]
+    daily_limit: int | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey(KeyInfo):
+    key: str = field(repr=False)
+    """shown once; only its hash is stored"""
+
+
+class Accounts:
+    """``close()`` waits for the last ``last_used_at`` to be written."""
+
+    def __init__(self, store: Store, pepper: SecretStr, clock: Clock, default_daily_limit: int) -> None:
+        self._store = store
+        self._pepper = pepper.get_secret_value().encode()
+        self._clock = clock
+        self._default_daily_limit = default_daily_limit
+        self._answers = AnswerCache(clock)
+        self._last_used = LastUsed(store, clock)
+
+    async def authenticate(self, token: str) -> Principal:
+        """Raises InvalidApiKey, saying what to do. An answer is kept for 5 s at most, so a revocation takes
+        effect within that time in every process."""
+        key_id = read_key_id(token)
+        if key_id is None:
+            raise InvalidApiKey(MALFORMED)
+        digest = hash_key(self._pepper, token)
+        answer = self._answers.get(digest)
+        if answer is None:
+            answer = await self._look_up(key_id, digest)
+        if isinstance(answer, str):
+            raise InvalidApiKey(answer)
+        return answer
+
+    async def _look_up(self, key_id: str, digest: bytes) -> Principal | str:
+        """The Principal, or why not. A failing store raises and is not remembered."""
+        asked_at = self._clock.monotonic()
+        async with self._store.read() as connection:
+            row = (await connection.execute(_keys().where(api_keys.c.key_id == key_id))).one_or_none()
+        now = self._clock.now()
+        known = hmac.compare_digest(row.key_hash if row else NOBODY, digest)
+        answer = self._judge(row, now) if row and known else UNKNOWN
+        valid_s = CACHE_TTL_S
+        if row and isinstance(answer, Principal):
+            if row.expires_at:
+                valid_s = min(valid_s, (row.expires_at - now).total_seconds())
+            self._last_used.note(row.id, row.last_used_at)
+        self._answers.put(digest, answer, until=asked_at + valid_s)
+        return answer
+
+    def _judge(self, row: Row[Any], now: datetime) -> Principal | str:
+        if row.status != ACTIVE:
+            return GONE
+        if row.expires_at is not None and row.expires_at <= now:
+            return EXPIRED
+        if row.disabled_at is not None:
+            return DISABLED
+        limits = (row.limits.get("daily"), row.account_daily_limit, self._default_daily_limit)
+        return Principal(
+            user_id=row.user_id,
+            name=row.name,
+            role=row.role,
+            api_key_id=row.id,
+            daily_limit=next(limit for limit in limits if limit is not None),
+            permissions=frozenset(row.permissions),
+        )
+
+    async def create_key(
+        self,
+        user_name: str,
+        *,
+        label: str | None = None,
+        permissions: Iterable[str] = frozenset(),
+        daily_limit: int | None = None,
+        expires_at: datetime | None = None,
+    ) -> NewKey:
+        """Makes the account when it is absent. Raises InvalidRequest, or Conflict for a disabled account."""
+        now = self._clock.now()
+        user_name = _clean(user_name, "user name")
+        label = None if label is None else _clean(label, "label")
+        granted = frozenset(_clean(name, "permission") for name in permissions)
+        if daily_limit is not None and not 0 <= daily_limit < 2**31:
+            raise InvalidRequest("a daily limit is a number from 0 to 2147483647", param="daily_limit")
+        if expires_at is not None and expires_at <= now:
+            raise InvalidRequest("the expiry lies in the past", param="expires_at")
+        fresh = make_key()
+        async with self._store.transaction() as connection:
+            user_id = await self._account_id(connection, user_name, now)
+            info = KeyInfo(
+                id=str(uuid.uuid4()),
+                key_id=fresh.key_id,
+                user_id=user_id,
+                user_name=user_name,
+                label=label,
+                status=ACTIVE,
+                permissions=granted,
+                daily_limit=daily_limit,
+                created_at=now,
+                expires_at=expires_at,
+                last_used_at=None,
+            )
+            digest = hash_key(self._pepper, fresh.text)
+            await connection.execute(api_keys.insert().values(_row_of(info, digest)))
+        return NewKey(**{name: getattr(info, name) for name in KeyInfo.__slots__}, key=fresh.text)
+
+    async def _account_id(self, connection: AsyncConnection, name: str, now: datetime) -> str:
+        """Of the account with this name, made now if need be; two makers at once get the same one."""
+        await connection.execute(
+            self._store.insert(accounts)
+            .values(user_id=str(uuid.uuid4()), name=name, role="user", created_at=now)
+            .on_conflict_do_nothing(index_elements=[accounts.c.name])
+        )
+        found = select(accounts.c.user_id, accounts.c.disabled_at).where(accounts.c.name == name)
+        row = (await connection.execute(found)).one()
+        if row.disabled_at is not None:
+            raise Conflict(f"the account {name!r} is disabled; it gets no new keys")
+        return str(row.user_id)
+
+    async def list_keys(self, user_name: str | None = None) -> list[KeyInfo]:
+        """Newest first."""
+        query = _keys().order_by(api_keys.c.created_at.desc(), api_keys.c.id)
+        if user_name is not None:
+            query = query.where(accounts.c.name == user_name)
+        async with self._store.read() as connection:
+            return [_info(row) for row in await connection.execute(query)]
+
+    async def has_keys(self) -> bool:
+        """Whether any key was ever made: the first start makes one."""
+        async with self._store.read() as connection:
+            return (await connection.execute(select(api_keys.c.id).limit(1))).first() is not None
+
+    async def revoke_key(self, which: str) -> KeyInfo:
+        """``which``: the key's id, its public id, or the whole key. Revoking twice changes nothing.
+        Raises NotFound."""
+        match = _match(which.strip())
+        async with self._store.transaction() as connection:
+            await connection.execute(update(api_keys).where(match).values(status=REVOKED))
+            row = (await connection.execute(_keys().where(match))).one_or_none()
+        if row is None:
+            raise NotFound("there is no such key; `cfx keys list` shows the ids")
+        self._answers.clear()
+        return _info(row)
+
+    async def close(self) -> None:
+        await self._last_used.close()
+
+
+def _keys() -> Select[Any]:
+    return select(
+        api_keys,
+        accounts.c.name,
+        accounts.c.role,
+        accounts.c.disabled_at,
+        accounts.c.daily_limit.label("account_daily_limit"),
+    ).join_from(api_keys, accounts)
+
+
+def _match(which: str) -> Any:
+    key_id = find_key_id(which)
+    if key_id is not None:
+        return api_keys.c.key_id == key_id
+    try:
+        return api_keys.c.id == str(uuid.UUID(which))
+    except ValueError:
+        raise NotFound("this is no id of a key; `cfx keys list` shows the ids") from None
+
+
+def _info(row: Row[Any]) -> KeyInfo:
+    return KeyInfo(
+        id=row.id,
+        key_id=row.key_id,
+        user_id=row.user_id,
+        user_name=row.name,
+        label=row.label,
+        status=row.status,
+        permissions=frozenset(row.permissions),
+        daily_limit=row.limits.get("daily"),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+    )
+
+
+def _row_of(info: KeyInfo, digest: bytes) -> dict[str, Any]:
+    return {
+        "id": info.id,
+        "user_id": info.user_id,
+        "key_id": info.key_id,
+        "key_hash": digest,
+        "label": info.label,
+        "status": info.status,
+        "permissions": sorted(info.permissions),
+        "limits": {} if info.daily_limit is None else {"daily": info.daily_limit},
+        "created_at": info.created_at,
+        "expires_at": info.expires_at,
+    }
+
+
+def _clean(text: str, what: str) -> str:
+    """Names end up on terminals and in tables: printable, not empty, at most 200 characters."""
+    text = text.strip()
+    if not text or len(text) > 200 or not text.isprintable():
+        raise InvalidRequest(f"a {what} is 1 to 200 printable characters", param=what.replace(" ", "_"))
+    return text

@@ -1,0 +1,116 @@
+"""The database, as the rooms see it: ``read()`` and ``transaction()``, alike on SQLite and on Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import URL, Engine, NullPool, Table, create_engine
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from cfx_flow.errors import StoreUnavailable
+from cfx_flow.store.address import read_address, sqlite_file
+from cfx_flow.store.sqlite import BEGIN, BUSY_TIMEOUT_S, prepare_file, set_up_engine
+from cfx_flow.store.trouble import BUSY, store_errors
+
+POOL_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5
+
+
+class Store:
+    """Made by ``open_store``. Failures of the database surface as StoreUnavailable."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.dialect = engine.dialect.name
+        self._engine = engine
+        self._writing = engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
+        self._write_turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One consistent view on SQLite, READ COMMITTED on Postgres; nothing written through it is kept."""
+        with store_errors():
+            async with self._engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Commits on exit, rolls back on any exception. Never open two inside each other: SQLite has
+        one writer at a time."""
+        async with self._turn():
+            with store_errors():
+                async with self._writing.begin() as connection:
+                    yield connection
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """On SQLite our own writers queue here, first come first served: its busy handler polls, which is
+        neither fair nor free. Postgres needs no queue."""
+        if self.dialect != "sqlite":
+            yield
+            return
+        try:
+            async with asyncio.timeout(BUSY_TIMEOUT_S):
+                await self._write_turn.acquire()
+        except TimeoutError as error:
+            raise StoreUnavailable(BUSY, headers={"retry-after": "2"}) from error
+        try:
+            yield
+        finally:
+            self._write_turn.release()
+
+    def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An INSERT that knows ON CONFLICT, in this database's dialect."""
+        return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+async def open_store(url: str) -> Store:
+    """A SQLite file is created, checked and written to once (ConfigError). Postgres is first asked when it
+    is first needed: it may start after us."""
+    address = read_address(url)
+    path = sqlite_file(url)
+    if path is not None:
+        await asyncio.to_thread(prepare_file, path)
+        address = address.set(drivername="sqlite+aiosqlite")
+    engine = create_async_engine(
+        address, connect_args=_connect_args(address), pool_timeout=POOL_TIMEOUT_S, **_pool(address)
+    )
+    if path is not None:
+        set_up_engine(engine.sync_engine)
+    return Store(engine)
+
+
+def open_engine(url: str) -> Engine:
+    """A synchronous engine without a pool, for migrations."""
+    address = read_address(url)
+    path = sqlite_file(url)
+    if path is not None:
+        prepare_file(path)
+    engine = create_engine(address, connect_args=_connect_args(address), poolclass=NullPool)
+    if path is not None:
+        set_up_engine(engine)
+    return engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
+
+
+def _connect_args(address: URL) -> dict[str, Any]:
+    if address.get_backend_name() == "sqlite":
+        return {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}
+    # Prepared statements do not survive a transaction pooler (PgBouncer, Supabase's port 6543).
+    return {
+        "prepare_threshold": None,
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "application_name": "cfx-flow",
+    }
+
+
+def _pool(address: URL) -> dict[str, Any]:
+    if address.get_backend_name() == "sqlite":
+        return {"pool_size": 4, "max_overflow": 4}
+    # A connection that died while idle is noticed before a request gets it.
+    return {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "pool_recycle": 1800}

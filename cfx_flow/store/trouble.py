@@ -1,0 +1,77 @@
+"""What the database's own errors mean for the people outside.
+
+The caller learns that it is not their fault and when to try again, the operator
+what to mend; paths, addresses, statements and values stay in the log (``__cause__``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from cfx_flow.errors import StoreUnavailable
+
+BUSY = "The database is busy. Try again in a few seconds."
+NO_ANSWER = (
+    "The database does not answer. Try again in a few seconds; "
+    "operator: check that it runs and that CFX_DATABASE_URL is right."
+)
+NO_SCHEMA = "The database has not been prepared for this version. Operator: run `cfx migrate`."
+
+_SQLITE = {
+    "SQLITE_BUSY": BUSY,
+    "SQLITE_LOCKED": BUSY,
+    "SQLITE_PROTOCOL": BUSY,
+    "SQLITE_FULL": "The database's disk is full. Operator: free some space; nothing needs restarting.",
+    "SQLITE_READONLY": "The database file cannot be written. Operator: check owner, mode and disk.",
+    "SQLITE_CANTOPEN": "The database file cannot be opened. Operator: check its folder and mode.",
+    "SQLITE_IOERR": "The disk below the database reports errors. Operator: check the disk.",
+    "SQLITE_CORRUPT": "The database file is damaged. Operator: stop the server and restore a backup.",
+    "SQLITE_NOTADB": "The database file is not a database. Operator: check CFX_DATABASE_URL.",
+    "SQLITE_NOMEM": "The server is out of memory. Try again in a few seconds.",
+}
+_POSTGRES = {
+    "25006": "The database is read-only. Operator: point CFX_DATABASE_URL at the primary server.",
+    "28": "The database refuses our login. Operator: check the user and password in CFX_DATABASE_URL.",
+    "3D000": "The database does not exist. Operator: create it, or check the name in CFX_DATABASE_URL.",
+    "40": BUSY,
+    "42P01": NO_SCHEMA,
+    "42703": NO_SCHEMA,
+    "53100": "The database's disk is full. Operator: free some space.",
+    "53300": BUSY,
+    "55P03": BUSY,
+}
+
+
+def explain(error: DBAPIError) -> str | None:
+    """A sentence if the database is at fault; ``None`` if our statement or our values are."""
+    name = getattr(error.orig, "sqlite_errorname", None)
+    if name is not None:
+        if name == "SQLITE_ERROR" and "no such table" in str(error.orig):
+            return NO_SCHEMA
+        return next((text for prefix, text in _SQLITE.items() if name.startswith(prefix)), None)
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        for length in (5, 2):
+            if state[:length] in _POSTGRES:
+                return _POSTGRES[state[:length]]
+    if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
+        return NO_ANSWER
+    return None
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turns the database's failures into StoreUnavailable; lets mistakes of ours through as they are."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise StoreUnavailable(BUSY, headers={"retry-after": "2"}) from error
+    except DBAPIError as error:
+        text = explain(error)
+        if text is None:
+            raise
+        raise StoreUnavailable(text, headers={"retry-after": "2"}) from error

