@@ -1,0 +1,136 @@
+"""The OpenAPI document: FastAPI's own, plus what it cannot know: chat, keys, and the shape of errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+ERROR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string", "description": "What is wrong and what to do about it."},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+OPEN = frozenset({"/healthz", "/readyz"})
+_METHODS = ("get", "put", "post", "delete", "patch")
+
+
+def describe(app: FastAPI) -> None:
+    """Replaces ``app.openapi``. FastAPI documents a 422 that we never send: it becomes our 400."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _completed(generate())
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    paths = document["paths"]
+    for path in ("/v1/chat/completions", "/chat/completions"):
+        paths[path] = {"post": _chat(path)}
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Error"] = ERROR_SCHEMA
+    components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "cfx_…"}}
+    for path, operations in paths.items():
+        for method in _METHODS:
+            if method in operations:
+                _complete_operation(operations[method], needs_key=path not in OPEN)
+    return document
+
+
+def _complete_operation(operation: dict[str, Any], *, needs_key: bool) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)
+    if needs_key:
+        operation["security"] = [{"key": []}]
+        responses.setdefault("401", _error("Missing, wrong, revoked or expired key"))
+    responses.setdefault("default", _error("Any other error, in the same shape"))
+
+
+def _error(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string", **schema},
+    }
+
+
+def _chat(path: str) -> dict[str, Any]:
+    return {
+        "tags": ["chat"],
+        "summary": "Chat completions, as OpenAI's, routed to a stage",
+        "operationId": "chat" + path.replace("/", "_"),
+        "parameters": [
+            _header("X-CFX-Stage", "Chooses the stage", enum=["plan", "code", "review", "direct"]),
+            _header("X-CFX-Prompt", "Adds the stage's own prompt, or not", enum=["stage", "none"]),
+            _header("X-CFX-Session-Id", "Names a conversation, in logs"),
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _CHAT_REQUEST}}},
+        "responses": {
+            "200": {
+                "description": "A completion, or with `stream` its chunks",
+                "headers": {
+                    name: {"schema": {"type": "string"}}
+                    for name in ("X-CFX-Stage", "X-CFX-Stage-Source", "X-CFX-Model-Used")
+                },
+                "content": {
+                    "application/json": {"schema": {"type": "object"}},
+                    "text/event-stream": {"schema": {"type": "string"}},
+                },
+            }
+        },
+    }
+
+
+_CHAT_REQUEST: dict[str, Any] = {
+    "type": "object",
+    "required": ["messages"],
+    "additionalProperties": True,
+    "properties": {
+        "model": {"type": "string", "description": "cfx-plan, cfx-code, cfx-review, cfx-auto, or a listed model"},
+        "messages": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["role"],
+                "properties": {
+                    "role": {"type": "string"},
+                    "content": {
+                        "anyOf": [
+                            {"type": "string"},
+                            {"type": "array", "items": {"type": "object"}},
+                            {"type": "null"},
+                        ]
+                    },
+                },
+            },
+        },
+        "stream": {"type": "boolean"},
+        "tools": {"type": "array", "items": {"type": "object"}},
+    },
+}

@@ -1,0 +1,80 @@
+"""What /readyz finds out: the database at the right revision, each upstream's port open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from cfx_flow.clock import Clock
+from cfx_flow.errors import StoreUnavailable
+from cfx_flow.stages.model import Models, Upstream
+from cfx_flow.store.engine import Store
+from cfx_flow.store.migrate import require_schema
+
+CONNECT_TIMEOUT_S = 2.0
+KEEP_S = 1.0
+
+
+class Readiness(BaseModel):
+    status: str
+    """``ready`` or ``unavailable``"""
+    checks: dict[str, str]
+    """``ok``, or what is wrong in a sentence"""
+    error: dict[str, Any] | None = None
+    """OpenAI's shape, when not ready"""
+
+
+class ReadinessProbe:
+    """One check at a time, its answer kept for a second: the path is open to anyone."""
+
+    def __init__(self, store: Store, models: Models, clock: Clock) -> None:
+        self._store = store
+        self._models = models
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._last: tuple[float, Readiness] | None = None
+
+    async def check(self) -> Readiness:
+        async with self._turn:
+            now = self._clock.monotonic()
+            if self._last is None or now - self._last[0] > KEEP_S:
+                self._last = (now, await self._look())
+            return self._last[1]
+
+    async def _look(self) -> Readiness:
+        probes: dict[str, Awaitable[str]] = {"database": self._database()}
+        for upstream in self._models.upstreams.values():
+            probes[f"upstream {upstream.name}"] = _reach(upstream)
+        checks = dict(zip(probes, await asyncio.gather(*probes.values()), strict=True))
+        wrong = [f"{name}: {found}" for name, found in checks.items() if found != "ok"]
+        return Readiness(
+            status="unavailable" if wrong else "ready",
+            checks=checks,
+            error=StoreUnavailable("; ".join(wrong), code="not_ready").to_body()["error"] if wrong else None,
+        )
+
+    async def _database(self) -> str:
+        try:
+            await require_schema(self._store)
+        except StoreUnavailable as error:
+            return error.message
+        return "ok"
+
+
+async def _reach(upstream: Upstream) -> str:
+    """A TCP connection is enough: asking for a completion would cost money, and /models needs a key."""
+    parts = urlsplit(upstream.base_url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+    except TimeoutError:
+        return f"no answer within {CONNECT_TIMEOUT_S:g} s"
+    except OSError:
+        return "nothing listens there"
+    writer.close()
+    return "ok"

@@ -1,0 +1,105 @@
+"""The only place that constructs things. What is opened here is closed here, in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from api.late_graph import LateGraph
+from api.readiness import ReadinessProbe
+from cfx_flow.accounts import Accounts, load_pepper
+from cfx_flow.clock import Clock, SystemClock
+from cfx_flow.flows.dispatch import Dispatcher, InProcessDispatcher
+from cfx_flow.flows.feed import Feed
+from cfx_flow.flows.runner import FlowRunner
+from cfx_flow.flows.store import FlowStore
+from cfx_flow.ledger import RequestLog
+from cfx_flow.limits import RateLimiter, SqlRateLimiter
+from cfx_flow.prompts import Prompts
+from cfx_flow.settings import Settings
+from cfx_flow.stages.check import load_config
+from cfx_flow.stages.load import require_upstreams
+from cfx_flow.stages.model import Models
+from cfx_flow.store.engine import Store, open_store
+from cfx_flow.upstream.breaker import Breakers
+from cfx_flow.upstream.client import UpstreamClient
+from cfx_flow.workspace.store import SnapshotStore
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    clock: Clock
+    models: Models
+    prompts: Prompts
+    store: Store
+    accounts: Accounts
+    limiter: RateLimiter
+    request_log: RequestLog
+    breakers: Breakers
+    upstream: UpstreamClient
+    snapshots: SnapshotStore
+    flows: FlowStore
+    dispatcher: Dispatcher
+    graph: LateGraph
+    readiness: ReadinessProbe
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Services]:
+    """Expects a migrated database. Raises ConfigError before anything is opened.
+
+    Flows wait until ``start_flows`` has brought the graph.
+    """
+    models, prompts = load_config(settings, environ)
+    require_upstreams(models)
+    clock = SystemClock()
+    async with AsyncExitStack() as closing:
+        store = await open_store(settings.store_url)
+        closing.push_async_callback(store.close)
+        accounts = Accounts(store, load_pepper(settings), clock, settings.daily_limit)
+        closing.push_async_callback(accounts.close)
+        request_log = RequestLog(store)
+        await request_log.start()
+        closing.push_async_callback(request_log.close)
+        upstream = UpstreamClient()
+        await upstream.open()
+        closing.push_async_callback(upstream.close)
+        flows = FlowStore(store, clock, Feed())
+        graph = LateGraph()
+        dispatcher = InProcessDispatcher(
+            flows, FlowRunner(flows, graph, clock), running_per_user=settings.running_flows_per_user
+        )
+        closing.push_async_callback(dispatcher.close)
+        yield Services(
+            settings=settings,
+            clock=clock,
+            models=models,
+            prompts=prompts,
+            store=store,
+            accounts=accounts,
+            limiter=SqlRateLimiter(store, clock),
+            request_log=request_log,
+            breakers=Breakers(clock),
+            upstream=upstream,
+            snapshots=SnapshotStore(store, clock),
+            flows=flows,
+            dispatcher=dispatcher,
+            graph=graph,
+            readiness=ReadinessProbe(store, models, clock),
+        )
+
+
+async def start_flows(services: Services) -> None:
+    """Imports the graph in a thread, so that chat is answered meanwhile, then takes up unfinished flows."""
+    await asyncio.to_thread(_import_graph)
+    from graphs.runtime import open_graph
+
+    services.graph.arrive(await open_graph(services))
+    await services.dispatcher.recover()
+
+
+def _import_graph() -> None:
+    import graphs.runtime  # noqa: F401

@@ -1,0 +1,63 @@
+"""``cfx config check``: is everything that a server would read in order?"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Annotated, Any
+
+import typer
+
+from cfx_flow.errors import ConfigError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look at the configuration.")
+
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+@app.command()
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Check settings, models.yaml and prompts. Exit code 0: all is well, 2: something is wrong."""
+    try:
+        report = _report()
+    except ConfigError as error:
+        if not as_json:
+            raise
+        where = {"file": str(error.file) if error.file else None, "line": error.line, "key": error.key or None}
+        typer.echo(json.dumps({"ok": False, "error": {"message": str(error), **where}}))
+        raise typer.Exit(2) from None
+    typer.echo(json.dumps(report) if as_json else _text(report))
+
+
+def _report() -> dict[str, Any]:
+    from cfx_flow.settings import Settings
+    from cfx_flow.stages.check import load_config
+
+    settings = Settings.load(os.environ)
+    models, _ = load_config(settings, os.environ)
+    return {
+        "ok": True,
+        "models_file": str(settings.models_file),
+        "stages": {
+            name.value: [target.model for target in stage.targets] for name, stage in models.stages.items()
+        },
+        "direct": list(models.direct.targets),
+        "upstreams": {upstream.name: upstream.base_url or None for upstream in models.upstreams.values()},
+        "warnings": [
+            f"{variable} is not set: `cfx serve` will not start without it (`cfx demo` will)"
+            for variable in models.unset
+        ],
+    }
+
+
+def _text(report: dict[str, Any]) -> str:
+    lines = [f"{report['models_file']}: all is well"]
+    lines += [f"  {stage:<8}{', then '.join(targets)}" for stage, targets in report["stages"].items()]
+    lines.append(f"  {'direct':<8}{', '.join(report['direct']) or 'no models'}")
+    lines += [f"  {name} at {url}" for name, url in report["upstreams"].items() if url]
+    return "\n".join(lines + [f"warning: {warning}" for warning in report["warnings"]])

@@ -1,0 +1,100 @@
+"""The ``cfx`` command. Each command's module is imported when it is called, so that `cfx` starts fast."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COMMANDS: Mapping[str, str] = {
+    "serve": "cli.serve:serve",
+    "demo": "cli.demo.command:demo",
+    "run": "cli.run:run",
+    "watch": "cli.watch:watch",
+    "flows": "cli.flows:app",
+    "diff": "cli.diff:app",
+    "keys": "cli.keys:app",
+    "migrate": "cli.migrate:migrate",
+    "config": "cli.config:app",
+}
+"""command → where its function, or its Typer app, stands; in the order of ``cfx --help``"""
+
+
+class LazyGroup(TyperGroup):
+    """Looks commands up in COMMANDS instead of holding them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        place = COMMANDS.get(cmd_name)
+        return None if place is None else _load(cmd_name, place)
+
+
+def _load(name: str, place: str) -> Any:
+    module, attribute = place.split(":")
+    target = getattr(import_module(module), attribute)
+    if not isinstance(target, typer.Typer):
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(name)(target)
+        target = alone
+    command = typer.main.get_command(target)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Plan-Code-Review for software changes, with edits that are checked rather than trusted.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cfx {version('cfx-flow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Reads ``.env`` of the working directory first; what the real environment says wins.
+
+    Configuration errors and refusals end here as one line on stderr and exit code 2.
+    """
+    from dotenv import load_dotenv
+
+    from cfx_flow.errors import CfxError, ConfigError
+
+    load_dotenv(".env")
+    try:
+        app()
+    except (ConfigError, CfxError) as error:
+        typer.echo(f"cfx: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of our output left (`cfx … | head`): python's own flush at exit must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
