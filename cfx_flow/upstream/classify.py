@@ -78,6 +78,13 @@ def unreachable(model: str) -> UpstreamUnavailable:
     )
 
 
+def not_reached_in_time(model: str) -> UpstreamTimeout:
+    return UpstreamTimeout(
+        f"No connection to the upstream that serves {model} came about in time. "
+        "Try again in a moment; if it goes on, ask the operator to look at the model proxy."
+    )
+
+
 def timed_out(model: str, waited_s: float) -> UpstreamTimeout:
     return UpstreamTimeout(
         f"The upstream that serves {model} stayed silent for {waited_s:g} s and was given up. "
