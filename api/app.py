@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
@@ -25,14 +23,17 @@ ROUTERS: tuple[APIRouter, ...] = (health.router, models.router, flows.router, sn
 
 def create_app(services: Services) -> ASGIApp:
     """Opens nothing: ``open_services`` has done it, and whoever called that closes again."""
-    return _stack(
-        FrontDoor(chat=ChatEndpoint(services), rest=_fastapi(services)),
-        [
-            partial(Entry, clock=services.clock),
-            partial(Authentication, accounts=services.accounts),
-            partial(Limits, limiter=services.limiter, clock=services.clock),
-            partial(BodyCap, max_bytes=services.settings.max_body_bytes),
-        ],
+    front_door = FrontDoor(chat=ChatEndpoint(services), rest=_fastapi(services))
+    return Entry(
+        Authentication(
+            Limits(
+                BodyCap(front_door, max_bytes=services.settings.max_body_bytes),
+                limiter=services.limiter,
+                clock=services.clock,
+            ),
+            accounts=services.accounts,
+        ),
+        clock=services.clock,
     )
 
 
@@ -62,10 +63,4 @@ def _fastapi(services: Services) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     describe(app)
-    return app
-
-
-def _stack(app: ASGIApp, layers: Sequence[partial[ASGIApp]]) -> ASGIApp:
-    for layer in reversed(layers):
-        app = layer(app)
     return app

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from cfx_flow.flows.model import Outcome
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain, Drained, FlowGraph
-from cfx_flow.flows.model import Outcome
 
 
 class LateGraph:

@@ -111,7 +111,10 @@ _CHAT_REQUEST: dict[str, Any] = {
     "required": ["messages"],
     "additionalProperties": True,
     "properties": {
-        "model": {"type": "string", "description": "cfx-plan, cfx-code, cfx-review, cfx-auto, or a listed model"},
+        "model": {
+            "type": "string",
+            "description": "cfx-plan, cfx-code, cfx-review, cfx-auto, or a listed model",
+        },
         "messages": {
             "type": "array",
             "minItems": 1,

@@ -28,7 +28,8 @@ def check(
     except ConfigError as error:
         if not as_json:
             raise
-        where = {"file": str(error.file) if error.file else None, "line": error.line, "key": error.key or None}
+        file = str(error.file) if error.file else None
+        where = {"file": file, "line": error.line, "key": error.key or None}
         typer.echo(json.dumps({"ok": False, "error": {"message": str(error), **where}}))
         raise typer.Exit(2) from None
     typer.echo(json.dumps(report) if as_json else _text(report))

@@ -30,7 +30,8 @@ def bearer_token(scope: Scope) -> str:
         raise InvalidApiKey(f"There is no key in this request. {HOW}")
     if len(values) > 1:
         raise InvalidApiKey(f"There are {len(values)} Authorization headers in this request. {HOW}")
-    scheme, _, token = values[0].decode("latin-1").strip().partition(" ")
+    value: bytes = values[0].strip()
+    scheme, _, token = value.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise InvalidApiKey(f"The Authorization header is not of the form `Bearer KEY`. {HOW}")
     return token.strip()

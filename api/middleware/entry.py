@@ -82,12 +82,17 @@ class _Reply:
 
     def __init__(self, send: Send, context: RequestContext) -> None:
         self._send = send
-        self._id = context.request_id.encode()
+        request_id = context.request_id.encode()
+        self._ids = [(b"x-cfx-request-id", request_id), (b"x-request-id", request_id)]
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), (b"x-cfx-request-id", self._id), (b"x-request-id", self._id)]
+            headers = [
+                *message.get("headers", ()),
+                (b"x-cfx-request-id", self._id),
+                (b"x-request-id", self._id),
+            ]
             message = {**message, "headers": headers}
         await self._send(message)

@@ -24,7 +24,8 @@ async def list_models(house: House, caller: Caller) -> dict[str, Any]:
 async def get_model(house: House, caller: Caller, model_id: str) -> dict[str, Any]:
     known = {model.id: model for model in public_models(house.models)}
     if model_id not in known:
-        raise ModelNotFound(f"There is no model {model_id[:100]!r}. Use one of: {', '.join(known)}.", param="model")
+        usable = ", ".join(known)
+        raise ModelNotFound(f"There is no model {model_id[:100]!r}. Use one of: {usable}.", param="model")
     return _openai(known[model_id])
 
 

@@ -31,7 +31,11 @@ def public_models(models: Models) -> tuple[PublicModel, ...]:
     everything = [target for stage in models.stages.values() for target in stage.targets]
     staged = [_sum(public_id, models.stages[name].targets) for public_id, name in STAGE_IDS.items()]
     auto = _sum(AUTO, [*models.stages[StageName.PLAN].targets, *everything])
-    return (*staged, auto, *(_sum(public_id, [target]) for public_id, target in models.direct.targets.items()))
+    return (
+        *staged,
+        auto,
+        *(_sum(public_id, [target]) for public_id, target in models.direct.targets.items()),
+    )
 
 
 def public_ids(models: Models) -> tuple[str, ...]:

@@ -43,9 +43,9 @@ class Section(BaseModel):
 
 
 class Timeouts(Section):
-    connect_stream_s: Seconds = Annotated[Number, Field(gt=0, le=3600)]
-    connect_s: Seconds = Annotated[Number, Field(gt=0, le=3600)]
-    read_s: Seconds = Annotated[Number, Field(gt=0, le=3600)]
+    connect_stream_s: Seconds = 10.0
+    connect_s: Seconds = 30.0
+    read_s: Seconds = 120.0
 
 
 class UpstreamSection(Section):

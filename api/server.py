@@ -1,0 +1,81 @@
+"""uvicorn, run in our own loop and ended by our own signals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from api.wiring import Services, start_flows
+
+GRACE_S = 5.0
+"""for open responses after SIGTERM; below the 10 s after which Docker kills"""
+KEEP_ALIVE_S = 75
+"""longer than the idle time of common HTTP clients, so that none writes into a connection that we close"""
+
+log = structlog.get_logger(__name__)
+
+
+class Server(uvicorn.Server):
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=int(GRACE_S),
+            )
+        )
+        self._services = services
+        self._announce: Callable[[], None] = lambda: None
+
+    async def run_until_stopped(self, listener: socket.socket, announce: Callable[[], None]) -> None:
+        """``announce`` is called once the port answers. Returns after a graceful end."""
+        self._announce = announce
+        await self.serve(sockets=[listener])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._flows = asyncio.create_task(self._start_flows())
+        self._announce()
+
+    async def _start_flows(self) -> None:
+        """A server that can run no flow must not look well: it ends, and says why."""
+        try:
+            await start_flows(self._services)
+        except BaseException:
+            self.should_exit = True
+            raise
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Flows stop at a resumable point while open responses come to their end."""
+        await asyncio.gather(super().shutdown(sockets), self._services.dispatcher.close())
+        self._flows.cancel()
+        (ended,) = await asyncio.gather(self._flows, return_exceptions=True)
+        if isinstance(ended, Exception):
+            raise ended
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises the signal again when it has ended, which would kill us before the request
+        log is flushed and the database closed."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)

@@ -1,0 +1,137 @@
+"""``cfx serve``: the server, from an empty folder to a listening port."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cfx_flow.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cfx_flow.settings import Settings
+
+FIRST_USER = "me"
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on [CFX_HOST, 127.0.0.1].")]
+Port = Annotated[
+    int | None, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one [CFX_PORT, 8000].")
+]
+OrDemo = Annotated[bool, typer.Option("--or-demo", help="Start `cfx demo` when CFX_LITELLM_URL is not set.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Say where it listens as one line of JSON.")]
+
+
+def serve(host: Host = None, port: Port = None, or_demo: OrDemo = False, as_json: AsJson = False) -> None:
+    """Serve the API. The first start on SQLite makes the database, a user and a key, shown once.
+
+    Exit codes: 0 after SIGTERM or Ctrl-C, 2 when the configuration is wrong or the port is taken.
+    """
+    from cfx_flow.settings import Settings
+
+    chosen = {"CFX_HOST": host, "CFX_PORT": None if port is None else str(port)}
+    environ = {**os.environ, **{name: value for name, value in chosen.items() if value is not None}}
+    settings = Settings.load(environ)
+    if or_demo and not settings.litellm_url:
+        from cli.demo.command import demo
+
+        demo(port=settings.port, as_json=as_json)
+        return
+    _serve(settings, environ, as_json)
+
+
+def _serve(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
+    """Whatever can be wrong is found out before anything is written."""
+    import uvloop
+
+    from api.logs import configure_logs
+    from cfx_flow.stages.check import load_config
+    from cfx_flow.stages.load import require_upstreams
+    from cfx_flow.store.address import sqlite_file
+    from cfx_flow.store.migrate import migrate
+
+    configure_logs(settings.log_level)
+    models, _ = load_config(settings, environ)
+    require_upstreams(models)
+    with _listen(settings.host, settings.port) as listener:
+        if sqlite_file(settings.store_url) is not None:
+            migrate(settings.store_url)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(settings, environ, listener, as_json))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound before anything else, so that a taken port is told before a key is made."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}. Stop what uses it, or choose "
+            "another port with --port or CFX_PORT",
+            key="CFX_PORT",
+        ) from None
+    return listener
+
+
+async def _run(settings: Settings, environ: dict[str, str], listener: socket.socket, as_json: bool) -> None:
+    from api.app import create_app
+    from api.server import Server
+    from api.wiring import open_services
+
+    url = _url_of(listener)
+    async with open_services(settings, environ) as services:
+        key = await _first_key(services)
+        credentials = _leave_credentials(settings.data_dir, url, key)
+        server = Server(create_app(services), services)
+        await server.run_until_stopped(listener, lambda: _announce(url, key, credentials, as_json))
+
+
+def _url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not listened on
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _first_key(services: Any) -> str | None:
+    """On SQLite only: a Postgres is shared, and its operator makes the keys."""
+    if services.store.dialect != "sqlite" or await services.accounts.has_keys():
+        return None
+    made = await services.accounts.create_key(FIRST_USER, label="made by the first start")
+    return str(made.key)
+
+
+def _leave_credentials(folder: Path, url: str, key: str | None) -> Path | None:
+    """For the other commands: the first key, and where the server listens this time."""
+    from cli.credentials import FILE_NAME, Credentials, read_credentials, save_credentials
+
+    try:
+        stored = read_credentials(folder)
+        held = key or (stored.key if stored else None)
+        if held is None:
+            return None
+        if stored != Credentials(url, held):
+            return save_credentials(folder, Credentials(url, held))
+    except (ConfigError, OSError) as error:
+        typer.echo(f"cfx: {FILE_NAME} is not up to date: {error}", err=True)
+        return None
+    return folder / FILE_NAME
+
+
+def _announce(url: str, key: str | None, credentials: Path | None, as_json: bool) -> None:
+    where = str(credentials) if credentials else None
+    if as_json:
+        typer.echo(json.dumps({"url": url, "key": key, "credentials": where, "pid": os.getpid()}))
+        return
+    typer.echo(f"CF-X Flow listens on {url} (API document: {url}/docs). Ctrl-C stops it.")
+    if key:
+        typer.echo(f"API key, shown this once: {key}")
+    if where:
+        typer.echo(f"The cfx commands find address and key in {where}.")
