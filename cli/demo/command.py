@@ -1,0 +1,169 @@
+"""`cfx demo`: the real server on a scripted provider, and one flow on a project of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from cfx_flow.errors import ConfigError
+from cfx_flow.settings import HOUSE, Settings
+from cli.demo.house import Running, child_environ, demo_house, free_port
+from cli.demo.replies import task
+from cli.exits import Exit, reported
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXAMPLE = HOUSE / "examples" / "todo"
+PACE_S = 0.025
+"""between two pieces of a scripted reply: slow enough to watch"""
+
+
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Run the flow in a temporary folder, then stop everything.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --once: print one JSON object and nothing else.")
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Where to listen; 0: a free port.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Show the flow also when it was shown before.")
+    ] = False,
+) -> None:
+    """Show what CF-X Flow does without any model: the real server on scripted replies.
+
+    The first start runs one flow on examples/todo and shows it live; the server then stays
+    up until Ctrl-C. Data is kept in .cfx/ (CFX_DATA_DIR).
+    """
+    with reported(), _signals_unwind():
+        if as_json and not once:
+            raise ConfigError("--json needs --once: a server that goes on has no end to report.")
+        exit_code = _once(port, as_json) if once else serve_demo(os.environ, port=port, again=again)
+        raise typer.Exit(exit_code)
+
+
+def serve_demo(environ: Mapping[str, str], *, port: int | None = None, again: bool = False) -> Exit:
+    """Provider and server until Ctrl-C; the flow is shown at the first start, or when asked for."""
+    settings = _settings(environ, port=port)
+    children = child_environ(environ, settings, inherit=True)
+    with demo_house(settings, children, pace_s=PACE_S, cwd=Path.cwd()) as running:
+        from rich.console import Console
+
+        from cli.client import Client
+        from cli.demo import words
+
+        console = Console(highlight=False)
+        console.print(*words.opening(running), sep="\n", soft_wrap=True)
+        with Client(running.credentials) as client:
+            fresh = not client.flows(limit=1)["data"]
+        if again or fresh:
+            _show_flow(running, console)
+        console.print(*words.closing(running, cfx_command(), shown=again or fresh), sep="\n", soft_wrap=True)
+        _until_interrupted(running)
+        console.print("\n  stopped", style="dim")
+    return Exit.APPROVED
+
+
+def _once(port: int | None, as_json: bool) -> Exit:
+    with tempfile.TemporaryDirectory(prefix="cfx-demo-") as name:
+        folder = Path(name)
+        own = {"CFX_DATA_DIR": str(folder / "data")}
+        settings = _settings(own, port=port or 0)
+        children = child_environ(os.environ, settings, inherit=False) | {"PYTHONDONTWRITEBYTECODE": "1"}
+        with demo_house(settings, children, pace_s=0 if as_json else PACE_S, cwd=folder) as running:
+            from rich.console import Console
+
+            report = _show_flow(running, Console(highlight=False, quiet=as_json))
+    if as_json:
+        typer.echo(json.dumps(report))
+    return Exit.APPROVED if report["status"] == "approved" else Exit.FAILED
+
+
+def _show_flow(running: Running, console: Console) -> dict[str, Any]:
+    """Runs the demo's flow; its plan, its diff, its timeline."""
+    from cli.client import Client
+    from cli.demo import words
+    from cli.run import print_patch
+    from cli.tree import read_folder
+    from cli.watch import Screen
+
+    console.print(*words.flow_opening(task(), EXAMPLE), sep="\n", soft_wrap=True)
+    screen = Screen(console)
+    with Client(running.credentials) as client:
+        snapshot = client.upload(read_folder(EXAMPLE).pack())
+        flow_id = client.create_flow(task(), snapshot["id"])["id"]
+        with screen:
+            for event in client.events(flow_id):
+                screen.show(event)
+        screen.end()
+        flow = client.flow(flow_id)
+        approved = flow["status"] == "approved"
+        diff = client.diff(flow_id) if approved else ""
+    if not console.quiet:
+        print_patch(diff, console)
+    events = [event.raw for event in screen.timeline.events]
+    return {
+        "id": flow_id,
+        "status": flow["status"],
+        "diff": diff,
+        "cost_usd": flow["cost_usd"],
+        "events": events,
+    }
+
+
+def _settings(environ: Mapping[str, str], *, port: int | None) -> Settings:
+    settings = Settings.load(environ)
+    wanted = settings.port if port is None else port
+    return settings.model_copy(update={"port": wanted or free_port()})
+
+
+def _until_interrupted(running: Running) -> None:
+    """Until Ctrl-C. Raises ConfigError when one of the two processes ends by itself."""
+    try:
+        while not threading.Event().wait(0.5):
+            running.must_be_alive()
+    except KeyboardInterrupt:
+        return
+
+
+@contextmanager
+def _signals_unwind() -> Iterator[None]:
+    """SIGTERM and SIGHUP leave as Ctrl-C does: through every ``finally``."""
+
+    def leave(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    numbers = [signal.SIGTERM, signal.SIGHUP] if hasattr(signal, "SIGHUP") else [signal.SIGTERM]
+    previous = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def cfx_command() -> str:
+    """How the person at this terminal calls us."""
+    beside = Path(sys.executable).with_name("cfx")
+    found = shutil.which("cfx")
+    if found is not None and Path(found).resolve() == beside.resolve():
+        return "cfx"
+    try:
+        return str(beside.relative_to(Path.cwd()))
+    except ValueError:
+        return str(beside)
