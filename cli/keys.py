@@ -1,0 +1,187 @@
+"""``cfx keys``: the operator's command, beside the database; no server needs to run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from cfx_flow.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from cfx_flow.accounts import Accounts, KeyInfo
+
+T = TypeVar("T")
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make, list and revoke keys.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+_PERIOD = re.compile(r"(\d{1,5})([hdw])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+@app.command()
+def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
+    user: Annotated[str, typer.Option(metavar="NAME", help="Whose key; the account is made when absent.")],
+    label: Annotated[str | None, typer.Option(help="What the key is for; shown in lists.")] = None,
+    daily_limit: Annotated[
+        int | None, typer.Option(min=0, help="Requests a day with this key, instead of the user's limit.")
+    ] = None,
+    permission: Annotated[list[str] | None, typer.Option(help="For instance workspace; repeatable.")] = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="12h, 90d, 4w, or a date such as 2030-01-31 (UTC).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key. It is shown once: on stdout, alone, so that a script can keep it."""
+    expires_at = None if expires is None else read_expiry(expires, datetime.now(UTC))
+
+    async def work(accounts: Accounts) -> tuple[str, KeyInfo]:
+        made = await accounts.create_key(
+            user, label=label, permissions=permission or (), daily_limit=daily_limit, expires_at=expires_at
+        )
+        return made.key, made
+
+    key, info = _with_accounts(work)
+    if as_json:
+        typer.echo(json.dumps({"id": info.id, "key": key, **_shown(info)}))
+        return
+    typer.echo(f"A key for {info.user_name}. It is not shown again; revoke it with", err=True)
+    typer.echo(f"  cfx keys revoke {info.key_id}", err=True)
+    typer.echo(key)
+
+
+@app.command("list")
+def list_keys(
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="Only this user's keys.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List keys, newest first, the revoked ones too. The keys themselves are not stored anywhere."""
+
+    async def work(accounts: Accounts) -> list[KeyInfo]:
+        return await accounts.list_keys(user)
+
+    keys = _with_accounts(work)
+    if as_json:
+        typer.echo(json.dumps({"data": [_shown(info) for info in keys]}))
+    elif keys:
+        _print_table(keys)
+    else:
+        of_whom = "" if user is None else f" of {user!r}"
+        typer.echo(f"There are no keys{of_whom} yet: cfx keys create --user NAME", err=True)
+
+
+@app.command()
+def revoke(
+    which: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `cfx keys list` shows it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a key: within 6 seconds it opens nothing any more. Revoking it again changes nothing."""
+
+    async def work(accounts: Accounts) -> KeyInfo:
+        return await accounts.revoke_key(which)
+
+    info = _with_accounts(work)
+    if as_json:
+        typer.echo(json.dumps(_shown(info)))
+    else:
+        typer.echo(f"Revoked {info.key_id} of {info.user_name}. It is refused everywhere within 6 seconds.")
+
+
+def read_expiry(text: str, now: datetime) -> datetime:
+    """A period from now, or an ISO date or time; without a zone it is UTC. Raises InvalidRequest."""
+    period = _PERIOD.fullmatch(text.strip())
+    try:
+        if period is not None:
+            return now + int(period[1]) * _UNITS[period[2]]
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidRequest(f"--expires: {text!r} is neither a period (12h, 90d, 4w) nor a date") from None
+
+
+def _with_accounts(work: Callable[[Accounts], Awaitable[T]]) -> T:
+    return asyncio.run(_open_and_work(work))
+
+
+async def _open_and_work(work: Callable[[Accounts], Awaitable[T]]) -> T:
+    """Migrates a SQLite store on the way; Postgres is the operator's to migrate, StoreUnavailable says so."""
+    from cfx_flow.accounts import Accounts, load_pepper
+    from cfx_flow.clock import SystemClock
+    from cfx_flow.settings import Settings
+    from cfx_flow.store.engine import open_store
+    from cfx_flow.store.migrate import migrate, require_schema
+
+    settings = Settings.load(os.environ)
+    pepper = load_pepper(settings)
+    store = await open_store(settings.store_url)
+    try:
+        if store.dialect == "sqlite":
+            await asyncio.to_thread(migrate, settings.store_url)
+        await require_schema(store)
+        accounts = Accounts(store, pepper, SystemClock(), settings.daily_limit)
+        try:
+            return await work(accounts)
+        finally:
+            await accounts.close()
+    finally:
+        await store.close()
+
+
+def _shown(info: KeyInfo) -> dict[str, Any]:
+    return {
+        "id": info.id,
+        "key_id": info.key_id,
+        "user_id": info.user_id,
+        "user": info.user_name,
+        "label": info.label,
+        "status": info.status,
+        "permissions": sorted(info.permissions),
+        "daily_limit": info.daily_limit,
+        "created_at": _iso(info.created_at),
+        "expires_at": _iso(info.expires_at),
+        "last_used_at": _iso(info.last_used_at),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _print_table(keys: list[KeyInfo]) -> None:
+    """A table on a terminal; in a pipe one line a key, tab-separated."""
+    from rich.console import Console
+    from rich.table import Table
+
+    header = ("id", "user", "label", "status", "a day", "expires", "last used")
+    rows = [_cells(info, datetime.now(UTC)) for info in keys]
+    console = Console()
+    if not console.is_terminal:
+        for row in (header, *rows):
+            typer.echo("\t".join(row))
+        return
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in header:
+        table.add_column(name, no_wrap=name not in {"user", "label"}, overflow="fold")
+    for row in rows:
+        table.add_row(*row, style="" if row[3] == "active" else "dim")
+    console.print(table)
+
+
+def _cells(info: KeyInfo, now: datetime) -> tuple[str, ...]:
+    expired = info.expires_at is not None and info.expires_at <= now
+    return (
+        info.key_id,
+        info.user_name,
+        info.label or "",
+        "expired" if expired and info.status == "active" else info.status,
+        "" if info.daily_limit is None else str(info.daily_limit),
+        f"{info.expires_at.astimezone():%Y-%m-%d}" if info.expires_at else "never",
+        f"{info.last_used_at.astimezone():%Y-%m-%d %H:%M}" if info.last_used_at else "never",
+    )

@@ -1,0 +1,29 @@
+"""``cfx migrate``: bring the database to this version's schema."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+
+def migrate(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Bring the database in CFX_DATABASE_URL to this version's schema. Running it again changes nothing.
+
+    Several servers may be started at once: they take turns. Make a backup of a database that matters first.
+    """
+    from cfx_flow.settings import Settings
+    from cfx_flow.store.migrate import migrate as upgrade
+
+    done = upgrade(Settings.load(os.environ).store_url)
+    if as_json:
+        typer.echo(json.dumps({**asdict(done), "changed": done.changed}))
+    elif done.changed:
+        typer.echo(f"{done.dialect}: from {done.before or 'an empty database'} to {done.after}")
+    else:
+        typer.echo(f"{done.dialect}: already at {done.after}")
