@@ -50,9 +50,7 @@ class Admission:
         """Counts nothing, asks the store at most once in a request."""
         if self._known is None:
             day = self._clock.now().date()
-            self._known = await self._limiter.peek(
-                self._principal.user_id, day, self._principal.daily_limit
-            )
+            self._known = await self._limiter.peek(self._principal.user_id, day, self._principal.daily_limit)
         return self._known
 
     def _allowed(self, allowance: Allowance) -> Allowance:

@@ -89,10 +89,6 @@ class _Reply:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [
-                *message.get("headers", ()),
-                (b"x-cfx-request-id", self._id),
-                (b"x-request-id", self._id),
-            ]
+            headers = [*message.get("headers", ()), *self._ids]
             message = {**message, "headers": headers}
         await self._send(message)
