@@ -1,0 +1,147 @@
+"""The promise: no accepted flow is lost, finished steps are never repeated, whatever kills the process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.support.flows import (
+    FILES,
+    FILES_AFTER,
+    GOOD_DIFF,
+    PLAN_TEXT,
+    Flows,
+    git_apply,
+    loop,
+    says,
+    verdict,
+)
+from tests.support.provider import CODE, PLAN, REVIEW, Provider
+from tests.support.server import OwnServer
+
+MINUTE = {"delay_s": 60.0}
+
+
+class Stuck(NamedTuple):
+    """Where the process dies: during ``model``'s first call. ``calls``: how many each model gets in all."""
+
+    model: str
+    script: list[dict[str, Any]]
+    calls: dict[str, int]
+
+
+STUCK = {
+    "while planning": Stuck(
+        PLAN,
+        loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, **MINUTE), says(PLAN_TEXT)]),
+        {PLAN: 2, CODE: 1, REVIEW: 1},
+    ),
+    "while coding": Stuck(
+        CODE,
+        loop([says(GOOD_DIFF, **MINUTE), says(GOOD_DIFF)]),
+        {PLAN: 1, CODE: 2, REVIEW: 1},
+    ),
+    "in the middle of a streamed reply": Stuck(
+        CODE,
+        loop([says(GOOD_DIFF, chunk_chars=20, chunk_delay_s=20), says(GOOD_DIFF)]),
+        {PLAN: 1, CODE: 2, REVIEW: 1},
+    ),
+    "while reviewing": Stuck(
+        REVIEW,
+        loop([says(GOOD_DIFF)], review=[verdict("approve", **MINUTE), verdict("approve")]),
+        {PLAN: 1, CODE: 1, REVIEW: 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("stuck", STUCK.values(), ids=STUCK)
+def test_killed_server_finishes_the_flow_and_repeats_only_the_call_in_flight(
+    own_server: OwnServer, provider: Provider, tmp_path: Path, stuck: Stuck
+) -> None:
+    server = own_server()
+    flows = Flows(server.client)
+    provider.script(*stuck.script)
+    flow_id = flows.start()
+    provider.wait_for_calls(1, stuck.model)
+    seen = flows.events(flow_id)
+    server.kill()
+    server.start()
+    flow = flows.finish(flow_id)
+    assert flow["status"] == "approved"
+    assert {name: len(provider.calls(name)) for name in stuck.calls} == stuck.calls
+    events = flows.events(flow_id)
+    assert events[: len(seen)] == seen, "what was told stays told"
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert git_apply(flows.diff(flow_id), FILES, tmp_path / "applied") == FILES_AFTER
+
+
+def test_accepted_flow_that_never_ran_survives_the_kill(own_server: OwnServer, provider: Provider) -> None:
+    server = own_server(CFX_RUNNING_FLOWS_PER_USER="1")
+    flows = Flows(server.client)
+    provider.script(*loop([says(GOOD_DIFF, **MINUTE), says(GOOD_DIFF)]))
+    first = flows.start()
+    provider.wait_for_calls(1, CODE)
+    waiting = [flows.start() for _ in range(3)]
+    assert {flows.get(flow_id)["status"] for flow_id in waiting} == {"queued"}
+    server.kill()
+    server.start()
+    assert [flows.finish(flow_id)["status"] for flow_id in (first, *waiting)] == ["approved"] * 4
+
+
+def test_server_killed_again_and_again_still_finishes(own_server: OwnServer, provider: Provider) -> None:
+    server = own_server()
+    flows = Flows(server.client)
+    provider.script(*loop([says(GOOD_DIFF, **MINUTE)] * 3 + [says(GOOD_DIFF)]))
+    flow_id = flows.start()
+    for attempt in (1, 2, 3):
+        provider.wait_for_calls(attempt, CODE, timeout_s=20)
+        server.kill()
+        server.start()
+    assert flows.finish(flow_id)["status"] == "approved"
+    assert len(provider.calls(PLAN)) == 1
+
+
+def test_cancelled_flow_stays_cancelled_after_the_kill(own_server: OwnServer, provider: Provider) -> None:
+    server = own_server()
+    flows = Flows(server.client)
+    provider.script(*loop([says(GOOD_DIFF, **MINUTE)]))
+    flow_id = flows.start()
+    provider.wait_for_calls(1, CODE)
+    assert flows.cancel(flow_id).status_code == 200
+    server.kill()
+    server.start()
+    assert flows.get(flow_id)["status"] == "cancelled"
+    assert len(provider.calls(CODE)) == 1
+
+
+def test_server_that_is_asked_to_stop_leaves_the_flow_to_the_next_one(
+    own_server: OwnServer, provider: Provider
+) -> None:
+    server = own_server()
+    flows = Flows(server.client)
+    provider.script(*loop([says(GOOD_DIFF, **MINUTE), says(GOOD_DIFF)]))
+    flow_id = flows.start()
+    provider.wait_for_calls(1, CODE)
+    server.process.stop(grace_s=20)
+    assert "Traceback" not in server.log_tail()
+    server.start()
+    assert flows.finish(flow_id)["status"] == "approved"
+    assert len(provider.calls(PLAN)) == 1
+
+
+def test_event_reader_goes_on_where_it_stopped_after_the_kill(
+    own_server: OwnServer, provider: Provider
+) -> None:
+    server = own_server()
+    flows = Flows(server.client)
+    provider.script(*loop([says(GOOD_DIFF, **MINUTE), says(GOOD_DIFF)]))
+    flow_id = flows.start()
+    provider.wait_for_calls(1, CODE)
+    seen = [next(stream) for stream in [flows.stream(flow_id)] for _ in range(3)]
+    server.kill()
+    server.start()
+    rest = list(flows.stream(flow_id, seen[-1]["id"]))
+    assert [int(event["id"]) for event in seen + rest] == list(range(1, len(seen + rest) + 1))
+    assert rest[-1]["event"] == "flow.completed"
