@@ -50,7 +50,8 @@ _CODE = (
     r"implement(?:s|ed|ing)?|fix(?:es|ed|ing)?|refactor(?:s|ed|ing)?|write|add|create|build|code|rename|remove",
     r"delete|replace|change|update|modify|convert|port|migrate|debug|optimi[sz]e|extend|generate|patch|make",
     r"yaz\w*|ekle\w*|duzelt\w*|degistir\w*|uygula\w*|gelistir\w*|olustur\w*|kodla\w*|guncelle\w*|kaldir\w*",
-    r"sil(?:er|in|ip|elim|ebilir\w*)?|donustur\w*|cevir\w*|hata\w* (?:gider|coz)\w*|coz\w*|yap(?:ar|in|abilir\w*)?",
+    r"sil(?:er|in|ip|elim|ebilir\w*)?|donustur\w*|cevir\w*|hata\w* (?:gider|coz)\w*|coz\w*",
+    r"yap(?:ar|in|abilir\w*)?",
 )
 _WANTED = re.compile(
     "|".join(
