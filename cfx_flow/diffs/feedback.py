@@ -1,0 +1,37 @@
+"""A refusal in words that the CODE stage can act on: what was wrong, and the file's true lines to copy."""
+
+from __future__ import annotations
+
+from cfx_flow.diffs.model import Excerpt, Problem, Refusal
+
+_MAX_PROBLEMS = 8
+_MAX_LINES = 60
+
+
+def feedback(refusal: Refusal) -> str:
+    head = f"The diff was refused ({refusal.code}); nothing was applied."
+    parts = [head, *(_problem(problem) for problem in refusal.problems[:_MAX_PROBLEMS])]
+    if (rest := len(refusal.problems) - _MAX_PROBLEMS) > 0:
+        parts.append(f"{rest} more problems of this kind are not listed.")
+    parts.append("Write the whole diff again, with every file and hunk, against the files as they are.")
+    return "\n\n".join(parts)
+
+
+def _problem(problem: Problem) -> str:
+    where = f"{problem.path}: " if problem.path else ""
+    lines = [f"- [{problem.code}] {where}{problem.message}."]
+    if problem.wrote is not None:
+        lines.append(f"  You wrote:     {problem.wrote}")
+    if problem.found is not None:
+        lines.append(f"  The file has:  {problem.found}")
+    for excerpt in problem.excerpts:
+        lines.append(f"  True lines of {problem.path} from line {excerpt.start} on, to be copied exactly:")
+        lines += _numbered(excerpt)
+    return "\n".join(lines)
+
+
+def _numbered(excerpt: Excerpt) -> list[str]:
+    shown = [f"{number:>6}|{line}" for number, line in enumerate(excerpt.lines[:_MAX_LINES], excerpt.start)]
+    if len(excerpt.lines) > _MAX_LINES:
+        shown.append(f"      … {len(excerpt.lines) - _MAX_LINES} more lines")
+    return shown

@@ -1,0 +1,91 @@
+"""All hunks of one file as one list of edits against the original, or the reason why they clash."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from cfx_flow.diffs.model import Code, Edit, Hunk, Problem, Refused
+from cfx_flow.diffs.place import Placed
+from cfx_flow.diffs.source import Source
+
+
+def merge(placed: list[tuple[Hunk, Placed]], path: str) -> tuple[list[Edit], bool]:
+    """The edits in file order, equal ones once; and whether there were equal ones.
+
+    Raises ``Refused`` with ``conflicting_hunks`` or ``overlapping_hunks``.
+    """
+    owners: dict[Edit, Hunk] = {}
+    repeated = False
+    for hunk, place in placed:
+        for edit in place.edits:
+            repeated = repeated or edit in owners
+            owners.setdefault(edit, hunk)
+    edits = sorted(owners, key=lambda edit: (edit.start, edit.end))
+    for one, other in pairwise(edits):
+        if (one.start, one.end) == (other.start, other.end):
+            raise Refused(
+                _clash(
+                    Code.CONFLICTING_HUNKS, "put different text in the same place", one, owners[other], path
+                )
+            )
+    for one, other in pairwise(edits):
+        if one.end > other.start or (one.end == other.start and (_inserts(one) or _inserts(other))):
+            raise Refused(_clash(Code.OVERLAPPING_HUNKS, "overlap", one, owners[other], path))
+    return edits, repeated
+
+
+def _inserts(edit: Edit) -> bool:
+    return edit.start == edit.end
+
+
+def _clash(code: Code, what: str, edit: Edit, later: Hunk, path: str) -> Problem:
+    return Problem(code, f"two hunks {what} at line {edit.start + 1} of {path}", path, later.line)
+
+
+def apply(
+    source: Source, edits: list[Edit], placed: list[tuple[Hunk, Placed]]
+) -> tuple[str, tuple[Edit, ...]]:
+    """The file after the edits, and the edits with the last line in them if only its line end changes.
+
+    The final newline stays as it is unless a hunk at the end of the file says otherwise.
+    """
+    final_newline = _final_newline(source, placed)
+    lines: list[str] = []
+    done = 0
+    for edit in edits:
+        lines += source.lines[done : edit.start]
+        lines += edit.new
+        done = edit.end
+    lines += source.lines[done:]
+    text = source.join(lines, final_newline=final_newline)
+    return text, tuple(_with_line_end(source, edits, final_newline=final_newline))
+
+
+def _with_line_end(source: Source, edits: list[Edit], *, final_newline: bool) -> list[Edit]:
+    """A kept line that gains or loses its line end is a changed line of the diff."""
+    total = len(source.lines)
+    tail = edits[-1] if edits else None
+    if not total:
+        return edits
+    if tail is None or tail.end < total:
+        if source.final_newline == final_newline:
+            return edits
+        last = Edit(total - 1, total, (source.lines[-1],))
+        if tail is not None and tail.end == last.start:
+            return [*edits[:-1], Edit(tail.start, total, (*tail.new, *last.new))]
+        return [*edits, last]
+    gains = tail.start == total and not source.final_newline
+    loses = not tail.new and tail.start > 0 and not final_newline
+    if gains or loses:
+        return [*edits[:-1], Edit(tail.start - 1, tail.end, (source.lines[tail.start - 1], *tail.new))]
+    return edits
+
+
+def _final_newline(source: Source, placed: list[tuple[Hunk, Placed]]) -> bool:
+    for hunk, place in placed:
+        if place.end == len(source.lines) and hunk.old_at_eof != hunk.new_at_eof:
+            if source.final_newline and hunk.new_at_eof:
+                return False
+            if not source.final_newline and hunk.old_at_eof:
+                return True
+    return source.final_newline

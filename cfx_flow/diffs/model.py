@@ -1,0 +1,269 @@
+"""The nouns of the diff room: what comes out (patch or refusal) and what stands between.
+
+A *diff* is text as a model wrote it; a *patch* is a diff that was parsed, placed and accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Code(StrEnum):
+    """Why a diff is refused. **Source**: SPEC section 6."""
+
+    NO_DIFF = "no_diff"
+    NOT_TEXT = "not_text"
+    OVERSIZE = "oversize"
+    TRUNCATED = "truncated"
+    UNSAFE_PATH = "unsafe_path"
+    SYMLINK = "symlink"
+    MODE_CHANGE = "mode_change"
+    BINARY = "binary"
+    RENAME_OR_COPY = "rename_or_copy"
+    PATH_NOT_ALLOWED = "path_not_allowed"
+    PROTECTED_PATH = "protected_path"
+    MISSING_TARGET = "missing_target"
+    NEW_FILE_EXISTS = "new_file_exists"
+    PATHS_DISAGREE = "paths_disagree"
+    NO_ANCHOR = "no_anchor"
+    AMBIGUOUS_MATCH = "ambiguous_match"
+    CONTEXT_NOT_FOUND = "context_not_found"
+    REMOVED_LINE_MISMATCH = "removed_line_mismatch"
+    ALREADY_APPLIED = "already_applied"
+    CONFLICTING_HUNKS = "conflicting_hunks"
+    OVERLAPPING_HUNKS = "overlapping_hunks"
+    NO_CHANGE = "no_change"
+
+
+JUDGEMENT_REPAIRS = frozenset(
+    {"unmarked_context", "indentation", "elided_context", "context_typo", "html_escaped"}
+)
+"""Repairs that interpret what was meant, not only how it was written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a diff may be and touch. Patterns are ``fnmatch`` globs over the whole path."""
+
+    max_bytes: int = 8 * 1024 * 1024
+    max_files: int = 5_000
+    allowed: tuple[str, ...] | None = None
+    """when given, every path must match one of these (``path_not_allowed``)"""
+    protected: tuple[str, ...] = ()
+    """no path may match any of these (``protected_path``)"""
+    judgement: frozenset[str] = JUDGEMENT_REPAIRS
+    """the judgement repairs that may be used; take a name out to switch it off"""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One slip of form that was mended."""
+
+    kind: str
+    message: str
+    path: str | None = None
+    line: int | None = None
+    """1-based, in the answer"""
+
+    @property
+    def judgement(self) -> bool:
+        return self.kind in JUDGEMENT_REPAIRS
+
+    def to_dict(self) -> dict[str, Any]:
+        body = {"kind": self.kind, "message": self.message, "path": self.path, "line": self.line}
+        return {key: value for key, value in body.items() if value is not None} | {
+            "judgement": self.judgement
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """True lines of a file, for the one who has to write the hunk again."""
+
+    start: int
+    """1-based number of the first line"""
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason for a refusal, and where."""
+
+    code: Code
+    message: str
+    path: str | None = None
+    line: int | None = None
+    """1-based, in the answer"""
+    wrote: str | None = None
+    """the first line of the diff that the file does not have"""
+    found: str | None = None
+    """what the file has in its place"""
+    excerpts: tuple[Excerpt, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        body: dict[str, Any] = {"code": str(self.code), "message": self.message}
+        for name in ("path", "line", "wrote", "found"):
+            if (value := getattr(self, name)) is not None:
+                body[name] = value
+        if self.excerpts:
+            body["excerpts"] = [{"start": e.start, "lines": list(e.lines)} for e in self.excerpts]
+        return body
+
+
+class Refused(Exception):  # noqa: N818 - a verdict on the diff, not an error of ours
+    """Carries problems from any depth of the room to ``check``; it never leaves the room."""
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__(self.problems[0].message)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Nothing was applied; ``code`` is that of the first problem."""
+
+    code: str
+    problems: tuple[Problem, ...]
+    repairs: tuple[Repair, ...] = ()
+
+    def feedback(self) -> str:
+        """What CODE must be told to do better: reason, first differing line, the file's true lines."""
+        from cfx_flow.diffs.feedback import feedback
+
+        return feedback(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"refuse": self.code, "problems": [problem.to_dict() for problem in self.problems]}
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Old lines ``[start, end)`` (0-based) give way to ``new``."""
+
+    start: int
+    end: int
+    new: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file before and after; ``before`` is None for a new file, ``after`` for a deleted one."""
+
+    path: str
+    before: str | None
+    after: str | None
+    edits: tuple[Edit, ...] = ()
+    """against the lines of ``before``, in order; none when an empty file comes or goes"""
+
+    @property
+    def added(self) -> int:
+        return sum(len(edit.new) for edit in self.edits)
+
+    @property
+    def removed(self) -> int:
+        return sum(edit.end - edit.start for edit in self.edits)
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """An accepted diff: canonical text, and each file before and after."""
+
+    diff: str
+    changes: tuple[FileChange, ...]
+    repairs: tuple[Repair, ...] = ()
+
+    def files_after(self, files: Mapping[str, str]) -> dict[str, str]:
+        after = dict(files)
+        for change in self.changes:
+            if change.after is None:
+                after.pop(change.path, None)
+            else:
+                after[change.path] = change.after
+        return after
+
+
+@dataclass(frozen=True, slots=True)
+class FormReport:
+    """What can be said of a diff without the files: form and path safety."""
+
+    status: str
+    """``valid``, ``repaired`` or ``refused``"""
+    repairs: tuple[Repair, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "status": self.status,
+            "checked": "form",
+            "repairs": [repair.to_dict() for repair in self.repairs],
+            "problems": [problem.to_dict() for problem in self.problems],
+        }
+
+
+@dataclass(slots=True)
+class Hunk:
+    """One hunk as parsed: ``body`` lines keep their marker as first character.
+
+    Markers are those of a diff (space, ``-``, ``+``) and ``?`` for a line that had none.
+    """
+
+    line: int
+    """of its header, 1-based, in the answer"""
+    body: list[str]
+    stated: int | None = None
+    """1-based old start from the header, None if it had no numbers"""
+    counted: tuple[int, int] | None = None
+    """old and new count from the header"""
+    old_at_eof: bool = False
+    """"\\ No newline at end of file" stood after the last old line"""
+    new_at_eof: bool = False
+    counts_hold: bool = True
+    """the header's counts equal the body"""
+
+    @property
+    def old(self) -> list[str]:
+        return [line[1:] for line in self.body if line[0] != "+"]
+
+    @property
+    def new(self) -> list[str]:
+        return [line[1:] for line in self.body if line[0] != "-"]
+
+    @property
+    def unmarked(self) -> bool:
+        return any(line[0] == "?" for line in self.body)
+
+    @property
+    def changes(self) -> bool:
+        return any(line[0] in "+-" for line in self.body)
+
+
+@dataclass(slots=True)
+class FileDiff:
+    """One file's section as parsed; paths are raw, with whatever prefix they came with."""
+
+    line: int
+    old_path: str | None = None
+    """from ``---``"""
+    new_path: str | None = None
+    """from ``+++``"""
+    git_paths: tuple[str, str] | None = None
+    """from ``diff --git``"""
+    modes: list[tuple[str, str]] = field(default_factory=list)
+    """(``new file`` | ``deleted file`` | ``old`` | ``new`` | ``index``, octal mode)"""
+    renames: bool = False
+    binary: bool = False
+    hunks: list[Hunk] = field(default_factory=list)
+
+    def has_mode(self, kind: str) -> bool:
+        return any(name == kind for name, _ in self.modes)
+
+    @property
+    def creates(self) -> bool:
+        return self.old_path == "/dev/null" or self.has_mode("new file")
+
+    @property
+    def deletes(self) -> bool:
+        return self.new_path == "/dev/null" or self.has_mode("deleted file")

@@ -1,0 +1,180 @@
+"""From lines to file sections and hunks. What a section is decides its headers; what a hunk is, its body."""
+
+from __future__ import annotations
+
+import re
+
+from cfx_flow.diffs.body import read_body
+from cfx_flow.diffs.extract import Answer, Section
+from cfx_flow.diffs.model import Code, FileDiff, Hunk, Problem, Refused, Repair
+from cfx_flow.diffs.paths import DEV_NULL, git_paths, header_path
+
+HUNK_HEADER = re.compile(r"^@@+\s*-\s*(\d+)(?:\s*,\s*(\d+))?\s*\+\s*(\d+)(?:\s*,\s*(\d+))?")
+_MODE = re.compile(r"^(old|new|new file|deleted file) mode (\d+)\s*$")
+_INDEX = re.compile(r"^index [0-9a-f]+\.\.[0-9a-f]+(?: (\d+))?\s*$")
+_RENAME = re.compile(r"^(?:rename|copy) (?:from|to) |^(?:dis)?similarity index ")
+_BINARY = re.compile(r"^GIT binary patch|^Binary files? .* differ")
+
+
+def parse(answer: Answer) -> list[FileDiff]:
+    """All file sections of the answer, in order. Raises ``Refused`` (``truncated``, ``no_diff``)."""
+    files: list[FileDiff] = []
+    for section in answer.sections:
+        _Reader(section, answer.repairs, last=section is answer.sections[-1]).read(files)
+    if not files:
+        raise Refused(Problem(Code.NO_DIFF, "the answer holds no unified diff"))
+    return files
+
+
+class _Reader:
+    """Walks one section of the answer, line by line."""
+
+    def __init__(self, section: Section, repairs: list[Repair], *, last: bool) -> None:
+        self.section, self.repairs, self.last = section, repairs, last
+        self.lines = section.lines
+        self.at = 0
+        self.current: FileDiff | None = None
+
+    def read(self, files: list[FileDiff]) -> None:
+        while self.at < len(self.lines):
+            line = self.lines[self.at]
+            if line.startswith("diff --git "):
+                self._git_header(line, files)
+            elif self._starts_headers(line):
+                self._headers(files)
+            elif line.startswith("@@"):
+                self._hunk(files, line)
+            elif self._starts_bare_body(line):
+                self._bare_hunk()
+            else:
+                self._extended(line)
+                self.at += 1
+
+    @property
+    def number(self) -> int:
+        """1-based line of the answer."""
+        return self.section.first_line + self.at
+
+    def _next(self) -> str:
+        return self.lines[self.at + 1] if self.at + 1 < len(self.lines) else ""
+
+    # -- headers -------------------------------------------------------------------------
+
+    def _git_header(self, line: str, files: list[FileDiff]) -> None:
+        self.current = FileDiff(self.number, git_paths=git_paths(line.removeprefix("diff --git ")))
+        files.append(self.current)
+        self.at += 1
+
+    def _starts_headers(self, line: str) -> bool:
+        if line.startswith("--- "):
+            following = self._next()
+            return following.startswith(("+++ ", "@@"))
+        return line.startswith("+++ ") and self._next().startswith("@@")
+
+    def _headers(self, files: list[FileDiff]) -> None:
+        """``---`` and ``+++``, or the only one of them that was written."""
+        if self.current is None or self.current.hunks or self.current.old_path or self.current.new_path:
+            self.current = FileDiff(self.number)
+            files.append(self.current)
+        current = self.current
+        if (line := self.lines[self.at]).startswith("--- "):
+            current.old_path = header_path(line[4:])
+            self.at += 1
+        if self.at < len(self.lines) and (line := self.lines[self.at]).startswith("+++ "):
+            current.new_path = header_path(line[4:])
+            self.at += 1
+        if current.old_path is None or current.new_path is None:
+            self._repair("missing_header", "one of the --- and +++ lines was missing", current)
+
+    def _extended(self, line: str) -> None:
+        """git's own header lines; anything else between sections is prose."""
+        if self.current is None or self.current.hunks:
+            return
+        if match := _MODE.match(line):
+            self.current.modes.append((match.group(1), match.group(2)))
+        elif match := _INDEX.match(line):
+            if match.group(1):
+                self.current.modes.append(("index", match.group(1)))
+        elif _RENAME.match(line):
+            self.current.renames = True
+        elif _BINARY.match(line):
+            self.current.binary = True
+
+    # -- hunks ---------------------------------------------------------------------------
+
+    def _hunk(self, files: list[FileDiff], header: str) -> None:
+        if self.current is None:
+            self.current = FileDiff(self.number)
+            files.append(self.current)
+        hunk = Hunk(self.number, [])
+        if match := HUNK_HEADER.match(header):
+            start, old, _, new = match.groups()
+            hunk.stated = int(start)
+            hunk.counted = (int(old or 1), int(new or 1))
+        else:
+            self._repair("hunk_header", "a hunk header had no line numbers", self.current)
+        self.at += 1
+        self._take_body(hunk)
+
+    def _starts_bare_body(self, line: str) -> bool:
+        """Body lines straight after the file headers, without any ``@@`` line."""
+        current = self.current
+        if current is None or current.hunks or not (current.old_path or current.new_path):
+            return False
+        above = self.lines[self.at - 1] if self.at else ""
+        return line[:1] in {"+", "-", " "} and above.startswith(("+++ ", "--- "))
+
+    def _bare_hunk(self) -> None:
+        assert self.current is not None  # noqa: S101 - _starts_bare_body says so
+        hunk = Hunk(self.number, [])
+        if self.current.old_path == DEV_NULL:
+            hunk.stated = 0
+        self._repair("hunk_header", "a hunk had no header line", self.current)
+        self._take_body(hunk)
+
+    def _take_body(self, hunk: Hunk) -> None:
+        assert self.current is not None  # noqa: S101
+        body = read_body(self.lines, self.at, hunk.counted, prose_follows=not self.section.fenced)
+        at_end = body.end >= len(self.lines)
+        if at_end and self.last and self._is_cut(hunk, body.old_left, body.new_left, body.lines):
+            raise Refused(
+                Problem(
+                    Code.TRUNCATED, "the answer breaks off in the middle of its last hunk", line=hunk.line
+                )
+            )
+        if at_end and self.section.goes_on and body.short:
+            raise Refused(
+                Problem(Code.TRUNCATED, "a code fence closes in the middle of a hunk", line=hunk.line)
+            )
+        hunk.body = body.lines
+        hunk.old_at_eof, hunk.new_at_eof = body.old_at_eof, body.new_at_eof
+        hunk.counts_hold = body.counts_hold
+        if hunk.counted and not body.counts_hold:
+            self._repair("counts", "the line counts of a hunk header were wrong", self.current, hunk.line)
+        if body.blanks_unmarked:
+            self._repair("blank_context", "empty context lines had lost their blank", self.current, hunk.line)
+        if hunk.body:
+            self.current.hunks.append(hunk)
+        self.at = body.end
+
+    def _is_cut(self, hunk: Hunk, old_left: int, new_left: int, lines: list[str]) -> bool:
+        section = self.section
+        short = hunk.counted is not None and old_left >= 0 and new_left >= 0 and old_left + new_left > 0
+        if section.fenced and not section.closed:
+            return short or (section.cut_mid_line and lines[-1:] != [] and lines[-1][0] == "+")
+        if section.cut_mid_line and not section.fenced:
+            return short and _trailing_context(lines) < 3
+        return False
+
+    def _repair(self, kind: str, message: str, file: FileDiff, line: int | None = None) -> None:
+        path = file.new_path if file.new_path not in {None, DEV_NULL} else file.old_path
+        self.repairs.append(Repair(kind, message, path, line or self.number))
+
+
+def _trailing_context(lines: list[str]) -> int:
+    count = 0
+    for line in reversed(lines):
+        if line[0] != " ":
+            break
+        count += 1
+    return count

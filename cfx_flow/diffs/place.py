@@ -1,0 +1,115 @@
+"""Where a hunk belongs in the real file: exactly one place, or none at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cfx_flow.diffs.model import Code, Edit, Hunk, Problem, Refused
+from cfx_flow.diffs.source import Source
+
+Find = Callable[[list[str]], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A hunk at its place: what it changes, and how many file lines it spans."""
+
+    start: int
+    """0-based"""
+    end: int
+    edits: tuple[Edit, ...]
+    repairs: tuple[tuple[str, str], ...] = ()
+    """kind and message"""
+
+
+def place(hunk: Hunk, source: Source, path: str) -> Placed | None:
+    """The hunk at its sole place, exact or with trailing blanks ignored; None if there is none.
+
+    Raises ``Refused`` with ``no_anchor`` or ``ambiguous_match``.
+    """
+    old = hunk.old
+    if not old:
+        return _without_anchor(hunk, source, path)
+    start = sole_place(hunk, source.lines, old, source.find, path)
+    if start is not None:
+        return at(hunk, start, source, exact=True)
+    bare = [line.rstrip(" \t\r") for line in old]
+    start = sole_place(hunk, source.stripped, bare, source.find_stripped, path)
+    if start is None:
+        return None
+    return at(hunk, start, source, exact=False)
+
+
+def _without_anchor(hunk: Hunk, source: Source, path: str) -> Placed:
+    """Only an empty file has just one place for lines that come without neighbours."""
+    if source.lines:
+        raise Refused(
+            Problem(
+                Code.NO_ANCHOR,
+                "the hunk only adds lines; without context or removed lines it has no place in the file",
+                path,
+                hunk.line,
+            )
+        )
+    return at(hunk, 0, source, exact=True)
+
+
+def sole_place(hunk: Hunk, lines: list[str], block: list[str], find: Find, path: str) -> int | None:
+    """The stated line if the block stands there, else the only line at which it does."""
+    stated = (hunk.stated or 0) - 1
+    if stated >= 0 and lines[stated : stated + len(block)] == block:
+        return stated
+    hits = find(block)
+    if len(hits) > 1:
+        raise Refused(ambiguous(hunk, path, hits))
+    return hits[0] if hits else None
+
+
+def ambiguous(hunk: Hunk, path: str, hits: list[int]) -> Problem:
+    places = " and ".join(str(hit + 1) for hit in hits)
+    return Problem(
+        Code.AMBIGUOUS_MATCH,
+        f"the hunk fits in more than one place (at lines {places}, for instance) and states none of them: "
+        "give the right line number, or more context",
+        path,
+        hunk.line,
+    )
+
+
+def at(hunk: Hunk, start: int, source: Source, *, exact: bool) -> Placed:
+    """The edits of a hunk whose old side stands at ``start``; context is the file's, ``+`` the diff's."""
+    repairs = []
+    if hunk.stated is not None and hunk.old and hunk.stated != start + 1:
+        repairs.append(("offset", f"a hunk said line {hunk.stated} and belongs at {start + 1}"))
+    if not exact:
+        repairs.append(("trailing_blanks", "trailing blanks or line ends differed from the file's"))
+    edits = edits_of(hunk, start, source, returns_as_in_file=not exact)
+    return Placed(start, start + len(hunk.old), tuple(edits), tuple(repairs))
+
+
+def edits_of(hunk: Hunk, start: int, source: Source, *, returns_as_in_file: bool = False) -> list[Edit]:
+    """Runs of ``-`` and ``+`` as edits of file lines; runs that change nothing are left out."""
+    edits: list[Edit] = []
+    first, line_number, new = None, start, []
+    for line in [*hunk.body, " "]:
+        mark = line[0]
+        if mark == "+":
+            first = line_number if first is None else first
+            text = line[1:]
+            new.append(_with_returns_of(source, line_number, text) if returns_as_in_file else text)
+        elif mark == "-":
+            first = line_number if first is None else first
+            line_number += 1
+        else:
+            if first is not None and source.lines[first:line_number] != new:
+                edits.append(Edit(first, line_number, tuple(new)))
+            first, new = None, []
+            line_number += 1
+    return edits
+
+
+def _with_returns_of(source: Source, line_number: int, text: str) -> str:
+    """In a file of mixed line ends a new line takes that of the line above it."""
+    neighbour = source.lines[max(line_number - 1, 0)] if source.lines else ""
+    return text.removesuffix("\r") + ("\r" if neighbour.endswith("\r") else "")

@@ -1,0 +1,78 @@
+"""What a diff may touch: judged on the raw section, before anything is looked up or placed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+
+from cfx_flow.diffs.model import Code, FileDiff, Policy, Problem, Refused
+from cfx_flow.diffs.paths import DEV_NULL, why_unsafe
+
+_SYMLINK, _SUBMODULE = "120000", "160000"
+_PLAIN = {"100644", "0100644", "644"}
+
+
+def enforce_form(files: list[FileDiff], policy: Policy) -> None:
+    """Paths, links, modes, binaries, renames, number of files. Raises ``Refused`` with all problems."""
+    if len(files) > policy.max_files:
+        count = f"the diff touches {len(files):,} files, {policy.max_files:,} are allowed"
+        raise Refused(Problem(Code.OVERSIZE, count))
+    if problems := [problem for file in files for problem in _form_problems(file)]:
+        raise Refused(problems)
+
+
+def _form_problems(file: FileDiff) -> Iterator[Problem]:
+    for raw in dict.fromkeys(raw_paths(file)):
+        if reason := why_unsafe(raw):
+            yield Problem(Code.UNSAFE_PATH, f"the path {raw!r} {reason}", raw, file.line)
+    yield from _mode_problems(file)
+    path = next(raw_paths(file), None)
+    if file.binary:
+        yield Problem(
+            Code.BINARY, "binary content cannot be reviewed; change text files only", path, file.line
+        )
+    if file.renames:
+        yield Problem(
+            Code.RENAME_OR_COPY,
+            "renames and copies are not taken: delete the old file and create the new one, in full",
+            path,
+            file.line,
+        )
+
+
+def raw_paths(file: FileDiff) -> Iterator[str]:
+    for path in (file.old_path, file.new_path, *(file.git_paths or ())):
+        if path is not None and path != DEV_NULL:
+            yield path
+
+
+def _mode_problems(file: FileDiff) -> Iterator[Problem]:
+    path = next(raw_paths(file), None)
+    modes = {mode for _, mode in file.modes}
+    if _SYMLINK in modes:
+        yield Problem(Code.SYMLINK, "symbolic links are not taken", path, file.line)
+    elif _SUBMODULE in modes:
+        yield Problem(Code.MODE_CHANGE, "submodules are not taken", path, file.line)
+    elif file.has_mode("old") or file.has_mode("new"):
+        yield Problem(Code.MODE_CHANGE, "the mode of a file cannot be changed", path, file.line)
+    elif any(kind == "new file" and mode not in _PLAIN for kind, mode in file.modes):
+        yield Problem(Code.MODE_CHANGE, "a new file gets mode 100644, no other", path, file.line)
+
+
+def enforce_paths(paths: Iterable[tuple[str, int]], policy: Policy) -> None:
+    """Allowed and protected patterns, on resolved paths with the line that named them."""
+    problems = [
+        problem for path, line in paths if (problem := _pattern_problem(path, line, policy)) is not None
+    ]
+    if problems:
+        raise Refused(problems)
+
+
+def _pattern_problem(path: str, line: int, policy: Policy) -> Problem | None:
+    if any(fnmatchcase(path, pattern) for pattern in policy.protected):
+        return Problem(Code.PROTECTED_PATH, f"{path} is protected and must not be changed", path, line)
+    if policy.allowed is not None and not any(fnmatchcase(path, pattern) for pattern in policy.allowed):
+        return Problem(
+            Code.PATH_NOT_ALLOWED, f"{path} is not among the files this change may touch", path, line
+        )
+    return None

@@ -1,0 +1,114 @@
+"""The canonical diff of an accepted change, read back with ``unidiff`` before anyone may trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from unidiff.errors import UnidiffParseError
+from unidiff.patch import PatchSet
+
+from cfx_flow.diffs.model import Edit, FileChange
+from cfx_flow.diffs.paths import DEV_NULL, quote
+
+CONTEXT = 3
+NO_NEWLINE = "\\ No newline at end of file"
+
+
+class RenderError(Exception):
+    """Our canonical diff does not say what was applied: a bug of ours, never the answer's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The lines of a file; ``ended`` says whether the last one has a line end."""
+
+    lines: list[str]
+    ended: bool
+
+    def marked(self, mark: str, start: int, end: int) -> Iterator[str]:
+        for line in self.lines[start:end]:
+            yield mark + line
+        if not self.ended and start < end == len(self.lines):
+            yield NO_NEWLINE
+
+
+def render(changes: Iterable[FileChange]) -> str:
+    """A unified diff with three lines of context. Raises ``RenderError`` if unidiff reads it otherwise."""
+    changes = list(changes)
+    text = "".join(line + "\n" for change in changes for line in _file(change))
+    _read_back(text, changes)
+    return text
+
+
+def _read_back(text: str, changes: list[FileChange]) -> None:
+    try:
+        patch = PatchSet(text, metadata_only=True)
+    except UnidiffParseError as error:
+        raise RenderError(str(error)) from error
+    read = [(file.added, file.removed) for file in patch]
+    meant = [(change.added, change.removed) for change in changes]
+    if read != meant:
+        raise RenderError(f"counts of the canonical diff: {read}, of the change: {meant}")
+
+
+def _file(change: FileChange) -> Iterator[str]:
+    old, new = quote(f"a/{change.path}"), quote(f"b/{change.path}")
+    if " " not in change.path or not change.edits:
+        yield f"diff --git {old} {new}"
+        if change.before is None:
+            yield "new file mode 100644"
+        if change.after is None:
+            yield "deleted file mode 100644"
+    if not change.edits:
+        return
+    yield f"--- {DEV_NULL if change.before is None else old}"
+    yield f"+++ {DEV_NULL if change.after is None else new}"
+    yield from _hunks(change)
+
+
+def split(text: str | None) -> tuple[list[str], bool]:
+    """Lines on ``\\n`` alone, and whether the last one ends in it."""
+    if not text:
+        return [], True
+    lines = text.split("\n")
+    if lines[-1]:
+        return lines, False
+    lines.pop()
+    return lines, True
+
+
+def _hunks(change: FileChange) -> Iterator[str]:
+    old, new = _Side(*split(change.before)), _Side(*split(change.after))
+    shift = 0
+    for group in _groups(change.edits):
+        first = max(group[0].start - CONTEXT, 0)
+        last = min(group[-1].end + CONTEXT, len(old.lines))
+        gained = sum(len(edit.new) - (edit.end - edit.start) for edit in group)
+        yield _header(first, last - first, first + shift, last - first + gained)
+        at = first
+        for edit in group:
+            yield from old.marked(" ", at, edit.start)
+            yield from old.marked("-", edit.start, edit.end)
+            yield from new.marked("+", edit.start + shift, edit.start + shift + len(edit.new))
+            shift += len(edit.new) - (edit.end - edit.start)
+            at = edit.end
+        yield from old.marked(" ", at, last)
+
+
+def _header(old_start: int, old_count: int, new_start: int, new_count: int) -> str:
+    """Counting starts at 1; an empty side names the line before it."""
+    old = f"{old_start + (old_count > 0)},{old_count}"
+    new = f"{new_start + (new_count > 0)},{new_count}"
+    return f"@@ -{old} +{new} @@"
+
+
+def _groups(edits: tuple[Edit, ...]) -> Iterator[list[Edit]]:
+    group: list[Edit] = []
+    for edit in edits:
+        if group and edit.start - group[-1].end > 2 * CONTEXT:
+            yield group
+            group = []
+        group.append(edit)
+    if group:
+        yield group

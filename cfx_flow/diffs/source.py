@@ -1,0 +1,68 @@
+"""A file as lines that can be searched, and put together again with its own line ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import islice
+
+
+class Source:
+    """``lines`` are without line ends; a carriage return stays in a line unless every line has one."""
+
+    def __init__(self, text: str, *, keep_returns: bool = False) -> None:
+        self.text = text
+        lines = text.split("\n")
+        self.final_newline = not lines[-1]
+        if self.final_newline:
+            lines.pop()
+        self.newline = "\n"
+        ended = lines if self.final_newline else lines[:-1]
+        if not keep_returns and ended and "\r" in text and all(line.endswith("\r") for line in ended):
+            lines = [line.removesuffix("\r") for line in lines]
+            self.newline = "\r\n"
+        self.lines = lines
+
+    @cached_property
+    def stripped(self) -> list[str]:
+        return [line.rstrip(" \t\r") for line in self.lines]
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        return _index(self.lines)
+
+    @cached_property
+    def _stripped_places(self) -> dict[str, list[int]]:
+        return _index(self.stripped)
+
+    def find(self, block: list[str]) -> list[int]:
+        """The first two 0-based lines at which ``block`` stands exactly: more than one is too many."""
+        return _find(self.lines, self._places, block)
+
+    def find_stripped(self, block: list[str]) -> list[int]:
+        """The same, for a block and a file whose trailing blanks do not count."""
+        return _find(self.stripped, self._stripped_places, block)
+
+    def places_stripped(self, line: str) -> list[int]:
+        return self._stripped_places.get(line, [])
+
+    def join(self, lines: list[str], *, final_newline: bool) -> str:
+        if not lines:
+            return ""
+        return self.newline.join(lines) + (self.newline if final_newline else "")
+
+
+def _index(lines: Iterable[str]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for number, line in enumerate(lines):
+        places.setdefault(line, []).append(number)
+    return places
+
+
+def _find(lines: list[str], places: dict[str, list[int]], block: list[str]) -> list[int]:
+    """Looks only where the block's rarest line stands: a hunk of blank lines must not cost a scan."""
+    if not block or any(line not in places for line in block):
+        return []
+    offset, rarest = min(enumerate(block), key=lambda item: len(places[item[1]]))
+    starts = (place - offset for place in places[rarest] if place >= offset)
+    return list(islice((start for start in starts if lines[start : start + len(block)] == block), 2))

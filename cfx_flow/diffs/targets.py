@@ -1,0 +1,163 @@
+"""Which file a section means, by exact rules and never by likeness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+
+from cfx_flow.diffs.model import Code, FileDiff, Hunk, Problem, Refused, Repair
+from cfx_flow.diffs.paths import DEV_NULL, PREFIX, readings
+
+
+class Operation(Enum):
+    MODIFY = "modified"
+    CREATE = "created"
+    DELETE = "deleted"
+
+
+class Tree:
+    """The given files, and the folders that they imply."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.files = files
+
+    @cached_property
+    def folders(self) -> set[str]:
+        return {folder for path in self.files for folder in _folders(path)}
+
+    def in_the_way_of(self, path: str) -> str | None:
+        """A file where the path needs a folder, or a folder where it needs a file."""
+        if path in self.folders:
+            return path + "/"
+        return next((folder for folder in _folders(path) if folder in self.files), None)
+
+
+def _folders(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:length]) for length in range(1, len(parts))]
+
+
+@dataclass(slots=True)
+class Target:
+    path: str
+    operation: Operation
+    line: int
+    hunks: list[Hunk] = field(default_factory=list)
+
+    def absorb(self, other: Target) -> None:
+        """Another section for the same path. Raises ``Refused`` when the two want different things."""
+        if self.operation is not other.operation:
+            what = f"{self.path} is to be both {self.operation.value} and {other.operation.value}"
+            raise Refused(Problem(Code.CONFLICTING_HUNKS, what, self.path, other.line))
+        self.hunks = self.hunks + other.hunks
+
+    @property
+    def carries_returns(self) -> bool:
+        """Some line of the diff ends in a carriage return, so that line ends may be what it changes."""
+        return any(line.endswith("\r") for hunk in self.hunks for line in hunk.body)
+
+
+def resolve(file: FileDiff, tree: Tree, repairs: list[Repair]) -> Target:
+    """The section's target.
+
+    Raises ``Refused`` with ``paths_disagree``, ``missing_target``, ``new_file_exists``,
+    or ``already_applied``.
+    """
+    candidates = common_paths(file)
+    if file.creates and not file.deletes:
+        return _creation(file, candidates[0], tree)
+    existing = [path for path in candidates if path in tree.files]
+    if existing:
+        path = _as_prefixed(file, existing)
+        _note_prefix(file, path, repairs)
+        operation = Operation.DELETE if file.deletes else Operation.MODIFY
+        return Target(path, operation, file.line, file.hunks)
+    if not file.deletes and _creates_without_saying(file):
+        repairs.append(
+            Repair("new_file_header", "a new file was not marked as new", candidates[0], file.line)
+        )
+        return _creation(file, candidates[0], tree)
+    raise Refused(
+        Problem(
+            Code.MISSING_TARGET,
+            f"there is no file {candidates[0]}; a new file needs the header --- /dev/null",
+            candidates[0],
+            file.line,
+        )
+    )
+
+
+def common_paths(file: FileDiff) -> list[str]:
+    """The paths that all of the section's headers can mean, likeliest first.
+
+    Raises ``Refused`` with ``paths_disagree``, or ``missing_target`` when there is no header at all.
+    """
+    raw = [path for path in (file.old_path, file.new_path) if path and path != DEV_NULL]
+    raw = raw or [path for path in file.git_paths or () if path != DEV_NULL]
+    if not raw:
+        raise Refused(
+            Problem(Code.MISSING_TARGET, "a hunk names no file: write --- and +++ lines", None, file.line)
+        )
+    named = raw + [path for path in file.git_paths or () if path != DEV_NULL]
+    common = [path for path in readings(raw[0]) if all(path in readings(other) for other in named)]
+    if not common:
+        raise Refused(
+            Problem(
+                Code.PATHS_DISAGREE,
+                f"the headers name different files: {' and '.join(dict.fromkeys(named))}",
+                raw[0],
+                file.line,
+            )
+        )
+    return common
+
+
+def _as_prefixed(file: FileDiff, existing: list[str]) -> str:
+    """``a/x`` on both sides has no prefix, so with both x and a/x there it means the latter."""
+    if len(existing) > 1 and file.old_path == file.new_path:
+        return existing[-1]
+    return existing[0]
+
+
+def _note_prefix(file: FileDiff, path: str, repairs: list[Repair]) -> None:
+    if any(
+        raw and raw != DEV_NULL and raw == path for raw in (file.old_path, file.new_path)
+    ) and not PREFIX.match(path):
+        repairs.append(Repair("path_prefix", "the a/ and b/ prefixes were missing", path, file.line))
+
+
+def _creation(file: FileDiff, path: str, tree: Tree) -> Target:
+    target = Target(path, Operation.CREATE, file.line, file.hunks)
+    if path in tree.files:
+        if content_of(file.hunks) == tree.files[path].rstrip("\n").split("\n"):
+            raise Refused(Problem(Code.ALREADY_APPLIED, f"{path} already has this content", path, file.line))
+        raise Refused(
+            Problem(
+                Code.NEW_FILE_EXISTS, f"{path} already exists: change it, or name another", path, file.line
+            )
+        )
+    if blocker := tree.in_the_way_of(path):
+        raise Refused(
+            Problem(
+                Code.NEW_FILE_EXISTS, f"{path} cannot be created: {blocker} is in the way", path, file.line
+            )
+        )
+    return target
+
+
+def content_of(hunks: list[Hunk]) -> list[str]:
+    lines = [line for hunk in hunks for line in hunk.new]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _creates_without_saying(file: FileDiff) -> bool:
+    """``@@ -0,0 +1,n @@`` and nothing but ``+`` lines."""
+    if len(file.hunks) != 1:
+        return False
+    hunk = file.hunks[0]
+    nothing_before = hunk.stated == 0 or (hunk.counted is not None and hunk.counted[0] == 0)
+    return nothing_before and all(line[0] == "+" for line in hunk.body)
