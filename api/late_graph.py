@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from cfx_flow.flows.model import Outcome
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain, Drained, FlowGraph
 
 
+class OpenGraph(FlowGraph, Protocol):
+    async def close(self) -> None: ...
+
+
 class LateGraph:
     """A FlowGraph that waits for the real one. Flows submitted meanwhile start when it arrives."""
 
     def __init__(self) -> None:
-        self._graph: FlowGraph | None = None
+        self._graph: OpenGraph | None = None
         self._arrived = asyncio.Event()
 
     @property
     def ready(self) -> bool:
         return self._arrived.is_set()
 
-    def arrive(self, graph: FlowGraph) -> None:
+    def arrive(self, graph: OpenGraph) -> None:
         self._graph = graph
         self._arrived.set()
 
@@ -32,6 +37,11 @@ class LateGraph:
         """Without the graph nothing can have been saved in this process."""
         if self._graph is not None:
             await self._graph.forget(flow_id)
+
+    async def close(self) -> None:
+        """After the last flow has stopped."""
+        if self._graph is not None:
+            await self._graph.close()
 
     async def _wait(self, drain: Drain) -> FlowGraph:
         """Raises Drained when the shutdown comes first."""

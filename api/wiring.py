@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 
 from api.late_graph import LateGraph
 from api.readiness import ReadinessProbe
@@ -69,6 +70,7 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
         closing.push_async_callback(upstream.close)
         flows = FlowStore(store, clock, Feed())
         graph = LateGraph()
+        closing.push_async_callback(graph.close)
         dispatcher = InProcessDispatcher(
             flows, FlowRunner(flows, graph, clock), running_per_user=settings.running_flows_per_user
         )
@@ -94,12 +96,6 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
 
 async def start_flows(services: Services) -> None:
     """Imports the graph in a thread, so that chat is answered meanwhile, then takes up unfinished flows."""
-    await asyncio.to_thread(_import_graph)
-    from graphs.runtime import open_graph
-
-    services.graph.arrive(await open_graph(services))
+    runtime = await asyncio.to_thread(import_module, "graphs.runtime")
+    services.graph.arrive(await runtime.open_graph(services))
     await services.dispatcher.recover()
-
-
-def _import_graph() -> None:
-    import graphs.runtime  # noqa: F401

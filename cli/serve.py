@@ -38,7 +38,9 @@ def serve(host: Host = None, port: Port = None, or_demo: OrDemo = False, as_json
     if or_demo and not settings.litellm_url:
         from cli.demo.command import demo
 
-        demo(port=settings.port, as_json=as_json)
+        if host is not None:
+            os.environ["CFX_HOST"] = host
+        demo(port=port, as_json=as_json)
         return
     _serve(settings, environ, as_json)
 
