@@ -1,0 +1,202 @@
+"""``POST /v1/chat/completions``: a plain ASGI app that stands in front of FastAPI.
+
+**Source**: issue 3's prototypes: FastAPI's routing, dependencies and responses cost
+about 95 µs a request, more than the rest of the relay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from decimal import Decimal
+
+from starlette.types import Receive, Scope, Send
+
+from api.context import Admission, RequestContext, context_of
+from api.downstream import ClientGone, Downstream, Pace
+from api.wiring import Services
+from cfx_flow.accounts.principal import Principal
+from cfx_flow.chat import Ask, ChatCall, Wishes, cfx_of_failure, read_ask
+from cfx_flow.errors import (
+    BudgetExceeded,
+    CfxError,
+    InternalError,
+    InvalidApiKey,
+    MethodNotAllowed,
+    RateLimitExceeded,
+    TooManyConcurrentRequests,
+)
+from cfx_flow.ledger import CallRecord
+from cfx_flow.ledger.record import Status
+from cfx_flow.stages.model import Target
+
+EVENTS_PER_YIELD = 16
+"""a hot stream never waits, and a task that never waits cannot be cancelled"""
+
+MAX_SESSION_CHARS = 200
+
+
+class ChatEndpoint:
+    def __init__(self, services: Services, pace: Pace | None = None) -> None:
+        self._services = services
+        self._pace = pace or Pace()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            raise MethodNotAllowed(
+                f"{scope['method']} is not possible on {scope['path']}; it takes POST.",
+                headers={"allow": "POST"},
+            )
+        context = context_of(scope)
+        if context.principal is None or context.admission is None:
+            raise InvalidApiKey("There is no key in this request.")
+        downstream = Downstream(receive, send, context, self._services.upstream.sweeper, self._pace)
+        visit = _Visit(self._services, context, context.principal, context.admission, downstream)
+        await visit.run(_Headers.of(scope))
+
+
+@dataclass(frozen=True, slots=True)
+class _Headers:
+    wishes: Wishes
+    session_id: str | None
+
+    @classmethod
+    def of(cls, scope: Scope) -> _Headers:
+        """A header that was sent twice counts as it was sent last."""
+        found = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
+        session_id = found.get(b"x-cfx-session-id", "")[:MAX_SESSION_CHARS]
+        wishes = Wishes(found.get(b"x-cfx-stage"), found.get(b"x-cfx-prompt"), found.get(b"user-agent"))
+        return cls(wishes, session_id or None)
+
+
+_READ = frozenset({b"x-cfx-stage", b"x-cfx-prompt", b"x-cfx-session-id", b"user-agent"})
+
+
+class _Visit:
+    """One request, from its body to its row in the log."""
+
+    def __init__(
+        self,
+        services: Services,
+        context: RequestContext,
+        principal: Principal,
+        admission: Admission,
+        downstream: Downstream,
+    ) -> None:
+        self._services = services
+        self._context = context
+        self._principal = principal
+        self._admission = admission
+        self._downstream = downstream
+        self._session_id: str | None = None
+        self._call: ChatCall | None = None
+        self._is_charged = False
+
+    async def run(self, headers: _Headers) -> None:
+        self._session_id = headers.session_id
+        try:
+            await self._answer(headers.wishes)
+        except ClientGone:
+            self._context.error_code = "client_gone"
+            if self._is_charged:
+                self._record("cancelled", "The caller closed the connection.")
+        except CfxError as error:
+            await self._fail(error)
+        except asyncio.CancelledError:
+            if self._is_charged:
+                self._record("cancelled", "The server was stopped.")
+            raise
+        except Exception:
+            await self._fail(InternalError(self._context.request_id))
+            raise  # the outermost middleware writes it to the log
+
+    async def _answer(self, wishes: Wishes) -> None:
+        call, streamed = self._resolved(await self._downstream.read_body(), wishes)
+        self._call = call
+        self._downstream.watch(streamed=streamed)
+        try:
+            await (self._stream(call) if streamed else self._whole(call))
+        except asyncio.CancelledError:
+            if self._downstream.was_left():
+                raise ClientGone from None
+            raise
+        finally:
+            self._downstream.unwatch()
+            call.close()
+
+    def _resolved(self, body: bytes, wishes: Wishes) -> tuple[ChatCall, bool]:
+        services = self._services
+        ask: Ask = read_ask(body, wishes, services.models, services.prompts)
+        self._context.stage = ask.stage.value
+        self._context.stage_source = ask.resolved.source
+        call = ChatCall(
+            ask,
+            client=services.upstream,
+            breakers=services.breakers,
+            clock=services.clock,
+            before_attempt=self._before_attempt,
+        )
+        return call, ask.request.streamed
+
+    async def _before_attempt(self, target: Target) -> None:
+        """What counts is a call that reaches an upstream, once however many targets it takes."""
+        if not self._is_charged:
+            await self._admission.charge()
+            self._is_charged = True
+        self._context.model_used = target.model
+
+    async def _whole(self, call: ChatCall) -> None:
+        body = await call.complete()
+        await self._downstream.send_whole(body)
+        self._record("success")
+
+    async def _stream(self, call: ChatCall) -> None:
+        downstream = self._downstream
+        events = await call.open()
+        await downstream.start_stream()
+        call.names_model = downstream.opened_early
+        if events:
+            await downstream.send_events(events)
+        sent = 0
+        while events := await call.read():
+            await downstream.send_events(events)
+            sent += 1
+            if sent % EVENTS_PER_YIELD == 0:
+                await asyncio.sleep(0)
+        await downstream.end_stream()
+        self._record("success")
+
+    async def _fail(self, error: CfxError) -> None:
+        limited = isinstance(error, RateLimitExceeded | TooManyConcurrentRequests | BudgetExceeded)
+        self._context.error_code = error.code
+        self._record("rate_limited" if limited else "error", error.message)
+        target = self._call.target if self._call is not None else None
+        await self._downstream.fail(error, cfx_of_failure(self._context.stage or "", target))
+
+    def _record(self, status: Status, error_message: str | None = None) -> None:
+        call, services = self._call, self._services
+        used = call is not None and self._is_charged and (status != "error" or call.first_at is not None)
+        usage = call.usage() if call is not None and used else None
+        first_at = call.first_at if call is not None else None
+        services.request_log.record(
+            CallRecord(
+                user_id=self._principal.user_id,
+                api_key_id=self._principal.api_key_id,
+                request_id=self._context.request_id,
+                session_id=self._session_id,
+                stage=self._context.stage,
+                model=self._context.model_used,
+                input_tokens=usage.input_tokens if usage else 0,
+                output_tokens=usage.output_tokens if usage else 0,
+                estimated=usage.estimated if usage else False,
+                cost_usd=call.cost_usd() if call is not None and used else Decimal(0),
+                latency_ms=self._ms_until(services.clock.monotonic()),
+                ttft_ms=None if first_at is None else self._ms_until(first_at),
+                status=status,
+                error_message=error_message,
+                created_at=services.clock.now(),
+            )
+        )
+
+    def _ms_until(self, moment: float) -> int:
+        return round((moment - self._context.started) * 1000)

@@ -1,0 +1,181 @@
+"""The caller's side of one chat call: what goes down, in what order, and whether anyone is still there.
+
+Three things may want to send: the relay, a ping in silence, and the status line of a
+stream whose upstream takes long. They take turns; each sends whole events only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import msgspec
+from starlette.types import Receive, Send
+
+from api.context import Headers, RequestContext
+from api.errors import error_response
+from cfx_flow.errors import CfxError
+from cfx_flow.upstream.patience import Sweeper
+from cfx_flow.upstream.sse import frame
+
+PING = b": ping\n\n"
+_EVENT_STREAM: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds. A sweep comes up to its period late, so the first two stay below SPEC's 10 and 15."""
+
+    open_after_s: float = 9.0
+    ping_after_s: float = 14.0
+    watch_after_s: float = 0.05
+    """a call that is answered sooner needs no watcher, and a task costs more than the rest of it"""
+
+
+class ClientGone(Exception):  # noqa: N818 - not an error: people press Stop
+    """The caller closed the connection; nothing can be sent any more."""
+
+
+class Downstream:
+    """Used by one task. ``watch`` … ``unwatch`` enclose the time in which the caller may leave."""
+
+    def __init__(
+        self, receive: Receive, send: Send, context: RequestContext, sweeper: Sweeper, pace: Pace
+    ) -> None:
+        self.has_started = False
+        self.opened_early = False
+        self._receive = receive
+        self._send = send
+        self._context = context
+        self._sweeper = sweeper
+        self._pace = pace
+        self._loop = asyncio.get_running_loop()
+        self._streamed = False
+        self._is_sending = False
+        self._is_over = False
+        self._quiet_since = 0.0
+        self._aside: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._gone = False
+
+    async def read_body(self) -> bytes:
+        """Raises ClientGone, and what the body cap raises."""
+        pieces = []
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            pieces.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def watch(self, *, streamed: bool) -> None:
+        """From here on a caller who leaves cancels the task; ``was_left`` knows whether it was that."""
+        self._streamed = streamed
+        self._task = asyncio.current_task()
+        self._quiet_since = self._loop.time()
+        self._timer = self._loop.call_later(self._pace.watch_after_s, self._start_watcher)
+        if streamed:
+            self._sweeper.add(self)
+
+    def unwatch(self) -> None:
+        self._is_over = True
+        self._sweeper.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def was_left(self) -> bool:
+        """Asked by who caught a CancelledError; takes the cancellation back if it came from here."""
+        if self._gone and self._task is not None:
+            self._task.uncancel()
+        return self._gone
+
+    async def start_stream(self) -> None:
+        await self._aside_done()
+        if not self.has_started:
+            await self._start()
+
+    async def send_events(self, events: bytes) -> None:
+        """Whole events. Waits while the caller reads too slowly: nothing is queued here."""
+        if self._aside is not None:
+            await self._aside_done()
+        self._is_sending = True
+        await self._send({"type": "http.response.body", "body": events, "more_body": True})
+        self._is_sending = False
+        self._quiet_since = self._loop.time()
+
+    async def end_stream(self) -> None:
+        await self._aside_done()
+        self._is_over = True
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def send_whole(self, body: bytes) -> None:
+        self._is_over = self.has_started = True
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            *self._context.resolution_headers(),
+        ]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def fail(self, error: CfxError, cfx: dict[str, str]) -> None:
+        """As a status if none went out yet, else as a last frame: never a silent end."""
+        await self._aside_done()
+        if self.has_started:
+            extra = {"cfx": cfx} if self.opened_early else {}
+            await self.send_events(frame(msgspec.json.encode(error.to_body() | extra)))
+            await self.end_stream()
+            return
+        self._is_over = self.has_started = True
+        response = error_response(error)
+        headers = [*response.raw_headers, *self._context.resolution_headers()]
+        await self._send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        await self._send({"type": "http.response.body", "body": response.body, "more_body": False})
+
+    def sweep(self, now: float) -> None:
+        if self._is_over or self._is_sending or (self._aside is not None and not self._aside.done()):
+            return
+        quiet_s = now - self._quiet_since
+        if not self.has_started and quiet_s >= self._pace.open_after_s:
+            self._aside = self._loop.create_task(self._open_early())
+        elif self.has_started and quiet_s >= self._pace.ping_after_s:
+            self._aside = self._loop.create_task(self._ping())
+
+    async def _start(self) -> None:
+        self.has_started = True
+        headers = [*_EVENT_STREAM, *self._context.resolution_headers()]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def _open_early(self) -> None:
+        self.opened_early = True
+        await self._start()
+        await self._ping()
+
+    async def _ping(self) -> None:
+        await self._send({"type": "http.response.body", "body": PING, "more_body": True})
+        self._quiet_since = self._loop.time()
+
+    async def _aside_done(self) -> None:
+        aside, self._aside = self._aside, None
+        if aside is not None:
+            await aside
+
+    def _start_watcher(self) -> None:
+        self._watcher = self._loop.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        """The body is read, so the only message left is the end of the connection."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if not self._is_over and self._task is not None:
+            self._gone = True
+            self._task.cancel()
