@@ -1,0 +1,1 @@
+"""The loop as a LangGraph graph. Only this room knows LangGraph and LangChain."""

@@ -62,7 +62,7 @@ class FlowRun:
         step = _fresh(n, node, round_, input, self._clock)
         again = {"again": True} if known is not None else {}
         event = self.event("step.started", step, stage=stage, data={"node": node, **again})
-        await self._write(step=step, changes={"round": round_, "step": n}, events=[event])
+        await self._write(opens=step, changes={"round": round_, "step": n}, events=[event])
         return step
 
     async def paid(self, step: Step, call: Call) -> Step:
@@ -159,12 +159,13 @@ class FlowRun:
     async def _write(
         self,
         *,
+        opens: Step | None = None,
         step: Step | None = None,
         changes: Mapping[str, Any] | None = None,
         events: Sequence[Event] = (),
     ) -> None:
         fence = Fence(self.flow.id, self.flow.epoch)
-        await self._flows.write(fence, changes=changes, step=step, events=events)
+        await self._flows.write(fence, changes=changes, opens=opens, step=step, events=events)
 
 
 def _fresh(n: int, node: str, round_: int, input: Mapping[str, Any], clock: Clock) -> Step:

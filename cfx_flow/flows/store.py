@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, insert, select, tuple_, update
+from sqlalchemy import Select, Update, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.clock import Clock
@@ -176,14 +176,20 @@ class FlowStore:
         fence: Fence,
         *,
         changes: Mapping[str, Any] | None = None,
+        opens: Step | None = None,
         step: Step | None = None,
         events: Sequence[Event] = (),
     ) -> None:
-        """A step, what it changes in the flow's row, and its events: all or nothing. Raises Fenced."""
+        """A step, what it changes in the flow's row, and its events: all or nothing. Raises Fenced.
+
+        ``opens`` writes a new step with its input, ``step`` all but the input of one that is open.
+        """
         async with self._store.transaction() as connection:
             await _change(connection, fence, changes or {}, events)
+            if opens is not None:
+                await self._upsert(connection, fence.flow_id, opens)
             if step is not None:
-                await self._upsert(connection, fence.flow_id, step)
+                await connection.execute(_step_update(fence.flow_id, step))
         if events:
             self.feed.ring(fence.flow_id)
 
@@ -252,6 +258,14 @@ class FlowStore:
 
 
 _NO_FLOW = "There is no such flow."
+
+
+def _step_update(flow_id: str, step: Step) -> Update:
+    row = step_row(flow_id, step)
+    changes = {name: value for name, value in row.items() if name not in ("flow_id", "n", "input")}
+    return (
+        update(flow_steps).where(flow_steps.c.flow_id == flow_id, flow_steps.c.n == step.n).values(**changes)
+    )
 
 
 def _by_id(flow_id: str) -> Select[Any]:

@@ -1,0 +1,73 @@
+"""Flows and steps as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cfx_flow.flows.model import Flow, StageUsage, Step, iso
+
+
+def accepted_json(flow: Flow) -> dict[str, Any]:
+    return {"id": flow.id, "status": flow.status.value, "links": links(flow.id)}
+
+
+def flow_json(flow: Flow) -> dict[str, Any]:
+    return {
+        "id": flow.id,
+        "status": flow.status.value,
+        "reason": flow.reason,
+        "message": flow.message,
+        "task": flow.task,
+        "round": flow.round,
+        "max_rounds": flow.options.max_rounds,
+        "version": flow.version,
+        "step": flow.step,
+        "stages": {name: _stage(stage) for name, stage in flow.stages.items()},
+        "usage": {
+            "input_tokens": flow.input_tokens,
+            "output_tokens": flow.output_tokens,
+            "total_tokens": flow.input_tokens + flow.output_tokens,
+        },
+        "cost_usd": float(flow.cost_usd),
+        "budget": {
+            "usd": float(flow.options.budget.usd),
+            "tokens": flow.options.budget.tokens,
+            "seconds": flow.options.budget.seconds,
+        },
+        "metadata": dict(flow.options.metadata),
+        "snapshot_id": flow.snapshot_id,
+        "created_at": iso(flow.created_at),
+        "started_at": iso(flow.started_at),
+        "completed_at": iso(flow.completed_at),
+        "links": links(flow.id),
+    }
+
+
+def step_json(step: Step) -> dict[str, Any]:
+    return {
+        "n": step.n,
+        "round": step.round or None,
+        "node": step.node,
+        "model": step.model,
+        "status": step.status,
+        "input": dict(step.input),
+        "output": step.output,
+        "detail": dict(step.detail),
+        "repairs": step.detail.get("repairs", []),
+        "attempts": step.attempts,
+        "input_tokens": step.input_tokens,
+        "output_tokens": step.output_tokens,
+        "cost_usd": float(step.cost_usd),
+        "started_at": iso(step.started_at),
+        "completed_at": iso(step.completed_at),
+    }
+
+
+def links(flow_id: str) -> dict[str, str]:
+    base = f"/v1/flows/{flow_id}"
+    parts = ("events", "diff", "plan", "cancel")
+    return {"self": base, **{part: f"{base}/{part}" for part in parts}, "steps": f"{base}/steps/{{n}}"}
+
+
+def _stage(stage: StageUsage) -> dict[str, Any]:
+    return stage.to_json() | {"cost_usd": float(stage.usage.cost_usd)}

@@ -1,0 +1,108 @@
+"""``/v1/flows``: start the whole loop, watch it, read what it made, stop it."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from api.dependencies import Caller, CallerAdmission, Context, House
+from api.flow_json import accepted_json, flow_json, step_json
+from api.sse import EventStream, event_json
+from cfx_flow.flows.feed import follow
+from cfx_flow.flows.model import FlowStatus
+from cfx_flow.flows.request import FlowRequest, options_of, read_request
+from cfx_flow.flows.submit import Origin, bring, new_flow
+
+router = APIRouter(prefix="/v1/flows", tags=["flows"])
+
+INT_MAX = 2**31 - 1
+StepNumber = Annotated[int, Path(ge=1, le=INT_MAX)]
+BODY = {"content": {"application/json": {"schema": FlowRequest.model_json_schema()}}, "required": True}
+
+
+def _position(
+    after: Annotated[int, Query(ge=0, le=INT_MAX, description="only events after this seq")] = 0,
+    last: Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=INT_MAX)] = None,
+) -> int:
+    """A reader that comes back knows better than the address that it was first given."""
+    return after if last is None else last
+
+
+Position = Annotated[int, Depends(_position)]
+
+
+@router.post("", status_code=202, openapi_extra={"requestBody": BODY})
+async def create_flow(
+    request: Request, house: House, caller: Caller, admission: CallerAdmission, context: Context
+) -> Response:
+    """Accepts a flow: from the 202 on it is never lost."""
+    wanted = await asyncio.to_thread(read_request, await request.body())
+    options = options_of(wanted, house.models, caller)
+    await admission.require_left()
+    snapshot_id = await bring(wanted.workspace, caller.user_id, house.snapshots)
+    origin = Origin(caller, context.request_id, house.clock.now())
+    flow = await house.flows.create(new_flow(wanted.task, snapshot_id, options, origin))
+    await house.dispatcher.submit(flow.id, caller.user_id)
+    return JSONResponse(accepted_json(flow), 202, {"location": f"/v1/flows/{flow.id}"})
+
+
+@router.get("")
+async def list_flows(
+    house: House,
+    caller: Caller,
+    status: FlowStatus | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Newest first."""
+    page, next_cursor = await house.flows.list(caller.user_id, status=status, limit=limit, cursor=cursor)
+    return {"data": [flow_json(flow) for flow in page], "next_cursor": next_cursor}
+
+
+@router.get("/{flow_id}")
+async def get_flow(flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
+    return flow_json(await house.flows.get(caller.user_id, flow_id))
+
+
+@router.get("/{flow_id}/events")
+async def get_events(
+    request: Request, flow_id: str, house: House, caller: Caller, after: Position
+) -> Response:
+    """As server-sent events, live until ``flow.completed``, where the client accepts them; else JSON."""
+    flow = await house.flows.get(caller.user_id, flow_id)
+    read = partial(house.flows.events, flow_id)
+    if "text/event-stream" not in request.headers.get("accept", ""):
+        events = await read(after)
+        return JSONResponse({"data": [event_json(event) for event in events], "last_seq": flow.last_seq})
+    if flow.status.ended and after >= flow.last_seq:
+        return Response(status_code=204)  # tells an EventSource that there is nothing to come back for
+    feed = house.flows.feed
+    return EventStream(follow(read, feed, flow_id, after), feed.reader(caller.user_id))
+
+
+@router.get("/{flow_id}/diff")
+async def get_diff(flow_id: str, house: House, caller: Caller) -> Response:
+    """The newest diff that passed the check, in canonical form."""
+    return PlainTextResponse(await house.flows.patch(caller.user_id, flow_id), media_type="text/x-diff")
+
+
+@router.get("/{flow_id}/plan")
+async def get_plan(flow_id: str, house: House, caller: Caller) -> Response:
+    return PlainTextResponse(await house.flows.plan(caller.user_id, flow_id), media_type="text/markdown")
+
+
+@router.get("/{flow_id}/steps/{n}")
+async def get_step(flow_id: str, n: StepNumber, house: House, caller: Caller) -> dict[str, Any]:
+    return step_json(await house.flows.step_for(caller.user_id, flow_id, n))
+
+
+@router.post("/{flow_id}/cancel")
+async def cancel_flow(flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
+    """Ends it at once; an answer that was under way is not waited for."""
+    flow = await house.flows.cancel(caller.user_id, flow_id)
+    await house.dispatcher.cancel(flow_id)
+    return flow_json(flow)

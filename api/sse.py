@@ -1,0 +1,83 @@
+"""Server-sent events: framing, and a response that notices at once when its reader has gone.
+
+**Source**: the WHATWG's server-sent events; Starlette's own streaming response learns of a
+disconnect only when it sends the next time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import structlog
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from cfx_flow.errors import StoreUnavailable
+from cfx_flow.flows.model import Event, iso
+
+log = structlog.stdlib.get_logger(__name__)
+
+PING_EVERY_S = 15.0
+_PING = ": ping\n\n"
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    return {"seq": event.seq, "type": event.type, "at": iso(event.at), **event.body()}
+
+
+def frame(event: Event) -> str:
+    """JSON has no raw line ends, so one ``data:`` line holds it."""
+    body = json.dumps(event_json(event), ensure_ascii=False, separators=(",", ":"))
+    return f"id: {event.seq}\nevent: {event.type}\ndata: {body}\n\n"
+
+
+async def frames(events: AsyncIterator[Event | None]) -> AsyncGenerator[str, None]:
+    """Each event as a frame; a comment now and then while nothing happens. None is a tick of silence."""
+    yield ": cfx flow events\n\n"  # the headers go out with it, and the reader knows that it is heard
+    sent_at = time.monotonic()
+    try:
+        async for event in events:
+            if event is not None:
+                yield frame(event)
+            elif time.monotonic() - sent_at >= PING_EVERY_S:
+                yield _PING
+            else:
+                continue
+            sent_at = time.monotonic()
+    except StoreUnavailable:
+        # The stream ends without flow.completed: the reader comes back with Last-Event-ID.
+        log.warning("event_stream_broken", exc_info=True)
+
+
+class EventStream(StreamingResponse):
+    """Frees everything as soon as the stream ends or its reader leaves.
+
+    ``guard`` is held meanwhile; what it raises on entering is answered as an ordinary error.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncIterator[Event | None], guard: AbstractContextManager[None]) -> None:
+        self._frames = frames(events)
+        super().__init__(self._frames, headers={"cache-control": "no-cache", "x-accel-buffering": "no"})
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._guard:
+            sending = asyncio.create_task(self.stream_response(send))
+            leaving = asyncio.create_task(self.listen_for_disconnect(receive))
+            try:
+                await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                left = leaving.done()
+                for task in (sending, leaving):
+                    task.cancel()
+                ended, _ = await asyncio.gather(sending, leaving, return_exceptions=True)
+                await self._frames.aclose()
+        if isinstance(ended, Exception) and not (left or isinstance(ended, OSError)):
+            raise ended

@@ -1,0 +1,61 @@
+"""A request becomes a row."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from cfx_flow.accounts.principal import Principal
+from cfx_flow.flows.model import Flow, FlowOptions, FlowStatus
+from cfx_flow.flows.request import WorkspaceRequest
+from cfx_flow.workspace.snapshot import from_files
+from cfx_flow.workspace.store import SnapshotStore
+
+
+async def bring(workspace: WorkspaceRequest, user_id: str, snapshots: SnapshotStore) -> str:
+    """The id of the snapshot to work on, stored. Raises InvalidRequest naming the path, NotFound."""
+    if workspace.snapshot_id is not None:
+        await snapshots.require(user_id, workspace.snapshot_id)
+        return workspace.snapshot_id
+    snapshot = await asyncio.to_thread(from_files, workspace.files or {})
+    await snapshots.put(user_id, snapshot)
+    return snapshot.id
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asked for a flow, in which request, when."""
+
+    caller: Principal
+    request_id: str
+    at: datetime
+
+
+def new_flow(task: str, snapshot_id: str, options: FlowOptions, origin: Origin) -> Flow:
+    return Flow(
+        id=str(uuid.uuid4()),
+        user_id=origin.caller.user_id,
+        api_key_id=origin.caller.api_key_id,
+        request_id=origin.request_id,
+        status=FlowStatus.QUEUED,
+        reason=None,
+        message=None,
+        task=task,
+        snapshot_id=snapshot_id,
+        options=options,
+        epoch=0,
+        version=1,
+        last_seq=1,
+        round=0,
+        step=0,
+        stages={},
+        input_tokens=0,
+        output_tokens=0,
+        cost_usd=Decimal(0),
+        created_at=origin.at,
+        started_at=None,
+        completed_at=None,
+    )

@@ -1,0 +1,77 @@
+"""Which files a prompt shows whole, under a token budget: most relevant to the task first.
+
+A simple lexical score for now (words of the task in a file's path and text, rare words
+counting more); the repository index replaces it behind the same function.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+CHARS_PER_TOKEN = 4
+MAX_SCORED_CHARS = 200_000
+PATH_WEIGHT = 5.0
+
+_WORD = re.compile(r"[A-Za-z][a-z]+|[A-Z]+(?![a-z])|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    whole: Sequence[str]
+    """paths whose content is shown, most relevant first"""
+    left_out: int
+    """files that exist and are not shown"""
+
+
+def choose(files: Mapping[str, str], task: str, *, budget_tokens: int, first: Iterable[str] = ()) -> Chosen:
+    """``first`` goes before everything that the score prefers. A file that does not fit is passed over."""
+    order = [path for path in dict.fromkeys(first) if path in files]
+    order += [path for path in ranked(files, task) if path not in set(order)]
+    left, whole = budget_tokens * CHARS_PER_TOKEN, []
+    for path in order:
+        cost = len(files[path]) + len(path) + 40
+        if cost <= left:
+            whole.append(path)
+            left -= cost
+    return Chosen(whole, len(files) - len(whole))
+
+
+def ranked(files: Mapping[str, str], task: str) -> Sequence[str]:
+    """All paths, best first; equals keep the alphabet's order."""
+    wanted = set(words(task))
+    inside = {path: Counter(words(text[:MAX_SCORED_CHARS])) & _many(wanted) for path, text in files.items()}
+    seen = Counter(word for counts in inside.values() for word in counts)
+    rarity = {word: math.log(1 + len(files) / (1 + seen[word])) for word in wanted}
+
+    def score(path: str) -> float:
+        named = wanted & set(words(path))
+        counts = inside[path]
+        body = sum(rarity[word] * n / (n + 2) for word, n in counts.items())
+        return body + PATH_WEIGHT * sum(rarity[word] for word in named)
+
+    return sorted(files, key=lambda path: (-score(path), path))
+
+
+def named_in(text: str, paths: Iterable[str]) -> Sequence[str]:
+    """The paths that stand in ``text``, in the order in which it names them."""
+    found = {path: text.find(path) for path in paths if path in text}
+    whole = {path: at for path, at in found.items() if not _part_of_longer(path, text)}
+    return sorted(whole, key=whole.__getitem__)
+
+
+def _part_of_longer(path: str, text: str) -> bool:
+    """``a.py`` does not stand in a text that only says ``data.py``."""
+    return re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])", text) is None
+
+
+def words(text: str) -> Iterable[str]:
+    """Lower-case parts of words: ``parseURL_now`` gives parse, url, now."""
+    return (word.lower() for word in _WORD.findall(text))
+
+
+def _many(words_: Iterable[str]) -> Counter[str]:
+    return Counter(dict.fromkeys(words_, 1_000))

@@ -1,0 +1,271 @@
+"""One question to a stage's model: ChatOpenAI under a lease, streamed, with its usage and cost.
+
+**Source** of what is worked around here: langchain-openai 1.7 ``chat_models/base.py``
+(a ``response_format`` argument leaves the plain streaming path, ``max_tokens`` is renamed,
+the usage's ``cost`` is dropped), openai 3 ``_exceptions.py``; LiteLLM puts the real price into
+``usage.cost`` of a stream's last chunk.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+import openai
+from langchain_core.messages import BaseMessage
+from langchain_core.messages.ai import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
+from langchain_openai import ChatOpenAI, StreamChunkTimeoutError
+from pydantic import SecretStr
+
+from cfx_flow.errors import UpstreamError
+from cfx_flow.stages.model import Stage, Target, Upstream
+from cfx_flow.upstream.breaker import Breakers
+from cfx_flow.upstream.classify import (
+    error_of_frame,
+    error_of_response,
+    talked_rubbish,
+    timed_out,
+    unreachable,
+)
+from cfx_flow.upstream.lease import try_targets
+
+PROGRESS_EVERY_S = 1.0
+MAX_ANSWER_CHARS = 8 * 1024 * 1024
+"""what a model may say in one answer; beyond it the stream is closed"""
+
+CHARS_PER_TOKEN = 4
+"""to estimate what an upstream does not report"""
+
+Progress = Callable[[int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    stage: Stage
+    targets: tuple[Target, ...]
+    messages: Sequence[BaseMessage]
+    schema: Mapping[str, Any] | None = None
+    """a JSON schema for models that obey one; others are asked for it by the prompt alone"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    text: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    estimated: bool
+    cost_usd: Decimal
+    duration_ms: int
+    """of the attempt that answered"""
+    ttft_ms: int | None
+    attempts: int
+    finish_reason: str
+
+
+class Asker:
+    """Holds one HTTP client per upstream and one ChatOpenAI per target; ``close`` closes them."""
+
+    def __init__(self, breakers: Breakers) -> None:
+        self._breakers = breakers
+        self._clients: dict[str, httpx2.AsyncClient] = {}
+        self._models: dict[str, _CostKeepingChat] = {}
+
+    async def ask(self, question: Question, on_progress: Progress) -> Answer:
+        """Raises the UpstreamError of the last target that was tried."""
+
+        async def attempt(target: Target) -> _Heard:
+            heard = _Heard()
+            async with _our_errors(target):
+                await self._listen(question, target, heard, on_progress)
+            return _complete(heard, target)
+
+        began = await try_targets(question.targets, attempt, breakers=self._breakers)
+        return _answer(question, began.target, began.value, began.attempts)
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()
+
+    async def _listen(self, question: Question, target: Target, heard: _Heard, on_progress: Progress) -> None:
+        told_at = heard.began
+        stream = self._model(target).astream(list(question.messages), **_parameters(question, target))
+        async for chunk in stream:
+            heard.take(chunk)
+            now = time.monotonic()
+            if now - told_at >= PROGRESS_EVERY_S:
+                told_at = now
+                await on_progress(heard.chars)
+            if heard.chars > MAX_ANSWER_CHARS:
+                raise talked_rubbish(target.model, f"wrote more than {MAX_ANSWER_CHARS} characters")
+
+    def _model(self, target: Target) -> _CostKeepingChat:
+        if target.id not in self._models:
+            upstream = target.upstream
+            self._models[target.id] = _CostKeepingChat(
+                model=target.model,
+                base_url=upstream.base_url,
+                api_key=_key_of(upstream),
+                http_async_client=self._client(upstream),
+                max_retries=0,
+                stream_usage=True,
+                use_responses_api=False,
+                stream_chunk_timeout=upstream.read_timeout_s,
+                cache=False,
+            )
+        return self._models[target.id]
+
+    def _client(self, upstream: Upstream) -> httpx2.AsyncClient:
+        if upstream.name not in self._clients:
+            timeout = httpx2.Timeout(
+                upstream.read_timeout_s, connect=upstream.connect_timeout_stream_s, pool=None
+            )
+            self._clients[upstream.name] = httpx2.AsyncClient(
+                base_url=upstream.base_url,
+                timeout=timeout,
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
+                follow_redirects=False,
+                trust_env=False,
+            )
+        return self._clients[upstream.name]
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What one attempt has said so far."""
+
+    pieces: list[str] = field(default_factory=list)
+    chars: int = 0
+    usage: Any = None
+    cost_usd: Decimal | None = None
+    finish_reason: str | None = None
+    began: float = field(default_factory=time.monotonic)
+    first_at: float | None = None
+    ended: float = 0.0
+
+    def take(self, chunk: AIMessageChunk) -> None:
+        text = chunk.text
+        if text:
+            self.first_at = self.first_at or time.monotonic()
+            self.pieces.append(text)
+            self.chars += len(text)
+        self.usage = chunk.usage_metadata or self.usage
+        said = chunk.response_metadata
+        self.finish_reason = said.get("finish_reason") or self.finish_reason
+        self.cost_usd = said.get(_COST, self.cost_usd)
+
+
+_COST = "cfx_cost_usd"
+
+
+class _CostKeepingChat(ChatOpenAI):
+    """ChatOpenAI that does not lose the upstream's own figure for what the call cost."""
+
+    def _convert_chunk_to_generation_chunk(
+        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
+    ) -> ChatGenerationChunk | None:
+        generation = super()._convert_chunk_to_generation_chunk(
+            chunk, default_chunk_class, base_generation_info
+        )
+        cost = _cost_in(chunk.get("usage"))
+        if generation is not None and cost is not None:
+            generation.generation_info = {**(generation.generation_info or {}), _COST: cost}
+        return generation
+
+
+def _cost_in(usage: object) -> Decimal | None:
+    cost = usage.get("cost") if isinstance(usage, dict) else None
+    if isinstance(cost, bool) or not isinstance(cost, int | float):
+        return None
+    return Decimal(str(cost)) if math.isfinite(cost) and cost >= 0 else None
+
+
+def _key_of(upstream: Upstream) -> Callable[[], Awaitable[str]]:
+    """As a coroutine function: then no synchronous client is built beside the one that is used."""
+    key = upstream.api_key or SecretStr("none")
+
+    async def reveal() -> str:
+        return key.get_secret_value()
+
+    return reveal
+
+
+def output_limit(question_stage: Stage, target: Target) -> int:
+    """Tokens that an answer may have; always sent, since some providers cut at 4096 otherwise."""
+    wanted = question_stage.sampling.get("max_tokens", target.max_output_tokens)
+    return min(int(wanted), target.max_output_tokens)
+
+
+def _parameters(question: Question, target: Target) -> dict[str, Any]:
+    """``extra_body`` carries what langchain-openai would rename or treat in its own way."""
+    body: dict[str, Any] = {"max_tokens": output_limit(question.stage, target)}
+    if question.schema is not None and target.structured_output:
+        body["response_format"] = {"type": "json_schema", "json_schema": dict(question.schema)}
+    sampling = {k: v for k, v in question.stage.sampling.items() if k != "max_tokens"}
+    return {**sampling, "extra_body": body}
+
+
+def _complete(heard: _Heard, target: Target) -> _Heard:
+    heard.ended = time.monotonic()
+    if heard.finish_reason is None:
+        raise talked_rubbish(target.model, "broke off in the middle of its answer")
+    return heard
+
+
+def _answer(question: Question, target: Target, heard: _Heard, attempts: int) -> Answer:
+    text = "".join(heard.pieces).encode("utf-8", "replace").decode()  # lone surrogates cannot be stored
+    usage = heard.usage or {}
+    asked_chars = sum(len(str(message.content)) for message in question.messages)
+    input_tokens = int(usage.get("input_tokens") or asked_chars // CHARS_PER_TOKEN)
+    output_tokens = int(usage.get("output_tokens") or len(text) // CHARS_PER_TOKEN)
+    cached = int((usage.get("input_token_details") or {}).get("cache_read") or 0)
+    cost = heard.cost_usd
+    return Answer(
+        text=text,
+        model=target.model,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        estimated=not usage,
+        cost_usd=target.price.cost_usd(input_tokens, output_tokens, cached) if cost is None else cost,
+        duration_ms=round((heard.ended - heard.began) * 1000),
+        ttft_ms=None if heard.first_at is None else round((heard.first_at - heard.began) * 1000),
+        attempts=attempts,
+        finish_reason=heard.finish_reason or "",
+    )
+
+
+@asynccontextmanager
+async def _our_errors(target: Target) -> AsyncIterator[None]:
+    """Whatever goes wrong between ChatOpenAI and the wire leaves as an UpstreamError."""
+    try:
+        yield
+    except UpstreamError:
+        raise
+    except (StreamChunkTimeoutError, openai.APITimeoutError, httpx2.TimeoutException) as error:
+        raise timed_out(target.model, target.upstream.read_timeout_s) from error
+    except openai.APIStatusError as error:
+        headers = {name.lower(): value for name, value in error.response.headers.items()}
+        raise error_of_response(error.status_code, _body_of(error), headers, model=target.model) from error
+    except openai.APIConnectionError as error:
+        raise unreachable(target.model) from error
+    except openai.APIError as error:  # an error frame within the stream
+        raise error_of_frame(error.body, model=target.model) from error
+    except (httpx2.HTTPError, httpx2.StreamError) as error:
+        raise talked_rubbish(target.model, "broke off in the middle of its answer") from error
+    except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
+        # What langchain-openai and the SDK throw at frames of another shape than OpenAI's.
+        raise talked_rubbish(target.model, "sent something that is no chat completion") from error
+
+
+def _body_of(error: openai.APIStatusError) -> bytes:
+    try:
+        return error.response.content
+    except httpx2.ResponseNotRead:
+        return b""

@@ -1,0 +1,157 @@
+"""Runs the graph for the flow runner: LangGraph's side of ``FlowGraph``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Protocol
+
+from langgraph.errors import GraphDrained
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import RunControl
+from langsmith import tracing_context
+
+from cfx_flow.clock import Clock
+from cfx_flow.errors import NotFound
+from cfx_flow.flows.model import FlowFailed, FlowStatus, Outcome, Reason
+from cfx_flow.flows.run import FlowRun
+from cfx_flow.flows.runner import Drain, Drained
+from cfx_flow.ledger import RequestLog
+from cfx_flow.limits import RateLimiter
+from cfx_flow.prompts import Prompts
+from cfx_flow.settings import Settings
+from cfx_flow.stages.model import Models
+from cfx_flow.upstream.breaker import Breakers
+from cfx_flow.workspace.snapshot import Snapshot
+from cfx_flow.workspace.store import SnapshotStore
+from graphs.ask import Asker
+from graphs.checkpoints import MakeSaver, database_errors, open_checkpoints
+from graphs.plan_code_review import build
+from graphs.state import FlowState, checked_state, first_state
+from graphs.work import Tools, Work
+
+RECURSION_LIMIT = 1_000
+"""LangGraph's own guard, far above the longest loop that max_rounds and max_fixes allow"""
+
+
+class House(Protocol):
+    """What the graph needs of the services."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def models(self) -> Models: ...
+    @property
+    def prompts(self) -> Prompts: ...
+    @property
+    def limiter(self) -> RateLimiter: ...
+    @property
+    def request_log(self) -> RequestLog: ...
+    @property
+    def breakers(self) -> Breakers: ...
+    @property
+    def snapshots(self) -> SnapshotStore: ...
+
+
+async def open_graph(house: House) -> LangGraphFlows:
+    """Whoever opens it closes it, after the last flow has stopped. Raises StoreUnavailable."""
+    async with AsyncExitStack() as opening:
+        make_saver = await opening.enter_async_context(open_checkpoints(house.settings.store_url))
+        asker = Asker(house.breakers)
+        opening.push_async_callback(asker.close)
+        tools = Tools(
+            models=house.models,
+            prompts=house.prompts,
+            asker=asker,
+            limiter=house.limiter,
+            request_log=house.request_log,
+            clock=house.clock,
+        )
+        return LangGraphFlows(tools, house.snapshots, make_saver, opening.pop_all())
+
+
+class LangGraphFlows:
+    """A FlowGraph. The graph is compiled once; each flow gets it with a saver of its own."""
+
+    def __init__(
+        self, tools: Tools, snapshots: SnapshotStore, make_saver: MakeSaver, closing: AsyncExitStack
+    ) -> None:
+        self._tools, self._snapshots = tools, snapshots
+        self._make_saver, self._closing = make_saver, closing
+        self._graph = build().compile(name="plan_code_review")
+
+    async def run(self, run: FlowRun, drain: Drain) -> Outcome:
+        """From the beginning, or from the last checkpoint."""
+        work = Work(run, await self._snapshot(run), self._tools)
+        graph: Any = self._graph.copy({"checkpointer": self._make_saver()})
+        config = _config(run.flow.id)
+        with database_errors(), tracing_context(enabled=False):
+            saved = await _saved(graph, config)
+            start = None if saved else first_state(run.flow.options)
+            state = saved or {}
+            async with _draining(drain) as control:
+                try:
+                    async for values in graph.astream(
+                        start,
+                        config,
+                        context=work,
+                        control=control,
+                        durability="sync",
+                        stream_mode="values",
+                    ):
+                        state = values
+                except GraphDrained:
+                    raise Drained from None
+        return _outcome(checked_state(state))
+
+    async def forget(self, flow_id: str) -> None:
+        with database_errors():
+            await self._make_saver().adelete_thread(flow_id)
+
+    async def close(self) -> None:
+        await self._closing.aclose()
+
+    async def _snapshot(self, run: FlowRun) -> Snapshot:
+        try:
+            return await self._snapshots.get(run.flow.user_id, run.flow.snapshot_id)
+        except NotFound as error:
+            raise FlowFailed(Reason.STATE, error.message) from None
+
+
+def _config(flow_id: str) -> dict[str, Any]:
+    return {"configurable": {"thread_id": flow_id}, "recursion_limit": RECURSION_LIMIT}
+
+
+async def _saved(graph: CompiledStateGraph[FlowState, Work], config: Mapping[str, Any]) -> FlowState | None:
+    """What the last run left, None for a flow that has not begun. Raises FlowFailed (state)."""
+    try:
+        snapshot = await graph.aget_state(dict(config))  # type: ignore[arg-type]
+    except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError):
+        return checked_state(None)
+    return checked_state(snapshot.values) if snapshot.values else None
+
+
+def _outcome(state: FlowState) -> Outcome:
+    if "status" not in state:
+        return checked_state(None)  # type: ignore[return-value]  # raises: a graph that ended says how
+    reason = Reason(state["reason"]) if "reason" in state else None
+    return Outcome(FlowStatus(state["status"]), reason, state["message"])
+
+
+@asynccontextmanager
+async def _draining(drain: Drain) -> AsyncIterator[RunControl]:
+    """LangGraph's own way to stop between two steps, rung by our shutdown."""
+    control = RunControl()
+
+    async def wait() -> None:
+        await drain.requested.wait()
+        control.request_drain()
+
+    watcher = asyncio.create_task(wait())
+    try:
+        yield control
+    finally:
+        watcher.cancel()

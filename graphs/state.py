@@ -1,0 +1,56 @@
+"""What a checkpoint holds: small values only. Texts live in the steps' rows and in the snapshot."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from pydantic import TypeAdapter, ValidationError
+
+from cfx_flow.flows.model import FlowFailed, FlowOptions, Reason
+
+
+class FlowState(TypedDict, total=False):
+    step: int
+    """the number of the last step; the next node opens the next"""
+    round: int
+    """from 1; 0 while planning"""
+    fixes: int
+    """refused diffs that went back to CODE in this round"""
+    max_rounds: int
+    max_fixes: int
+    plan_step: int
+    code_step: int
+    check_step: int
+    review_step: int
+    feedback_step: int
+    """the check or review whose reasons CODE must answer"""
+    check: str
+    """``accepted``, or the reason code of the refusal"""
+    verdict: str
+    status: str
+    """how it ended: approved or rejected"""
+    reason: str
+    message: str
+
+
+def first_state(options: FlowOptions) -> FlowState:
+    return {
+        "step": 0,
+        "round": 0,
+        "fixes": 0,
+        "max_rounds": options.max_rounds,
+        "max_fixes": options.max_fixes,
+    }
+
+
+_STRICT = TypeAdapter(FlowState)
+
+
+def checked_state(values: object) -> FlowState:
+    """A checkpoint that was cut, or tampered with, ends the flow instead of running on nonsense."""
+    try:
+        return _STRICT.validate_python(values, strict=True)
+    except ValidationError:
+        raise FlowFailed(
+            Reason.STATE, "The saved state of this flow cannot be read. Start it again as a new flow."
+        ) from None

@@ -1,0 +1,180 @@
+"""What a node works with besides the state: LangGraph's typed runtime context."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from cfx_flow.clock import Clock
+from cfx_flow.errors import PermissionDenied, UpstreamError
+from cfx_flow.flows.model import Flow, FlowFailed, Reason, Step, Usage
+from cfx_flow.flows.request import targets_of
+from cfx_flow.flows.run import Call, FlowRun
+from cfx_flow.ledger import CallRecord, RequestLog
+from cfx_flow.limits import RateLimiter
+from cfx_flow.prompts import Prompts
+from cfx_flow.stages.model import Models, StageName, Target
+from cfx_flow.workspace.snapshot import Snapshot
+from graphs.ask import Answer, Asker, Question, output_limit
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Shared by all flows of the process."""
+
+    models: Models
+    prompts: Prompts
+    asker: Asker
+    limiter: RateLimiter
+    request_log: RequestLog
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run of one flow."""
+
+    run: FlowRun
+    snapshot: Snapshot
+    tools: Tools
+    shown: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    @property
+    def flow(self) -> Flow:
+        return self.run.flow
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        return self.snapshot.texts
+
+    def system(self, name: StageName) -> str:
+        prompt = self.tools.models.stages[name].prompt
+        return self.tools.prompts.text(prompt) if prompt else ""
+
+    def messages(self, name: StageName, user: str) -> list[BaseMessage]:
+        system = self.system(name)
+        return [*([SystemMessage(system)] if system else []), HumanMessage(user)]
+
+    def targets(self, name: StageName) -> tuple[Target, ...]:
+        """Raises FlowFailed when the chosen model has left the whitelist since the flow was accepted."""
+        try:
+            return targets_of(self.tools.models, name, self.flow.options.models.get(name))
+        except PermissionDenied as error:
+            raise FlowFailed(Reason.STATE, error.message) from None
+
+    def room_tokens(self, name: StageName) -> int:
+        """What the smallest context window of the stage's targets leaves for a prompt."""
+        stage = self.tools.models.stages[name]
+        return min(target.context_window - output_limit(stage, target) for target in self.targets(name))
+
+    async def call(
+        self,
+        step: Step,
+        name: StageName,
+        messages: Sequence[BaseMessage],
+        schema: Mapping[str, Any] | None = None,
+    ) -> tuple[Step, Answer]:
+        """One model call: admitted by budget and daily limit, counted, logged.
+
+        Raises FlowFailed (budget, limit_reached, state), UpstreamError.
+        """
+        self.run.check_budget()
+        question = Question(self.tools.models.stages[name], self.targets(name), messages, schema)
+        await self._charge()
+        answer = await self._ask(step, name, question)
+        self._log(name, answer)
+        usage = Usage(1, answer.input_tokens, answer.output_tokens, answer.cost_usd, answer.duration_ms)
+        return await self.run.paid(step, Call(name, answer.model, usage)), answer
+
+    async def _charge(self) -> None:
+        limit = self.flow.options.daily_limit
+        day = self.tools.clock.now().date()
+        allowance = await self.tools.limiter.check_and_increment(self.flow.user_id, day, limit)
+        if not allowance.allowed:
+            raise FlowFailed(
+                Reason.LIMIT_REACHED,
+                f"Your daily limit of {allowance.limit} model calls is used up. "
+                f"It starts anew at {allowance.reset_at:%Y-%m-%dT%H:%M:%SZ}.",
+            )
+
+    async def _ask(self, step: Step, name: StageName, question: Question) -> Answer:
+        async def progress(chars: int) -> None:
+            await self.run.progress(step, name, chars)
+
+        began = self.tools.clock.monotonic()
+        try:
+            async with asyncio.timeout(max(self.run.seconds_left, 0)) as deadline:
+                return await self.tools.asker.ask(question, progress)
+        except TimeoutError:
+            self._log_failure(name, question, began, "cancelled", "the flow's time budget ran out")
+            if deadline.expired():
+                raise self.run.out_of_time() from None
+            raise
+        except UpstreamError as error:
+            self._log_failure(name, question, began, "error", error.message)
+            raise
+        except asyncio.CancelledError:
+            self._log_failure(name, question, began, "cancelled", None)
+            raise
+
+    def _log(self, name: StageName, answer: Answer) -> None:
+        self.tools.request_log.record(
+            CallRecord(
+                **self._who(),
+                stage=name,
+                model=answer.model,
+                input_tokens=answer.input_tokens,
+                output_tokens=answer.output_tokens,
+                estimated=answer.estimated,
+                cost_usd=answer.cost_usd,
+                latency_ms=answer.duration_ms,
+                ttft_ms=answer.ttft_ms,
+                status="success",
+            )
+        )
+
+    def _log_failure(
+        self, name: StageName, question: Question, began: float, status: Any, message: str | None
+    ) -> None:
+        self.tools.request_log.record(
+            CallRecord(
+                **self._who(),
+                stage=name,
+                model=question.targets[0].model,
+                input_tokens=0,
+                output_tokens=0,
+                estimated=True,
+                cost_usd=Usage().cost_usd,
+                latency_ms=round((self.tools.clock.monotonic() - began) * 1000),
+                status=status,
+                error_message=message,
+            )
+        )
+
+    def _who(self) -> dict[str, Any]:
+        return {
+            "user_id": self.flow.user_id,
+            "api_key_id": self.flow.api_key_id,
+            "request_id": self.flow.request_id,
+            "flow_id": self.flow.id,
+            "created_at": self.tools.clock.now(),
+        }
+
+
+def again(messages: Sequence[BaseMessage], answer: str, problem: str) -> list[BaseMessage]:
+    """The same question once more, with what was said and exactly what is wrong with it."""
+    return [*messages, AIMessage(answer), HumanMessage(problem)]
+
+
+def input_of(messages: Sequence[BaseMessage]) -> dict[str, Any]:
+    """As ``…/steps/{n}`` shows it."""
+    roles = {"human": "user", "ai": "assistant"}
+    return {
+        "messages": [
+            {"role": roles.get(message.type, message.type), "content": message.text} for message in messages
+        ]
+    }
