@@ -18,18 +18,31 @@ from cli.exits import reported
 from cli.render import STATUS_STYLES, count, duration, plain, print_lines, usd
 from cli.run import print_patch
 
-app = typer.Typer(help="List flows, show one, print its plan or patch, cancel it.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="List flows, show one, print its plan or patch, cancel it.")
 
 FlowId = Annotated[str, typer.Argument(metavar="ID", help="The flow's id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the server's JSON.")]
+Status = Annotated[str | None, typer.Option(help="Only flows in this status.")]
+Limit = Annotated[int, typer.Option(min=1, max=100, help="How many.")]
+Cursor = Annotated[str | None, typer.Option(help="Go on where an earlier list ended.")]
+
+
+@app.callback(invoke_without_command=True)
+def flows(
+    context: typer.Context,
+    status: Status = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    as_json: AsJson = False,
+) -> None:
+    """List your flows, newest first (as `cfx flows list`), or look at one."""
+    if context.invoked_subcommand is None:
+        list_flows(status, limit, cursor, as_json)
 
 
 @app.command("list")
 def list_flows(
-    status: Annotated[str | None, typer.Option(help="Only flows in this status.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 20,
-    cursor: Annotated[str | None, typer.Option(help="Go on where an earlier list ended.")] = None,
-    as_json: AsJson = False,
+    status: Status = None, limit: Limit = 20, cursor: Cursor = None, as_json: AsJson = False
 ) -> None:
     """List your flows, newest first."""
     with reported():

@@ -6,12 +6,12 @@ cursor, recolour the terminal or hide characters in a diff.
 
 from __future__ import annotations
 
-import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
@@ -20,6 +20,7 @@ from cli.timeline import Row, Timeline
 MAX_WIDTH = 100
 STAGE_WIDTH = 8
 INDENT = 2 + 2 + STAGE_WIDTH
+TOKENS_FROM_WIDTH = 72
 PLAN_LINES = 14
 PROBLEM_LINES = 8
 
@@ -55,6 +56,7 @@ class Renderer:
     """How one console shows things: its width and whether it can write more than ASCII."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
         self.glyphs = glyphs_for(console)
         self.width = max(40, min(console.width, MAX_WIDTH))
 
@@ -69,7 +71,7 @@ class Renderer:
         said = row.stopped_by or self._outcome(row)
         figures = self._figures(row)
         room = self.width - INDENT - len(figures) - 1
-        line.append(_cut(said, room, self.glyphs.ellipsis).ljust(room + 1))
+        line.append(self._cut(said, room).ljust(room + 1))
         line.append(figures, "dim")
         line.rstrip()
         return [line, *self._details(row)]
@@ -79,20 +81,16 @@ class Renderer:
         if row is None:
             return Text(f"waiting for a runner  {duration(elapsed_s)}", "dim")
         line = Text(row.stage.ljust(STAGE_WIDTH), "bold")
-        line.append(f"{plain(row.model or '')}  {duration(elapsed_s)}")
+        line.append("  ".join(part for part in (plain(row.model or ""), duration(elapsed_s)) if part))
         if row.output_chars:
             line.append(f"  {row.output_chars:,} characters", "dim")
         line.truncate(self.width - 4, overflow="ellipsis")
         return line
 
     def sums(self, timeline: Timeline, elapsed_s: float) -> Text:
-        parts = [
-            duration(elapsed_s),
-            count(timeline.calls, "call"),
-            count(timeline.tokens, "token"),
-            usd(timeline.cost_usd),
-        ]
-        return Text("    " + f" {self.glyphs.dot} ".join(parts), "dim")
+        line = Text("    " + self._joined(self._sums(timeline, elapsed_s)), "dim")
+        line.truncate(self.width, overflow="ellipsis")
+        return line
 
     def ending(self, timeline: Timeline) -> list[Text]:
         """The flow's status, why, and what it took."""
@@ -100,16 +98,21 @@ class Renderer:
         head.append(timeline.status, f"bold {STATUS_STYLES.get(timeline.status, '')}")
         if timeline.reason and timeline.status != "approved":
             head.append(f" ({timeline.reason})")
-        took = [
-            count(timeline.rounds, "round"),
-            duration(timeline.elapsed().total_seconds()),
-            count(timeline.calls, "call"),
-            count(timeline.tokens, "token"),
-            usd(timeline.cost_usd),
-        ]
-        head.append(f" {self.glyphs.dot} " + f" {self.glyphs.dot} ".join(took), "dim")
+        took = [count(timeline.rounds, "round"), *self._sums(timeline, timeline.elapsed().total_seconds())]
+        said = self._joined(took)
+        if len(head) + len(said) + 3 <= self.width:
+            lines = [head.append(f" {self.glyphs.dot} {said}", "dim")]
+        else:
+            lines = [head, *self._wrapped(said, 2, "dim")]
         message = timeline.message if timeline.status != "approved" else None
-        return [Text(), head, *(self._wrapped(message, 2) if message else [])]
+        return [Text(), *lines, *(self._wrapped(message, 2) if message else [])]
+
+    def _sums(self, timeline: Timeline, elapsed_s: float) -> list[str]:
+        calls, tokens = count(timeline.calls, "call"), count(timeline.tokens, "token")
+        return [duration(elapsed_s), calls, tokens, usd(timeline.cost_usd)]
+
+    def _joined(self, parts: Iterable[str]) -> str:
+        return f" {self.glyphs.dot} ".join(parts)
 
     def _outcome(self, row: Row) -> str:
         result = row.result or {}
@@ -127,11 +130,14 @@ class Renderer:
         return f"accepted: {count(len(files), 'file')}, +{added} {self.glyphs.minus}{removed}"
 
     def _figures(self, row: Row) -> str:
+        """Time, tokens and cost in columns; without the tokens on a narrow terminal."""
         took = duration(row.duration_ms / 1000) if row.duration_ms is not None else ""
         if row.input_tokens is None and row.output_tokens is None:
-            return took.rjust(8) + " " * 29 if took else ""
-        tokens = f"{row.input_tokens or 0:>8,} in {row.output_tokens or 0:>7,} out"
-        return f"{took:>8} {tokens} {usd(row.cost_usd or 0.0):>8}"
+            return ""
+        cost = usd(row.cost_usd or 0.0)
+        if self.width < TOKENS_FROM_WIDTH:
+            return f"{took:>8} {cost:>8}"
+        return f"{took:>8} {row.input_tokens or 0:>8,} in {row.output_tokens or 0:>7,} out {cost:>8}"
 
     # -- what a step found
 
@@ -148,11 +154,11 @@ class Renderer:
     def plan(self, text: str) -> list[Text]:
         """The plan's beginning; the rest is one command away."""
         lines = plain(text).strip().splitlines()
-        shown = [_cut(line, self.width - INDENT, self.glyphs.ellipsis) for line in lines[:PLAN_LINES]]
+        shown = [self._cut(line, self.width - INDENT) for line in lines[:PLAN_LINES]]
         left = len(lines) - len(shown)
         if left > 0:
-            shown.append(f"{self.glyphs.ellipsis} {left} more lines: cfx flows plan ID")
-        return [Text(" " * INDENT + line, "dim") for line in shown]
+            shown.append(f"{self.glyphs.ellipsis} {count(left, 'more line')}: cfx flows plan ID")
+        return [Text((" " * INDENT + line).rstrip(), "dim") for line in shown]
 
     def _problems(self, result: Mapping[str, Any]) -> list[Text]:
         lines: list[Text] = []
@@ -192,14 +198,20 @@ class Renderer:
         return [head, *self._wrapped(plain(str(finding.get("message") or "")), INDENT + 2)]
 
     def _wrapped(self, text: str, indent: int, style: str = "") -> list[Text]:
-        pad = " " * indent
-        return [
-            Text(line, style)
-            for paragraph in plain(text).splitlines()
-            for line in textwrap.wrap(
-                paragraph, self.width, initial_indent=pad, subsequent_indent=pad, replace_whitespace=False
-            )
-        ]
+        lines: list[Text] = []
+        for paragraph in plain(text).splitlines():
+            for line in Text(paragraph.strip(), style).wrap(self._console, self.width - indent):
+                line.pad_left(indent)
+                line.rstrip()
+                lines.append(line)
+        return lines
+
+    def _cut(self, text: str, cells: int) -> str:
+        """One line of at most so many cells; an East Asian character takes two."""
+        line = text.replace("\n", " ")
+        if cell_len(line) <= cells:
+            return line
+        return set_cell_size(line, max(cells - len(self.glyphs.ellipsis), 0)) + self.glyphs.ellipsis
 
 
 def patch_lines(diff: str) -> Iterator[Text]:
@@ -245,11 +257,6 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _cut(text: str, room: int, ellipsis: str) -> str:
-    line = text.replace("\n", " ")
-    return line if len(line) <= room else line[: max(room - len(ellipsis), 0)] + ellipsis
-
-
 def _name_of(repair: object) -> str:
     if isinstance(repair, Mapping):
         return plain(str(repair.get("kind") or repair.get("code") or repair.get("message") or repair))
@@ -257,6 +264,8 @@ def _name_of(repair: object) -> str:
 
 
 def print_lines(console: Console, lines: Iterable[Text]) -> None:
-    """Without rich's own wrapping and guessing of colours."""
+    """Without rich's own wrapping and guessing of colours; what the terminal cannot write becomes ``?``."""
     for line in lines:
+        if not console.encoding.lower().startswith("utf"):
+            line.plain = line.plain.encode(console.encoding, "replace").decode(console.encoding)
         console.print(line, soft_wrap=True, highlight=False, markup=False)

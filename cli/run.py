@@ -58,8 +58,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comman
     6 approved but not applied.
     """
     with reported():
-        tree = read_folder(repo) if all_files else read_tracked(repo)
         text = typer.get_text_stream("stdin").read() if task == "-" else task
+        if not text.strip():
+            raise CommandError('say what to change: cfx run "what to change" --repo PATH')
+        tree = read_folder(repo) if all_files else read_tracked(repo)
         options = _options(max_rounds, budget_usd, stage_model or [])
         console = Console(stderr=True, highlight=False, quiet=as_json)
         outcome = _run(text, tree, options, console)

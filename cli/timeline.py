@@ -67,7 +67,7 @@ class Timeline:
             case "flow.completed":
                 return self._end(event)
             case "step.started":
-                before = self._close(None)
+                before = self._close(None, begun=event.step)
                 self._open(event)
                 return before
             case "step.progressed":
@@ -118,8 +118,13 @@ class Timeline:
     # -- one event each
 
     def _open(self, event: Event) -> Row:
+        """A new row, or the same one again: a step that a crash cut short is begun once more."""
+        known = self._row_of(event) if event.step is not None else None
+        if known is not None and not known.completed:
+            known.started_at, known.output_chars, known.shown = _when(event.at), 0, False
+            return known
         row = Row(
-            stage=event.stage or "step",
+            stage=event.stage or str(event.data.get("node") or "step"),
             round=event.round or 0,
             started_at=_when(event.at),
             step=event.step,
@@ -157,9 +162,9 @@ class Timeline:
             return self.running
         return next((row for row in reversed(self.rows) if row.step == event.step), None)
 
-    def _close(self, stopped_by: str | None) -> list[Row]:
+    def _close(self, stopped_by: str | None, begun: int | None = None) -> list[Row]:
         """Every row that was still waited for: something later has begun, nothing more will come."""
-        rows = [row for row in self.rows if not row.shown]
+        rows = [row for row in self.rows if not row.shown and (row.step is None or row.step != begun)]
         for row in rows:
             row.stopped_by = None if row.completed or row.result else stopped_by
         return self._show(rows)

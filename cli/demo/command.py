@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from cfx_flow.errors import ConfigError
 from cfx_flow.settings import HOUSE, Settings
 from cli.demo.house import Running, child_environ, demo_house, free_port
 from cli.demo.replies import task
-from cli.exits import Exit, reported
+from cli.exits import Exit, exit_of, reported
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +35,7 @@ def demo(
         bool, typer.Option("--once", help="Run the flow in a temporary folder, then stop everything.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="With --once: print one JSON object and nothing else.")
+        bool, typer.Option("--json", help="Print JSON only: the flow's result, and where the server listens.")
     ] = False,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Where to listen; 0: a free port.")
@@ -51,39 +50,47 @@ def demo(
     up until Ctrl-C. Data is kept in .cfx/ (CFX_DATA_DIR).
     """
     with reported(), _signals_unwind():
-        if as_json and not once:
-            raise ConfigError("--json needs --once: a server that goes on has no end to report.")
-        exit_code = _once(port, as_json) if once else serve_demo(os.environ, port=port, again=again)
-        raise typer.Exit(exit_code)
+        if once:
+            raise typer.Exit(_once(port, as_json))
+        environ = os.environ if port is None else {**os.environ, "CFX_PORT": str(port)}
+        serve_demo(environ, again=again, as_json=as_json)
 
 
-def serve_demo(environ: Mapping[str, str], *, port: int | None = None, again: bool = False) -> Exit:
+def serve_demo(environ: Mapping[str, str], *, again: bool = False, as_json: bool = False) -> None:
     """Provider and server until Ctrl-C; the flow is shown at the first start, or when asked for."""
-    settings = _settings(environ, port=port)
+    settings = _settings(environ)
     children = child_environ(environ, settings, inherit=True)
     with demo_house(settings, children, pace_s=PACE_S, cwd=Path.cwd()) as running:
         from rich.console import Console
 
-        from cli.client import Client
         from cli.demo import words
 
-        console = Console(highlight=False)
+        console = Console(highlight=False, quiet=as_json)
+        if as_json:
+            typer.echo(json.dumps({"url": running.credentials.url, "key": running.new_key}))
         console.print(*words.opening(running), sep="\n", soft_wrap=True)
-        with Client(running.credentials) as client:
-            fresh = not client.flows(limit=1)["data"]
-        if again or fresh:
-            _show_flow(running, console)
-        console.print(*words.closing(running, cfx_command(), shown=again or fresh), sep="\n", soft_wrap=True)
+        wanted = again or _never_ran(running)
+        if wanted:
+            report = _show_flow(running, console)
+            if as_json:
+                typer.echo(json.dumps(report))
+        console.print(*words.closing(running, cfx_command(), shown=wanted), sep="\n", soft_wrap=True)
         _until_interrupted(running)
         console.print("\n  stopped", style="dim")
-    return Exit.APPROVED
+
+
+def _never_ran(running: Running) -> bool:
+    from cli.client import Client
+
+    with Client(running.credentials) as client:
+        return not client.flows(limit=1)["data"]
 
 
 def _once(port: int | None, as_json: bool) -> Exit:
+    """Everything in a temporary folder, on free ports, with nobody's settings but the defaults."""
     with tempfile.TemporaryDirectory(prefix="cfx-demo-") as name:
         folder = Path(name)
-        own = {"CFX_DATA_DIR": str(folder / "data")}
-        settings = _settings(own, port=port or 0)
+        settings = _settings({"CFX_DATA_DIR": str(folder / "data"), "CFX_PORT": str(port or 0)})
         children = child_environ(os.environ, settings, inherit=False) | {"PYTHONDONTWRITEBYTECODE": "1"}
         with demo_house(settings, children, pace_s=0 if as_json else PACE_S, cwd=folder) as running:
             from rich.console import Console
@@ -91,7 +98,7 @@ def _once(port: int | None, as_json: bool) -> Exit:
             report = _show_flow(running, Console(highlight=False, quiet=as_json))
     if as_json:
         typer.echo(json.dumps(report))
-    return Exit.APPROVED if report["status"] == "approved" else Exit.FAILED
+    return exit_of(report["status"])
 
 
 def _show_flow(running: Running, console: Console) -> dict[str, Any]:
@@ -126,10 +133,9 @@ def _show_flow(running: Running, console: Console) -> dict[str, Any]:
     }
 
 
-def _settings(environ: Mapping[str, str], *, port: int | None) -> Settings:
+def _settings(environ: Mapping[str, str]) -> Settings:
     settings = Settings.load(environ)
-    wanted = settings.port if port is None else port
-    return settings.model_copy(update={"port": wanted or free_port()})
+    return settings.model_copy(update={"port": settings.port or free_port()})
 
 
 def _until_interrupted(running: Running) -> None:

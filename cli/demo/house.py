@@ -49,6 +49,10 @@ class Running:
     """the key was made by this start"""
     processes: Mapping[str, subprocess.Popen[bytes]]
 
+    @property
+    def new_key(self) -> str | None:
+        return self.credentials.key if self.first_start else None
+
     def must_be_alive(self) -> None:
         """Raises ConfigError when one of the processes has ended by itself."""
         for name, process in self.processes.items():

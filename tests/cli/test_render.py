@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from cli.render import Renderer, count, duration, patch_lines, plain, print_lines, usd
+from cli.timeline import Timeline
+from cli.watch import Screen
+from tests.cli.recorded import Recorder, mended_flow
+
+EXPECTED = """\
+  ✓ plan    claude-sonnet-4-5             1.2 s      812 in     240 out  $0.0061
+            # Greet by name
+
+            1. `hello.py`: use the argument.
+  round 1
+  ✓ code    deepseek-v3                   1.2 s    1,310 in     410 out  $0.0005
+  ✗ check   refused: removed_line_mismatch
+            hello.py, line 2: the diff removes 'print("hi")', the file has
+            'print("hello")'
+  ✓ code    deepseek-v3                   1.2 s    1,810 in     410 out  $0.0006
+  ✓ check   accepted: 1 file, +2 −1
+            repaired: fences
+  ✓ review  gpt-4o-mini: approve          1.2 s    2,000 in      90 out  $0.0003
+            Does it.
+            low  hello.py:2  wording
+              A comma is missing.
+
+  approved · 1 round · 8.5 s · 4 calls · 7,082 tokens · $0.0075
+"""
+
+
+def rendered(record: Recorder, *, width: int = 80, encoding: str = "utf-8") -> str:
+    """What a pipe gets: the screen's lines without the moving part."""
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
+    screen = Screen(Console(file=file, width=width, highlight=False))
+    with screen:
+        for event in record.events:
+            screen.show(event)
+    screen.end()
+    file.flush()
+    written = file.buffer
+    assert isinstance(written, io.BytesIO)
+    return written.getvalue().decode(encoding)
+
+
+def test_flow_reads_like_this_at_80_columns() -> None:
+    assert rendered(mended_flow()) == EXPECTED
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    assert max(map(len, rendered(mended_flow(), width=width).splitlines())) <= width
+
+
+def test_terminal_without_unicode_gets_ascii() -> None:
+    text = rendered(mended_flow(), encoding="ascii")
+    assert "x check" in text
+    assert "approved - 1 round" in text
+
+
+def test_text_that_an_ascii_terminal_cannot_write_is_shown_as_far_as_it_can() -> None:
+    record = Recorder()
+    record.step(1, "plan", 0, data={"text": "größer: 日本"})
+    assert "gr??er: ??" in rendered(record, encoding="ascii")
+
+
+def test_wide_characters_are_cut_by_the_cells_they_take() -> None:
+    record = Recorder()
+    record.step(1, "plan", 0, data={"text": "日本語" * 40})
+    assert max(cell_len(line) for line in rendered(record).splitlines()) <= 80
+
+
+def test_failure_says_why() -> None:
+    record = Recorder()
+    record("flow.started")("step.started", {"node": "code"}, step=1, round=1, stage="code")
+    record("flow.completed", {"status": "failed", "reason": "upstream", "message": "No upstream answers."})
+    text = rendered(record)
+    assert "✗ code    failed" in text
+    assert "failed (upstream)" in text
+    assert "No upstream answers." in text
+
+
+def test_what_a_model_wrote_cannot_move_the_cursor_or_hide_characters() -> None:
+    record = Recorder()
+    record.step(1, "plan", 0, data={"text": "ok\x1b[2J\x1b]0;title\x07 \u202egnihton\r"})
+    text = rendered(record)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "<U+202E>" in text
+
+
+def test_plain_text_keeps_letters_of_every_script() -> None:
+    assert plain("naïve 日本語 emoji 🙂\n") == "naïve 日本語 emoji 🙂\n"
+
+
+def coloured(**options: object) -> str:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, color_system="standard", width=80, **options)  # type: ignore[arg-type]
+    print_lines(console, patch_lines("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n same\n"))
+    return file.getvalue()
+
+
+def test_patch_is_coloured_on_a_terminal() -> None:
+    assert "\x1b[32m+new" in coloured()
+    assert "\x1b[31m-old" in coloured()
+
+
+def test_patch_has_no_colour_where_none_is_wanted() -> None:
+    text = coloured(no_color=True)
+    assert "\x1b[32m" not in text
+    assert "\x1b[31m" not in text
+
+
+def test_running_step_shows_time_and_what_has_been_written() -> None:
+    timeline = Timeline()
+    record = Recorder()
+    record("flow.started")("step.started", {"node": "code"}, step=1, round=1, stage="code")
+    record("step.progressed", {"output_chars": 1480}, step=1, round=1, stage="code")
+    for event in record.events:
+        timeline.add(event)
+    line = Renderer(Console(width=80, file=io.StringIO())).running(timeline.running, 3.21)
+    assert line.plain == "code    3.2 s  1,480 characters"
+
+
+def test_units_are_written_out() -> None:
+    assert [duration(s) for s in (0.04, 59.94, 60, 125.4)] == ["0.0 s", "59.9 s", "1 min 00 s", "2 min 05 s"]
+    assert [usd(x) for x in (0, 0.00001, 0.0061, 12.5)] == ["$0.0000", "<$0.0001", "$0.0061", "$12.50"]
+    assert [count(n, "file") for n in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
