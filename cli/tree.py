@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -189,6 +190,29 @@ def _must_be_folder(root: Path) -> None:
 # -- writing
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One file: what comes, and a copy of what was, to put back."""
+
+    path: str
+    place: Path
+    new: Path | None
+    old: Path | None
+
+    def make(self) -> None:
+        if self.new is None:
+            self.place.unlink()
+        else:
+            self.place.parent.mkdir(parents=True, exist_ok=True)
+            self.new.replace(self.place)
+
+    def undo(self) -> None:
+        if self.old is None:
+            self.place.unlink(missing_ok=True)
+        else:
+            self.old.replace(self.place)
+
+
 def write_patch(tree: Tree, after: Mapping[str, bytes | None]) -> None:
     """Writes the new contents (None: the file goes) into ``tree.root``, all of them or none.
 
@@ -198,11 +222,8 @@ def write_patch(tree: Tree, after: Mapping[str, bytes | None]) -> None:
     for path in after:
         _must_be_as_sent(tree, path)
     with _staging(tree.root) as staging:
-        fresh = {
-            path: _stage(tree, staging / str(number), path, content)
-            for number, (path, content) in enumerate(after.items())
-        }
-        _swap_in(tree, fresh)
+        changes = [_stage(tree, staging, path, content) for path, content in after.items()]
+        _make(changes)
 
 
 @contextmanager
@@ -238,44 +259,33 @@ def _must_be_as_sent(tree: Tree, path: str) -> None:
     raise NotAppliedError(f"{path} {gone}; nothing was written.")
 
 
-def _stage(tree: Tree, staged: Path, path: str, content: bytes | None) -> Path | None:
-    """The new content on the same disk, with the old file's mode."""
-    if content is None:
-        return None
+def _stage(tree: Tree, staging: Path, path: str, content: bytes | None) -> _Change:
+    """Both contents on the same disk, with the old file's mode."""
+    place, number = tree.root / path, len(list(staging.iterdir()))
+    new, old = staging / f"{number}.new", staging / f"{number}.old"
     try:
-        staged.write_bytes(content)
-        place = tree.root / path
-        staged.chmod(place.stat().st_mode & 0o7777 if place.exists() else 0o666 & ~_umask())
+        if path in tree.files:
+            shutil.copy2(place, old)
+        if content is not None:
+            new.write_bytes(content)
+            new.chmod(old.stat().st_mode & 0o7777 if path in tree.files else 0o666 & ~_umask())
     except OSError as error:
         raise NotAppliedError(f"{path} cannot be written ({error.strerror}); nothing was written.") from None
-    return staged
+    return _Change(path, place, None if content is None else new, old if path in tree.files else None)
 
 
-def _swap_in(tree: Tree, fresh: Mapping[str, Path | None]) -> None:
-    done: list[str] = []
-    try:
-        for path, staged in fresh.items():
-            done.append(path)
-            place = tree.root / path
-            if staged is None:
-                place.unlink()
-            else:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                staged.replace(place)
-    except OSError as error:
-        _put_back(tree, done)
-        raise TreeError(
-            f"{done[-1]} cannot be written ({error.strerror}); everything was put back."
-        ) from None
-
-
-def _put_back(tree: Tree, paths: Iterable[str]) -> None:
-    for path in paths:
-        place, sent = tree.root / path, tree.files.get(path)
-        if sent is None:
-            place.unlink(missing_ok=True)
-        elif not place.exists() or place.read_bytes() != sent:
-            place.write_bytes(sent)
+def _make(changes: Iterable[_Change]) -> None:
+    done: list[_Change] = []
+    for change in changes:
+        try:
+            change.make()
+        except OSError as error:
+            for made in reversed(done):
+                made.undo()
+            raise NotAppliedError(
+                f"{change.path} cannot be written ({error.strerror}); everything was put back."
+            ) from None
+        done.append(change)
 
 
 def _umask() -> int:

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cfx_flow.errors import ConfigError
+from cli.credentials import Credentials, load_credentials, read_credentials, save_credentials
+
+STORED = Credentials("http://127.0.0.1:8000", "cfx_stored")
+
+
+def environ(folder: Path, **variables: str) -> dict[str, str]:
+    return {"CFX_DATA_DIR": str(folder), **variables}
+
+
+def test_saved_credentials_are_read_back_and_private(tmp_path: Path) -> None:
+    path = save_credentials(tmp_path / "new", STORED)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert load_credentials(environ(tmp_path / "new")) == STORED
+    assert [place.name for place in path.parent.iterdir()] == ["credentials.json"]
+
+
+def test_environment_wins_over_the_file(tmp_path: Path) -> None:
+    save_credentials(tmp_path, STORED)
+    found = load_credentials(
+        environ(tmp_path, CFX_API_URL="https://cfx.example/v1/", CFX_API_KEY="cfx_other")
+    )
+    assert found == Credentials("https://cfx.example", "cfx_other")
+
+
+def test_stored_key_is_never_sent_to_another_server(tmp_path: Path) -> None:
+    save_credentials(tmp_path, STORED)
+    with pytest.raises(ConfigError, match=r"no key for https://elsewhere\.example"):
+        load_credentials(environ(tmp_path, CFX_API_URL="https://elsewhere.example"))
+
+
+def test_no_key_anywhere_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cfx keys create"):
+        load_credentials(environ(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"url": "ftp://x", "key": "k"}', '{"url": 1}'])
+def test_unreadable_file_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "credentials.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"credentials\.json|CFX_API_URL"):
+        read_credentials(tmp_path)
+
+
+def test_url_without_a_scheme_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="http://"):
+        load_credentials(environ(tmp_path, CFX_API_URL="localhost:8000", CFX_API_KEY="k"))
+
+
+def test_key_with_a_line_end_is_refused_before_it_becomes_a_header(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="characters"):
+        load_credentials(environ(tmp_path, CFX_API_KEY="cfx_a\r\nx: y"))
+
+
+def test_key_does_not_show_in_a_traceback() -> None:
+    assert "cfx_stored" not in repr(STORED)
