@@ -17,7 +17,7 @@ from cfx_flow.diffs.model import (
     Refusal,
     Repair,
 )
-from cfx_flow.diffs.reverse import reverse
+from cfx_flow.diffs.reverse import reverse, reverse_text
 
 __all__ = [
     "JUDGEMENT_REPAIRS",
@@ -33,4 +33,5 @@ __all__ = [
     "check",
     "check_form",
     "reverse",
+    "reverse_text",
 ]

@@ -113,7 +113,7 @@ class Problem:
         return body
 
 
-class Refused(Exception):  # noqa: N818 - a verdict on the diff, not an error of ours
+class Refused(Exception):
     """Carries problems from any depth of the room to ``check``; it never leaves the room."""
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
@@ -215,6 +215,7 @@ class Hunk:
     body: list[str]
     stated: int | None = None
     """1-based old start from the header, None if it had no numbers"""
+    stated_new: int | None = None
     counted: tuple[int, int] | None = None
     """old and new count from the header"""
     old_at_eof: bool = False

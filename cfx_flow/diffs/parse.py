@@ -108,8 +108,8 @@ class _Reader:
             files.append(self.current)
         hunk = Hunk(self.number, [])
         if match := HUNK_HEADER.match(header):
-            start, old, _, new = match.groups()
-            hunk.stated = int(start)
+            start, old, new_start, new = match.groups()
+            hunk.stated, hunk.stated_new = int(start), int(new_start)
             hunk.counted = (int(old or 1), int(new or 1))
         else:
             self._repair("hunk_header", "a hunk header had no line numbers", self.current)
