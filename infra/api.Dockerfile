@@ -1,0 +1,27 @@
+# The api: a locked, hash-checked installation, run by a user without rights.
+FROM python:3.11.14-slim-bookworm AS build
+WORKDIR /src
+RUN python -m venv /opt/cfx
+COPY requirements/run.lock requirements/run.lock
+RUN /opt/cfx/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/run.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY config config
+COPY prompts prompts
+COPY migrations migrations
+COPY cfx_flow cfx_flow
+COPY graphs graphs
+COPY api api
+COPY cli cli
+RUN /opt/cfx/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --no-deps --no-build-isolation .
+
+FROM python:3.11.14-slim-bookworm
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin cfx && install -d -o cfx -g cfx -m 0700 /data
+COPY --from=build /opt/cfx /opt/cfx
+ENV PATH=/opt/cfx/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    CFX_HOST=0.0.0.0 CFX_PORT=8000 CFX_DATA_DIR=/data
+USER 10001
+WORKDIR /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+CMD ["cfx", "serve"]
