@@ -36,7 +36,7 @@ class Pace:
     """a call that is answered sooner needs no watcher, and a task costs more than the rest of it"""
 
 
-class ClientGone(Exception):  # noqa: N818 - not an error: people press Stop
+class ClientGone(Exception):
     """The caller closed the connection; nothing can be sent any more."""
 
 
