@@ -67,9 +67,7 @@ class CfxError(Exception):
             self.headers["x-should-retry"] = "false"
 
     def to_body(self) -> dict[str, Any]:
-        return {
-            "error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        }
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
 
 class InvalidRequest(CfxError):
@@ -196,6 +194,7 @@ class UpstreamTimeout(UpstreamError):
 class UpstreamAuth(UpstreamError):
     code = "upstream_auth"
     should_retry = False
+    trips_breaker = False
 
 
 class CircuitOpen(UpstreamError):

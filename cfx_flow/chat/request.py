@@ -1,7 +1,7 @@
 """What a caller asks for: the body's fields left raw, and the few that we must understand.
 
 Everything else is passed on as it came, so that a new parameter of OpenAI's works
-without us. ``messages`` is never decoded as a whole: it is the bulk of every request.
+without us. ``messages`` is only looked over: it is the bulk of every request.
 
 **Source**: OpenAI's API reference, "Create chat completion"; ``max_completion_tokens: -1``
 is Roo Code's way to say "no limit".
@@ -11,56 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw
 
+from cfx_flow.chat.messages import roles_of
+from cfx_flow.chat.steering import STEERS_THE_PROXY
 from cfx_flow.errors import InvalidRequest
 from cfx_flow.upstream.wire import decode_json
 
-MAX_MESSAGES = 20_000
 MAX_MODEL_CHARS = 200
 
-STEERS_THE_PROXY = frozenset(
-    {
-        "api_base",
-        "api_key",
-        "base_url",
-        "content_policy_fallbacks",
-        "context_window_fallbacks",
-        "custom_llm_provider",
-        "default_fallbacks",
-        "fallbacks",
-        "max_retries",
-        "mock_delay",
-        "mock_response",
-        "mock_testing_content_policy_fallbacks",
-        "mock_testing_context_fallbacks",
-        "mock_testing_fallbacks",
-        "mock_testing_rate_limit_error",
-        "mock_timeout",
-        "mock_tool_calls",
-        "model_list",
-        "num_retries",
-        "router_settings_override",
-        "specific_deployment",
-        "user_config",
-    }
-)
-"""Fields by which a caller would reach models off the whitelist, other hosts, or retries that multiply.
-
-**Source**: LiteLLM 1.106, ``Router`` and ``proxy/auth/auth_utils.py``, reads them from the request's body.
-"""
-
 Fields: TypeAlias = Mapping[str, Raw]
-
-
-class _Head(msgspec.Struct):
-    """What every message must have. The rest of it is the upstream's to judge."""
-
-    role: str
 
 
 @dataclass(frozen=True)
@@ -74,20 +37,17 @@ class ChatRequest:
     has_tools: bool
     max_tokens: int | None
     """under either name"""
-    heads: tuple[_Head, ...]
+    roles: frozenset[str]
+    """of all messages"""
 
     @property
     def messages(self) -> Raw:
         return self.fields["messages"]
 
-    @cached_property
-    def brings_system(self) -> bool:
-        return any(head.role in ("system", "developer") for head in self.heads)
-
-    @cached_property
+    @property
     def speaks_own_protocol(self) -> bool:
         """A caller with tools or a system message of its own is relayed untouched."""
-        return self.has_tools or self.brings_system
+        return self.has_tools or not self.roles.isdisjoint(("system", "developer"))
 
     def is_silent_on(self, *names: str) -> bool:
         return all(bytes(self.fields.get(name, _NULL)) == b"null" for name in names)
@@ -95,7 +55,6 @@ class ChatRequest:
 
 _NULL = Raw(b"null")
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
-_HEADS = msgspec.json.Decoder(list[_Head])
 _TYPES: Mapping[str, msgspec.json.Decoder[Any]] = {
     name: msgspec.json.Decoder(type_)
     for name, type_ in {
@@ -109,6 +68,9 @@ _TYPES: Mapping[str, msgspec.json.Decoder[Any]] = {
         "n": int | None,
         "tools": list[dict[str, Raw]] | None,
         "functions": list[dict[str, Raw]] | None,
+        "response_format": dict[str, Raw] | None,
+        "extra_body": dict[str, Raw] | None,
+        "web_search_options": dict[str, Raw] | None,
     }.items()
 }
 
@@ -131,7 +93,7 @@ def read_request(body: bytes) -> ChatRequest:
         wants_usage=bytes(options.get("include_usage", _NULL)) == b"true",
         has_tools=bool(known.get("tools") or known.get("functions")),
         max_tokens=known.get("max_completion_tokens") or known.get("max_tokens"),
-        heads=_heads(fields),
+        roles=_roles(fields),
     )
 
 
@@ -161,18 +123,13 @@ def _decoded(name: str, raw: Raw) -> Any:
         raise InvalidRequest(f"{name}: {_sentence(error)}", param=name) from None
 
 
-def _heads(fields: Fields) -> tuple[_Head, ...]:
+def _roles(fields: Fields) -> frozenset[str]:
     if "messages" not in fields:
         raise InvalidRequest("messages: missing. Send a list with at least one message.", param="messages")
     try:
-        heads = _HEADS.decode(fields["messages"])
+        return roles_of(fields["messages"])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"messages: {_sentence(error)}", param="messages") from None
-    if not heads:
-        raise InvalidRequest("messages: empty. Send at least one message.", param="messages")
-    if len(heads) > MAX_MESSAGES:
-        raise InvalidRequest(f"messages: more than {MAX_MESSAGES}.", param="messages")
-    return tuple(heads)
 
 
 def _model(model: str | None) -> str | None:

@@ -47,9 +47,17 @@ _CLASS_PREFIX = re.compile(
 )
 _PROXY_TAIL = re.compile(
     r"(?:Received Model Group=|Available Model Group Fallbacks=|LiteLLM (?:Retried|Max Retries)"
-    r"|No fallback model group found|Passed model=|Traceback \(most recent call last\)).*",
+    r"|LiteLLM: model group|Deployment Info:|No fallback model group found|Passed model="
+    r"|Traceback \(most recent call last\)).*",
     re.DOTALL,
 )
+_FIELD_REFUSED = re.compile(r"Rejected Request: ([\w.-]{1,80}) is not allowed in (?:the )?request body")
+"""LiteLLM's answer, with status 401, to a field that only its operator may set"""
+_CALLERS_FAULT = re.compile(
+    r"Invalid user message at index|valid OpenAI chat completion messages|Unsupported response_format type"
+    r"|dictionary update sequence element|Header value must be str"
+)
+"""LiteLLM's answers with status 500 to a request that is itself at fault: they must open no circuit"""
 _INTERNAL = re.compile(r"litellm|api_base|\bFile \"/|site-packages|0x[0-9a-f]{6,}", re.IGNORECASE)
 _ADDRESS = re.compile(r"\b[a-z]+://\S+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", re.IGNORECASE)
 _SECRET = re.compile(r"\b(?:sk|pk|cfx|Bearer)[-_ ][A-Za-z0-9*_\-.]{6,}")
@@ -142,6 +150,10 @@ class _Wire:
 
 
 def _classify(status: int, wire: _Wire, headers: Mapping[str, str], model: str) -> UpstreamError:
+    if field := _FIELD_REFUSED.search(wire.message):
+        return UpstreamRefused(f"{field[1]}: not accepted here. Leave it out.", status=400, param=field[1])
+    if status >= 500 and _CALLERS_FAULT.search(wire.message):
+        return _refused(400, wire, model)
     if status in (401, 402, 403) or wire.type in ("no_db_connection", "auth_error", "token_not_found_in_db"):
         return UpstreamAuth(
             f"The upstream that serves {model} refuses this server's own credentials or has no credit left. "
@@ -149,12 +161,23 @@ def _classify(status: int, wire: _Wire, headers: Mapping[str, str], model: str) 
         )
     if status == 429:
         return _limited(wire, headers, model)
-    if status in (408, 504) or (status >= 500 and wire.type == "timeout"):
-        return _timeout_or_gateway(status, model)
-    if 400 <= status < 500:
+    if status != 408 and 400 <= status < 500:
         return _refused(status, wire, model)
-    if status in (502, 503, 529):
-        error: UpstreamError = UpstreamUnavailable(
+    return _failed(status, headers, model)
+
+
+def _failed(status: int, headers: Mapping[str, str], model: str) -> UpstreamError:
+    error: UpstreamError
+    if status == 408:
+        error = UpstreamTimeout(
+            f"The provider of {model} took too long. Try again, or send a shorter request."
+        )
+    elif status == 504:
+        error = UpstreamUnavailable(
+            f"The provider of {model} did not answer its gateway in time (504). Try again."
+        )
+    elif status in (502, 503, 529):
+        error = UpstreamUnavailable(
             f"The provider of {model} is unavailable or overloaded ({status}). Try again in a moment."
         )
     else:
@@ -163,14 +186,6 @@ def _classify(status: int, wire: _Wire, headers: Mapping[str, str], model: str) 
         )
     error.headers.update(_retry_after(headers))
     return error
-
-
-def _timeout_or_gateway(status: int, model: str) -> UpstreamError:
-    if status == 504:
-        return UpstreamUnavailable(
-            f"The provider of {model} did not answer its gateway in time (504). Try again."
-        )
-    return UpstreamTimeout(f"The provider of {model} took too long. Try again, or send a shorter request.")
 
 
 def _limited(wire: _Wire, headers: Mapping[str, str], model: str) -> UpstreamLimited:
@@ -199,7 +214,7 @@ def _refused(status: int, wire: _Wire, model: str) -> UpstreamRefused:
         said = said if "model" in said.lower() else f"The upstream does not know the model {model}."
         return UpstreamRefused(said, status=404, code=wire.own_code or "model_not_found", param="model")
     return UpstreamRefused(
-        said or f"The provider of {model} refused the request ({status}) without saying why.",
+        said or f"The provider of {model} refused the request ({status}) without a reason fit to show.",
         status=status,
         code=wire.own_code,
         param=wire.param,
