@@ -158,6 +158,7 @@ def _print_table(keys: list[KeyInfo]) -> None:
     """A table on a terminal; in a pipe one line a key, tab-separated."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     header = ("id", "user", "label", "status", "a day", "expires", "last used")
     rows = [_cells(info, datetime.now(UTC)) for info in keys]
@@ -170,7 +171,7 @@ def _print_table(keys: list[KeyInfo]) -> None:
     for name in header:
         table.add_column(name, no_wrap=name not in {"user", "label"}, overflow="fold")
     for row in rows:
-        table.add_row(*row, style="" if row[3] == "active" else "dim")
+        table.add_row(*map(Text, row), style="" if row[3] == "active" else "dim")
     console.print(table)
 
 

@@ -5,29 +5,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
 
-from sqlalchemy import URL, Engine, NullPool, Table, create_engine
+from sqlalchemy import Engine, NullPool, Table, create_engine
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.store.address import read_address, sqlite_file
 from cfx_flow.store.sqlite import BEGIN, BUSY_TIMEOUT_S, prepare_file, set_up_engine
+from cfx_flow.store.sqlite_connection import connect_sqlite
 from cfx_flow.store.trouble import BUSY, store_errors
 
 POOL_TIMEOUT_S = 5.0
-CONNECT_TIMEOUT_S = 5
+SQLITE_POOL = {"pool_size": 4, "max_overflow": 4}
+# A connection that died while idle is noticed before a request gets it.
+POSTGRES_POOL = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "pool_recycle": 1800}
+# Prepared statements do not survive a transaction pooler (PgBouncer, Supabase's port 6543).
+POSTGRES_CONNECT = {"prepare_threshold": None, "connect_timeout": 5, "application_name": "cfx-flow"}
 
 
 class Store:
     """Made by ``open_store``. Failures of the database surface as StoreUnavailable."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, busy_timeout_s: float) -> None:
         self.dialect = engine.dialect.name
         self._engine = engine
         self._writing = engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
         self._write_turn = asyncio.Lock()
+        self._busy_timeout_s = busy_timeout_s
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -53,7 +59,7 @@ class Store:
             yield
             return
         try:
-            async with asyncio.timeout(BUSY_TIMEOUT_S):
+            async with asyncio.timeout(self._busy_timeout_s):
                 await self._write_turn.acquire()
         except TimeoutError as error:
             raise StoreUnavailable(BUSY, headers={"retry-after": "2"}) from error
@@ -70,47 +76,36 @@ class Store:
         await self._engine.dispose()
 
 
-async def open_store(url: str) -> Store:
+async def open_store(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
     """A SQLite file is created, checked and written to once (ConfigError). Postgres is first asked when it
     is first needed: it may start after us."""
-    address = read_address(url)
     path = sqlite_file(url)
-    if path is not None:
-        await asyncio.to_thread(prepare_file, path)
-        address = address.set(drivername="sqlite+aiosqlite")
+    if path is None:
+        engine = create_async_engine(
+            read_address(url), connect_args=POSTGRES_CONNECT, pool_timeout=POOL_TIMEOUT_S, **POSTGRES_POOL
+        )
+        return Store(engine, busy_timeout_s)
+    await asyncio.to_thread(prepare_file, path)
     engine = create_async_engine(
-        address, connect_args=_connect_args(address), pool_timeout=POOL_TIMEOUT_S, **_pool(address)
+        read_address(url).set(drivername="sqlite+aiosqlite"),
+        async_creator=partial(connect_sqlite, path, busy_timeout_s),
+        pool_timeout=POOL_TIMEOUT_S,
+        **SQLITE_POOL,
     )
-    if path is not None:
-        set_up_engine(engine.sync_engine)
-    return Store(engine)
+    set_up_engine(engine.sync_engine)
+    return Store(engine, busy_timeout_s)
 
 
 def open_engine(url: str) -> Engine:
     """A synchronous engine without a pool, for migrations."""
-    address = read_address(url)
     path = sqlite_file(url)
-    if path is not None:
-        prepare_file(path)
-    engine = create_engine(address, connect_args=_connect_args(address), poolclass=NullPool)
-    if path is not None:
-        set_up_engine(engine)
+    if path is None:
+        return create_engine(read_address(url), connect_args=POSTGRES_CONNECT, poolclass=NullPool)
+    prepare_file(path)
+    engine = create_engine(
+        read_address(url),
+        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+        poolclass=NullPool,
+    )
+    set_up_engine(engine)
     return engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
-
-
-def _connect_args(address: URL) -> dict[str, Any]:
-    if address.get_backend_name() == "sqlite":
-        return {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}
-    # Prepared statements do not survive a transaction pooler (PgBouncer, Supabase's port 6543).
-    return {
-        "prepare_threshold": None,
-        "connect_timeout": CONNECT_TIMEOUT_S,
-        "application_name": "cfx-flow",
-    }
-
-
-def _pool(address: URL) -> dict[str, Any]:
-    if address.get_backend_name() == "sqlite":
-        return {"pool_size": 4, "max_overflow": 4}
-    # A connection that died while idle is noticed before a request gets it.
-    return {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "pool_recycle": 1800}

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, event
 from cfx_flow.errors import ConfigError
 from cfx_flow.store.address import KEY
 
-BUSY_TIMEOUT_S = 10.0
+BUSY_TIMEOUT_S = 5.0
 BEGIN = "cfx_begin"
 """Execution option: the statement that opens a transaction."""
 
