@@ -25,6 +25,7 @@ from cfx_flow.diffs.parse import parse
 from cfx_flow.diffs.place import Placed, place
 from cfx_flow.diffs.policy import enforce_form, enforce_paths
 from cfx_flow.diffs.render import render, split
+from cfx_flow.diffs.repairs import html, reinterpret
 from cfx_flow.diffs.source import Source
 from cfx_flow.diffs.targets import Operation, Target, Tree, common_paths, resolve
 
@@ -42,8 +43,7 @@ def check(text: str, files: Mapping[str, str], policy: Policy = _DEFAULT) -> Pat
         repairs = answer.repairs
         sections = parse(answer)
         enforce_form(sections, policy)
-        targets = _targets(sections, files, policy, repairs)
-        changes = _changes(targets, files, policy, repairs)
+        changes = _fitted(sections, files, policy, repairs)
     except Refused as refused:
         return Refusal(str(refused.problems[0].code), refused.problems, tuple(repairs))
     return Patch(render(changes), tuple(changes), tuple(repairs))
@@ -60,6 +60,32 @@ def check_form(text: str, policy: Policy = _DEFAULT) -> FormReport:
     except Refused as refused:
         return FormReport("refused", tuple(answer.repairs), refused.problems)
     return FormReport("repaired" if answer.repairs else "valid", tuple(answer.repairs))
+
+
+def _fitted(
+    sections: list[FileDiff], files: Mapping[str, str], policy: Policy, repairs: list[Repair]
+) -> list[FileChange]:
+    """The changes, of the answer as it is or, if it only fits so, with its HTML entities undone."""
+    own: list[Repair] = []
+    try:
+        changes = _changes(_targets(sections, files, policy, own), files, policy, own)
+    except Refused as refused:
+        if not _may_be_escaped(refused, sections, policy):
+            raise
+        own = [Repair("html_escaped", "the answer was escaped as HTML")]
+        try:
+            changes = _changes(_targets(html.unescaped(sections), files, policy, own), files, policy, own)
+        except Refused:
+            raise refused from None
+    repairs += own
+    return changes
+
+
+def _may_be_escaped(refused: Refused, sections: list[FileDiff], policy: Policy) -> bool:
+    """Only a hunk that has no place gives a reason to look for another reading."""
+    codes = {problem.code for problem in refused.problems}
+    misplaced = codes <= {Code.CONTEXT_NOT_FOUND, Code.REMOVED_LINE_MISMATCH}
+    return misplaced and "html_escaped" in policy.judgement and html.looks_escaped(sections)
 
 
 def _targets(
@@ -164,7 +190,7 @@ def _modification(target: Target, before: str, policy: Policy, repairs: list[Rep
 
 
 def _place(hunk: Hunk, source: Source, path: str, policy: Policy) -> Placed:
-    found = place(hunk, source, path)
+    found = place(hunk, source, path) or reinterpret(hunk, source, policy.judgement)
     if found is None:
         raise Refused(diagnose.not_placed(hunk, source, path))
     return found

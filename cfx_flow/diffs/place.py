@@ -31,6 +31,8 @@ def place(hunk: Hunk, source: Source, path: str) -> Placed | None:
     old = hunk.old
     if not old:
         return _without_anchor(hunk, source, path)
+    if hunk.unmarked:
+        return None  # to read such lines as context is a judgement
     start = sole_place(hunk, source.lines, old, source.find, path)
     if start is not None:
         return at(hunk, start, source, exact=True)

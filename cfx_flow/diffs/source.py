@@ -43,6 +43,20 @@ class Source:
         """The same, for a block and a file whose trailing blanks do not count."""
         return _find(self.stripped, self._stripped_places, block)
 
+    @cached_property
+    def _unindented(self) -> list[str]:
+        return [line.strip() for line in self.lines]
+
+    @cached_property
+    def _unindented_places(self) -> dict[str, list[int]]:
+        return _index(self._unindented)
+
+    def find_unindented(self, block: list[str], *, stated: int | None) -> list[int]:
+        """The same with blanks at both ends left out; the ``stated`` line (1-based) settles it."""
+        if stated and self._unindented[stated - 1 : stated - 1 + len(block)] == block:
+            return [stated - 1]
+        return _find(self._unindented, self._unindented_places, block)
+
     def places_stripped(self, line: str) -> list[int]:
         return self._stripped_places.get(line, [])
 

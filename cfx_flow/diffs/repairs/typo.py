@@ -1,0 +1,106 @@
+"""At most one context line off by a slip of the pen, everything else exact."""
+
+from __future__ import annotations
+
+from cfx_flow.diffs.model import Hunk
+from cfx_flow.diffs.place import Placed
+from cfx_flow.diffs.repairs.search import sole_start, with_file_lines
+from cfx_flow.diffs.source import Source
+
+_MAX_SLIPS = 2
+_MIN_LENGTH = 6
+_MAX_CANDIDATES = 2_000
+
+
+def context_typo(hunk: Hunk, source: Source) -> Placed | None:
+    """Every removed line must be exact, and the line that is off nearly the file's.
+
+    A line at the edge of the hunk counts only if the header's counts hold: a lost ``+`` looks the same.
+    """
+    old = [line for line in hunk.body if line[0] != "+"]
+    texts = [line[1:].rstrip(" \t\r") for line in old]
+    if hunk.unmarked or len(texts) < 3:
+        return None
+    off_at: dict[int, int] = {}
+    for candidate in _candidates(texts, source):
+        if (difference := _only_difference(texts, source, candidate)) is not None:
+            off_at[candidate] = difference
+    start = sole_start(hunk, list(off_at))
+    if start is None:
+        return None
+    index = off_at[start]
+    at_edge = index in {0, len(old) - 1}
+    if old[index][0] != " " or (at_edge and not (hunk.counted and hunk.counts_hold)):
+        return None
+    wrote, true = texts[index], source.stripped[start + index]
+    if not is_slip(wrote, true, strict=at_edge):
+        return None
+    message = f"a context line was off: {wrote.strip()!r} is {true.strip()!r} in the file"
+    return with_file_lines(hunk, start, source, "context_typo", message)
+
+
+def _candidates(texts: list[str], source: Source) -> list[int]:
+    """Starts at which one of the two rarest lines stands: at most one line is off, so the other is there."""
+    known = sorted(
+        (
+            (len(places), offset)
+            for offset, text in enumerate(texts)
+            if (places := source.places_stripped(text))
+        )
+    )
+    if len(known) < len(texts) - 1:
+        return []
+    last = len(source.lines) - len(texts)
+    starts = {
+        place - offset
+        for count, offset in known[:2]
+        if count <= _MAX_CANDIDATES
+        for place in source.places_stripped(texts[offset])
+    }
+    return sorted(start for start in starts if 0 <= start <= last)
+
+
+def _only_difference(texts: list[str], source: Source, start: int) -> int | None:
+    found = None
+    for index, text in enumerate(texts):
+        if source.stripped[start + index] != text:
+            if found is not None:
+                return None
+            found = index
+    return found
+
+
+def is_slip(wrote: str, true: str, *, strict: bool = False) -> bool:
+    """Whether two lines differ by a slip: a letter or two, no digit, and not in a line of mere brackets.
+
+    Digits are never a slip: ``case 1`` and ``case 2`` are different places.
+    """
+    wrote, true = wrote.strip(), true.strip()
+    if _digits(wrote) != _digits(true) or not wrote or not true:
+        return False
+    slips = _distance(wrote, true, _MAX_SLIPS)
+    if min(len(wrote), len(true)) < _MIN_LENGTH:
+        return not strict and slips == 1 and len(wrote) != len(true) and min(len(wrote), len(true)) > 1
+    return slips <= _MAX_SLIPS
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
+
+
+def _distance(one: str, other: str, most: int) -> int:
+    """Levenshtein's, or ``most + 1`` as soon as it is clear that it is greater."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    head = next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+    one, other = one[head:], other[head:]
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        above, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (a != b))
+        if min(row) > most:
+            return most + 1
+    return row[-1]
