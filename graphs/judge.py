@@ -41,12 +41,22 @@ class Judged:
         }
 
 
-def judge(answer: str, snapshot: Snapshot) -> Judged:
-    """Pure and possibly slow: call it in a thread."""
+def judge(answer: str, snapshot: Snapshot, *, cut_off: bool = False) -> Judged:
+    """Pure and possibly slow: call it in a thread. ``cut_off``: the upstream says that it is not whole."""
+    if cut_off:
+        return Judged(Refusal(str(_CUT_OFF.code), (_CUT_OFF,)))
     result = check(answer, snapshot.texts)
     if isinstance(result, Patch) and (problems := tuple(_collisions(result, snapshot))):
         result = Refusal(str(problems[0].code), problems)
     return Judged(result)
+
+
+_CUT_OFF = Problem(
+    Code.TRUNCATED,
+    "the answer reached the model's output limit and breaks off; write a shorter diff, "
+    "with the changed lines and no more than three lines of context around them",
+)
+"""A diff that lost its end can still look like a whole one: a deletion without what replaces it."""
 
 
 def restored(step: Step) -> str:

@@ -57,7 +57,8 @@ async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     step = await work.run.begin(n, "check", state["round"], input={"code_step": state["code_step"]})
     if step.status != "completed":
         answer = await work.run.output_of(state["code_step"])
-        judged = await asyncio.to_thread(judge, restored(answer), work.snapshot)
+        cut_off = answer.detail["finish_reason"] == "length"
+        judged = await asyncio.to_thread(judge, restored(answer), work.snapshot, cut_off=cut_off)
         event = work.run.event("diff.checked", step, data=judged.to_json())
         result = Result(
             judged.text, judged.to_json(), events=[event], patch=judged.text if judged.accepted else None

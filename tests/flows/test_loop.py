@@ -18,7 +18,9 @@ def types(events: list[dict[str, Any]]) -> list[str]:
     return [event["type"] for event in events if event["type"] != "step.progressed"]
 
 
-async def test_a_good_diff_ends_approved_with_the_whole_timeline(any_house: House, provider: Provider) -> None:
+async def test_a_good_diff_ends_approved_with_the_whole_timeline(
+    any_house: House, provider: Provider
+) -> None:
     provider.script(*loop([says(GOOD_DIFF)]))
 
     flow = await any_house.run()
