@@ -51,7 +51,7 @@ class Outcome:
     message: str
 
 
-class FlowFailed(Exception):  # noqa: N818 - a result that travels up, not a defect
+class FlowFailed(Exception):
     """Raised inside a step: the flow cannot go on, and ``reason`` says why."""
 
     def __init__(self, reason: Reason, message: str) -> None:
@@ -64,7 +64,7 @@ class FlowFailed(Exception):  # noqa: N818 - a result that travels up, not a def
         return Outcome(FlowStatus.FAILED, self.reason, self.message)
 
 
-class Fenced(Exception):  # noqa: N818 - a signal
+class Fenced(Exception):
     """This runner's epoch is over: the flow was cancelled, or another runner took it. Write nothing more."""
 
 

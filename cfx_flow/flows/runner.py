@@ -27,7 +27,7 @@ class Drain:
         self.requested = asyncio.Event()
 
 
-class Drained(Exception):  # noqa: N818 - a signal
+class Drained(Exception):
     """The graph stopped between two steps because it was asked to; its checkpoint is whole."""
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Update, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Update, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.clock import Clock
@@ -73,7 +74,7 @@ class FlowStore:
         if status is not None:
             query = query.where(flows.c.status == status)
         if cursor is not None:
-            query = query.where(tuple_(flows.c.created_at, flows.c.id) < tuple_(*read_cursor(cursor)))
+            query = query.where(_after(*read_cursor(cursor)))
         query = query.order_by(flows.c.created_at.desc(), flows.c.id.desc()).limit(limit + 1)
         async with self._store.read() as connection:
             found = [flow_of(row) for row in (await connection.execute(query)).mappings()]
@@ -270,6 +271,12 @@ def _step_update(flow_id: str, step: Step) -> Update:
 
 def _by_id(flow_id: str) -> Select[Any]:
     return select(*_PLAIN).where(flows.c.id == flow_id)
+
+
+def _after(created_at: datetime, flow_id: str) -> ColumnElement[bool]:
+    """Further down the list. Not as a row comparison: that would lose the columns' types."""
+    same_time = (flows.c.created_at == created_at) & (flows.c.id < flow_id)
+    return (flows.c.created_at < created_at) | same_time
 
 
 def _own(user_id: str, flow_id: str) -> Select[Any]:
