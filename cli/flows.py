@@ -52,7 +52,8 @@ def list_flows(
             typer.echo(json.dumps(page))
             return
         console = Console(highlight=False)
-        print_lines(console, [_line(flow, console.width) for flow in page["data"]] or [Text("no flows yet")])
+        lines = [line for flow in page["data"] for line in _entry(flow, console.width)]
+        print_lines(console, lines or [Text("no flows yet")])
         if page.get("next_cursor"):
             print_lines(console, [Text(f"more: cfx flows list --cursor {page['next_cursor']}", "dim")])
 
@@ -109,14 +110,14 @@ def _print_text(name: str, text: str, as_json: bool) -> None:
     typer.echo(json.dumps({name: text}) if as_json else shown, nl=not shown.endswith("\n") or as_json)
 
 
-def _line(flow: Mapping[str, Any], width: int) -> Text:
-    """Id, status, cost, age and the task's first line."""
-    line = Text(f"{flow['id']}  ")
-    line.append(f"{flow['status']:<16}", STATUS_STYLES.get(flow["status"], "cyan"))
-    line.append(f"{usd(float(flow.get('cost_usd') or 0)):>9}  {_minute(flow['created_at'])}  ", "dim")
-    line.append(plain(str(flow["task"])).strip().partition("\n")[0])
-    line.truncate(max(width, 80), overflow="ellipsis")
-    return line
+def _entry(flow: Mapping[str, Any], width: int) -> list[Text]:
+    """Id, status, cost and time; below them the task's first line."""
+    head = Text(f"{flow['id']}  ")
+    head.append(f"{flow['status']:<11}", STATUS_STYLES.get(flow["status"], "cyan"))
+    head.append(f"{usd(float(flow.get('cost_usd') or 0)):>8}  {_minute(flow['created_at'])}", "dim")
+    task = Text("  " + plain(str(flow["task"])).strip().partition("\n")[0])
+    task.truncate(max(width, 40), overflow="ellipsis")
+    return [head, task]
 
 
 def _card(flow: Mapping[str, Any]) -> list[Text]:

@@ -55,8 +55,9 @@ def glyphs_for(console: Console) -> Glyphs:
 class Renderer:
     """How one console shows things: its width and whether it can write more than ASCII."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, plan_lines: int = PLAN_LINES) -> None:
         self._console = console
+        self.plan_lines = plan_lines
         self.glyphs = glyphs_for(console)
         self.width = max(40, min(console.width, MAX_WIDTH))
 
@@ -146,19 +147,19 @@ class Renderer:
         if row.stage == "plan" and row.text:
             return self.plan(row.text)
         if row.stage == "check":
-            return [*self._problems(result), *self._repairs(result)]
+            return self._problems(result) if row.refused else self._repairs(result)
         if row.stage == "review":
             return self._review(result)
         return []
 
     def plan(self, text: str) -> list[Text]:
-        """The plan's beginning; the rest is one command away."""
-        lines = plain(text).strip().splitlines()
-        shown = [self._cut(line, self.width - INDENT) for line in lines[:PLAN_LINES]]
-        left = len(lines) - len(shown)
-        if left > 0:
-            shown.append(f"{self.glyphs.ellipsis} {count(left, 'more line')}: cfx flows plan ID")
-        return [Text((" " * INDENT + line).rstrip(), "dim") for line in shown]
+        """The plan's beginning, or all of it; the rest is one command away."""
+        lines = self._wrapped(text.strip(), INDENT, "dim", blank=True)
+        left = len(lines) - self.plan_lines
+        if left <= 1:
+            return lines
+        more = f"{self.glyphs.ellipsis} {count(left, 'more line')}: cfx flows plan ID"
+        return [*lines[: self.plan_lines], Text(" " * INDENT + more, "dim")]
 
     def _problems(self, result: Mapping[str, Any]) -> list[Text]:
         lines: list[Text] = []
@@ -168,6 +169,19 @@ class Renderer:
             text = f"{where}: {said}" if where and where not in said else said
             wrapped = self._wrapped(text, INDENT)
             lines += wrapped[:PROBLEM_LINES]
+            lines += self._differing(problem)
+        return lines
+
+    def _differing(self, problem: Mapping[str, Any]) -> list[Text]:
+        """The first line of the diff that the file does not have, above the file's own."""
+        pairs = [("wrote", "the diff", "red"), ("found", "the file", "green")]
+        lines = []
+        for name, whose, style in pairs:
+            if problem.get(name) is not None:
+                line = Text(" " * (INDENT + 2) + f"{whose}  ", "dim")
+                line.append(plain(str(problem[name])).strip(), style)
+                line.truncate(self.width, overflow="ellipsis")
+                lines.append(line)
         return lines
 
     def _repairs(self, result: Mapping[str, Any]) -> list[Text]:
@@ -197,10 +211,14 @@ class Renderer:
         head.truncate(self.width, overflow="ellipsis")
         return [head, *self._wrapped(plain(str(finding.get("message") or "")), INDENT + 2)]
 
-    def _wrapped(self, text: str, indent: int, style: str = "") -> list[Text]:
+    def _wrapped(self, text: str, indent: int, style: str = "", *, blank: bool = False) -> list[Text]:
+        """``blank``: empty lines and the paragraphs' own indent are kept, as Markdown needs them."""
         lines: list[Text] = []
         for paragraph in plain(text).splitlines():
-            for line in Text(paragraph.strip(), style).wrap(self._console, self.width - indent):
+            if not paragraph.strip() and not blank:
+                continue
+            said = paragraph.rstrip() if blank else paragraph.strip()
+            for line in Text(said, style).wrap(self._console, self.width - indent):
                 line.pad_left(indent)
                 line.rstrip()
                 lines.append(line)

@@ -21,7 +21,7 @@ from rich.text import Text
 from cli.client import ApiError, Client, Event
 from cli.credentials import Credentials, load_credentials
 from cli.exits import Exit, exit_of, reported
-from cli.render import UNICODE, Renderer, print_lines
+from cli.render import PLAN_LINES, UNICODE, Renderer, print_lines
 from cli.timeline import Timeline
 
 
@@ -32,9 +32,9 @@ class Screen:
     log file reads the same, without the moving part.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, plan_lines: int = PLAN_LINES) -> None:
         self.console = console
-        self.renderer = Renderer(console)
+        self.renderer = Renderer(console, plan_lines=plan_lines)
         self.timeline = Timeline()
         self._round = 0
         self._heard_at = time.monotonic()

@@ -79,4 +79,6 @@ def _collisions(patch: Patch, snapshot: Snapshot) -> Iterable[Problem]:
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
-    return {"code": str(problem.code), "path": problem.path, "message": problem.message}
+    shown = {"code": str(problem.code), "path": problem.path, "message": problem.message}
+    lines = {"wrote": problem.wrote, "found": problem.found}
+    return shown | {name: line for name, line in lines.items() if line is not None}

@@ -95,7 +95,11 @@ def _once(port: int | None, as_json: bool) -> Exit:
         with demo_house(settings, children, pace_s=0 if as_json else PACE_S, cwd=folder) as running:
             from rich.console import Console
 
-            report = _show_flow(running, Console(highlight=False, quiet=as_json))
+            from cli.demo import words
+
+            console = Console(highlight=False, quiet=as_json)
+            console.print(*words.opening(running), sep="\n", soft_wrap=True)
+            report = _show_flow(running, console)
     if as_json:
         typer.echo(json.dumps(report))
     return exit_of(report["status"])
@@ -110,10 +114,11 @@ def _show_flow(running: Running, console: Console) -> dict[str, Any]:
     from cli.watch import Screen
 
     console.print(*words.flow_opening(task(), EXAMPLE), sep="\n", soft_wrap=True)
-    screen = Screen(console)
+    screen = Screen(console, plan_lines=sys.maxsize)
     with Client(running.credentials) as client:
         snapshot = client.upload(read_folder(EXAMPLE).pack())
         flow_id = client.create_flow(task(), snapshot["id"])["id"]
+        screen.note(f"flow {flow_id}")
         with screen:
             for event in client.events(flow_id):
                 screen.show(event)
@@ -123,6 +128,7 @@ def _show_flow(running: Running, console: Console) -> dict[str, Any]:
         diff = client.diff(flow_id) if approved else ""
     if not console.quiet:
         print_patch(diff, console)
+        console.print(*words.after_flow(), sep="\n", soft_wrap=True)
     events = [event.raw for event in screen.timeline.events]
     return {
         "id": flow_id,

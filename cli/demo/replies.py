@@ -17,7 +17,7 @@ TEXTS = Path(__file__).resolve().parent / "texts"
 
 TASK_MARK = "`todo done 0` marks the last item as done"
 """how a request that belongs to the demo's flow is told from any other"""
-INVENTED_LINE = "self.items[number - 1] = replace(self.items[number - 1], done=True)"
+INVENTED_LINE = "item = self.items[number - 1].completed()"
 """only in the wrong diff: when CODE is shown it, that diff has been refused"""
 
 CODE_NOTE = "Demo: this diff is scripted, no model is behind it."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,41 +29,54 @@ def flow_opening(task: str, example: Path) -> Sequence[Text]:
     ]
 
 
+def after_flow() -> Sequence[Text]:
+    return [
+        Text(),
+        Text("  The first diff removed a line that the file does not have: the check refused it,", "dim"),
+        Text("  said why, and the second one was mended. The cost is what these tokens would cost", "dim"),
+        Text("  at the prices in config/models.yaml.", "dim"),
+    ]
+
+
 def closing(running: Running, cfx: str, *, shown: bool) -> Sequence[Text]:
     """How to go on from here. The key is shown by the start that made it, never again."""
-    credentials, lines = running.credentials, [Text()]
     stored = _near(running.log.with_name("credentials.json"))
-    if running.first_start:
-        lines += [_line("key", credentials.key), _line("", f"shown once; {stored} keeps it for cfx")]
-    else:
-        lines += [_line("key", f"in {stored}")]
-    lines += [_line("log", _near(running.log)), Text()]
+    lines = [Text(), *_key(running, stored), Text()]
     lines += _block("Send a request", _curl(running))
-    lines += _block(
-        "Point an editor at it (docs/editors.md)",
-        [f"OpenAI Compatible, base URL {credentials.url}/v1, model cfx-auto, the key above"],
-    )
     lines += _block("Run a flow on a project of yours", [f'{cfx} run "what to change" --repo PATH'])
     lines += _block(
-        "Use real models: put these into .env, then `make run` again",
+        "Point an editor at it (docs/editors.md)",
         [
-            "CFX_LITELLM_URL=http://127.0.0.1:4000/v1    # or any OpenAI-compatible address",
-            "CFX_LITELLM_KEY=…",
+            "provider  OpenAI Compatible",
+            f"base URL  {running.credentials.url}/v1",
+            "model     cfx-auto",
+            f"key       {'the one above' if running.first_start else f'in {stored}'}",
         ],
+    )
+    lines += _block(
+        "Use real models: two lines in .env, then start again",
+        ["CFX_LITELLM_URL=http://127.0.0.1:4000/v1   # any OpenAI-compatible address", "CFX_LITELLM_KEY=…"],
     )
     if not shown:
         lines += _block("See the demo flow again", [f"{cfx} demo --again"])
-    return [*lines, Text("  Running. Ctrl-C stops it.", "bold")]
+    lines += [Text(f"  Log: {_near(running.log)}", "dim")]
+    return [*lines, Text(f"  Running on {running.credentials.url}. Ctrl-C stops it.", "bold")]
+
+
+def _key(running: Running, stored: str) -> list[Text]:
+    """On a line of its own, ready to be pasted: no terminal breaks it in the middle."""
+    if running.new_key is None:
+        read = f'export CFX_API_KEY=$(python3 -c \'import json; print(json.load(open("{stored}"))["key"])\')'
+        return _block(f"Your key is in {stored}", [read])[:-1]
+    head = f"Your key, shown once ({stored} keeps it for the cfx command)"
+    return [Text(f"  {head}", "bold"), Text(f"export CFX_API_KEY={running.new_key}")]
 
 
 def _curl(running: Running) -> list[str]:
-    key = running.credentials.key if running.first_start else "$CFX_API_KEY"
-    body = '{"model": "cfx-plan", "messages": [{"role": "user", "content": "Add a --json option"}]}'
     return [
         f"curl {running.credentials.url}/v1/chat/completions \\",
-        f'  -H "Authorization: Bearer {key}" \\',
-        '  -H "Content-Type: application/json" \\',
-        f"  -d {shlex.quote(body)}",
+        '  -H "Authorization: Bearer $CFX_API_KEY" -H "Content-Type: application/json" \\',
+        """  -d '{"model": "cfx-plan", "messages": [{"role": "user", "content": "Hi"}]}'""",
     ]
 
 
