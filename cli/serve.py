@@ -36,11 +36,9 @@ def serve(host: Host = None, port: Port = None, or_demo: OrDemo = False, as_json
     environ = {**os.environ, **{name: value for name, value in chosen.items() if value is not None}}
     settings = Settings.load(environ)
     if or_demo and not settings.litellm_url:
-        from cli.demo.command import demo
+        from cli.demo.command import serve_demo
 
-        if host is not None:
-            os.environ["CFX_HOST"] = host
-        demo(port=port, as_json=as_json)
+        serve_demo(environ, as_json=as_json)
         return
     _serve(settings, environ, as_json)
 

@@ -49,34 +49,39 @@ def demo(
     The first start runs one flow on examples/todo and shows it live; the server then stays
     up until Ctrl-C. Data is kept in .cfx/ (CFX_DATA_DIR).
     """
-    with reported(), _signals_unwind():
-        if once:
+    if once:
+        with reported(), _signals_unwind():
             raise typer.Exit(_once(port, as_json))
-        environ = os.environ if port is None else {**os.environ, "CFX_PORT": str(port)}
-        serve_demo(environ, again=again, as_json=as_json)
+    environ = os.environ if port is None else {**os.environ, "CFX_PORT": str(port)}
+    serve_demo(environ, again=again, as_json=as_json)
 
 
 def serve_demo(environ: Mapping[str, str], *, again: bool = False, as_json: bool = False) -> None:
     """Provider and server until Ctrl-C; the flow is shown at the first start, or when asked for."""
-    settings = _settings(environ)
-    children = child_environ(environ, settings, inherit=True)
-    with demo_house(settings, children, pace_s=PACE_S, cwd=Path.cwd()) as running:
-        from rich.console import Console
+    with reported(), _signals_unwind():
+        settings = _settings(environ)
+        children = child_environ(environ, settings, inherit=True)
+        with demo_house(settings, children, pace_s=PACE_S, cwd=Path.cwd()) as running:
+            _show_and_serve(running, again=again, as_json=as_json)
 
-        from cli.demo import words
 
-        console = Console(highlight=False, quiet=as_json)
+def _show_and_serve(running: Running, *, again: bool, as_json: bool) -> None:
+    from rich.console import Console
+
+    from cli.demo import words
+
+    console = Console(highlight=False, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps({"url": running.credentials.url, "key": running.new_key}))
+    console.print(*words.opening(running), sep="\n", soft_wrap=True)
+    wanted = again or _never_ran(running)
+    if wanted:
+        report = _show_flow(running, console)
         if as_json:
-            typer.echo(json.dumps({"url": running.credentials.url, "key": running.new_key}))
-        console.print(*words.opening(running), sep="\n", soft_wrap=True)
-        wanted = again or _never_ran(running)
-        if wanted:
-            report = _show_flow(running, console)
-            if as_json:
-                typer.echo(json.dumps(report))
-        console.print(*words.closing(running, cfx_command(), shown=wanted), sep="\n", soft_wrap=True)
-        _until_interrupted(running)
-        console.print("\n  stopped", style="dim")
+            typer.echo(json.dumps(report))
+    console.print(*words.closing(running, cfx_command(), shown=wanted), sep="\n", soft_wrap=True)
+    _until_interrupted(running)
+    console.print("\n  stopped", style="dim")
 
 
 def _never_ran(running: Running) -> bool:

@@ -32,9 +32,9 @@ def flow_opening(task: str, example: Path) -> Sequence[Text]:
 def after_flow() -> Sequence[Text]:
     return [
         Text(),
-        Text("  The first diff removed a line that the file does not have: the check refused it,", "dim"),
-        Text("  said why, and the second one was mended. The cost is what these tokens would cost", "dim"),
-        Text("  at the prices in config/models.yaml.", "dim"),
+        Text("  The first diff removed a line that the file does not have: the check refused", "dim"),
+        Text("  it and said why, and the second one was right. The cost is what these tokens", "dim"),
+        Text("  would cost at the prices in config/models.yaml.", "dim"),
     ]
 
 
@@ -67,7 +67,7 @@ def _key(running: Running, stored: str) -> list[Text]:
     """On a line of its own, ready to be pasted: no terminal breaks it in the middle."""
     if running.new_key is None:
         read = f'export CFX_API_KEY=$(python3 -c \'import json; print(json.load(open("{stored}"))["key"])\')'
-        return _block(f"Your key is in {stored}", [read])[:-1]
+        return [Text(f"  Your key is in {stored}", "bold"), Text(read)]
     head = f"Your key, shown once ({stored} keeps it for the cfx command)"
     return [Text(f"  {head}", "bold"), Text(f"export CFX_API_KEY={running.new_key}")]
 
@@ -75,7 +75,8 @@ def _key(running: Running, stored: str) -> list[Text]:
 def _curl(running: Running) -> list[str]:
     return [
         f"curl {running.credentials.url}/v1/chat/completions \\",
-        '  -H "Authorization: Bearer $CFX_API_KEY" -H "Content-Type: application/json" \\',
+        '  -H "Authorization: Bearer $CFX_API_KEY" \\',
+        '  -H "Content-Type: application/json" \\',
         """  -d '{"model": "cfx-plan", "messages": [{"role": "user", "content": "Hi"}]}'""",
     ]
 
