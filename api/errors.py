@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -28,7 +29,6 @@ _BY_STATUS: Mapping[int, type[CfxError]] = {
     401: InvalidApiKey,
     403: PermissionDenied,
     404: NotFound,
-    405: MethodNotAllowed,
     413: BodyTooLarge,
 }
 TOO_DEEP = "The body is nested too deeply: flatten it."
@@ -73,18 +73,28 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         return _answer(request, InvalidRequest(TOO_DEEP))
     if isinstance(error.__cause__, UnicodeDecodeError):
         return _answer(request, InvalidRequest(NOT_UTF8))
+    if error.status_code == 405:
+        return _answer(request, _method_not_allowed(request))
     kind = _BY_STATUS.get(error.status_code, InvalidRequest if error.status_code < 500 else CfxError)
     return _answer(request, kind(_http_message(request, error), headers=error.headers))
 
 
 def _http_message(request: Request, error: HTTPException) -> str:
-    path = request.url.path[:200]
     if error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase:
-        return f"There is nothing at {path}. GET /docs lists what there is."
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        return f"{request.method} is not possible on {path}{f'; it takes {allowed}' if allowed else ''}."
+        return f"There is nothing at {request.url.path[:200]}. GET /docs lists what there is."
     return str(error.detail)
+
+
+def _method_not_allowed(request: Request) -> MethodNotAllowed:
+    """Starlette's own Allow names the methods of one route only; a path may have several."""
+    path = request.url.path
+    allowed: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.path_regex.match(path):
+            allowed |= route.methods or set()
+    takes = ", ".join(sorted(allowed))
+    message = f"{request.method} is not possible on {path[:200]}; it takes {takes}."
+    return MethodNotAllowed(message, headers={"Allow": takes})
 
 
 def _answer(request: Request, error: CfxError) -> Response:

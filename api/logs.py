@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import structlog
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-NOISY = ("uvicorn.access", "httpx", "httpx2", "openai", "alembic.runtime.migration")
+NOISY = ("uvicorn", "httpx", "httpx2", "openai", "alembic")
 """libraries that tell what we tell already, or with details that do not belong in a log"""
 
 

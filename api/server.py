@@ -50,6 +50,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._flows = asyncio.create_task(self._start_flows())
         self._announce()
+        log.info("server.started")
 
     async def _start_flows(self) -> None:
         """A server that can run no flow must not look well: it ends, and says why."""
@@ -64,6 +65,7 @@ class Server(uvicorn.Server):
         await asyncio.gather(super().shutdown(sockets), self._services.dispatcher.close())
         self._flows.cancel()
         (ended,) = await asyncio.gather(self._flows, return_exceptions=True)
+        log.info("server.stopped")
         if isinstance(ended, Exception):
             raise ended
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.context import KEY, RequestContext
+from api.context import KEY, Headers, RequestContext
 from api.errors import error_response
+from api.middleware.limits import limit_headers
 from cfx_flow.clock import Clock
 from cfx_flow.errors import CfxError, InternalError
 
@@ -78,17 +79,20 @@ class Entry:
 
 
 class _Reply:
-    """``send``, with the ids on every response, and a memory of the status."""
+    """``send``, with what every response carries, refusals too, and a memory of the status."""
 
     def __init__(self, send: Send, context: RequestContext) -> None:
         self._send = send
-        request_id = context.request_id.encode()
-        self._ids = [(b"x-cfx-request-id", request_id), (b"x-request-id", request_id)]
+        self._context = context
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), *self._ids]
-            message = {**message, "headers": headers}
+            message = {**message, "headers": [*message.get("headers", ()), *await self._headers()]}
         await self._send(message)
+
+    async def _headers(self) -> Headers:
+        request_id = self._context.request_id.encode()
+        identity = [(b"x-cfx-request-id", request_id), (b"x-request-id", request_id)]
+        return identity + await limit_headers(self._context.admission)

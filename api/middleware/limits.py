@@ -1,9 +1,9 @@
-"""The caller's day: an admission for the route, its state on every response."""
+"""The caller's day: an admission for the route to charge, its state for the response's headers."""
 
 from __future__ import annotations
 
 import structlog
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import Admission, Headers, context_of
 from cfx_flow.clock import Clock
@@ -12,7 +12,7 @@ from cfx_flow.limits import Allowance, RateLimiter
 
 
 class Limits:
-    """Only a model call counts, so nothing is counted here: the route charges its admission."""
+    """Only a model call counts, so nothing is counted or refused here: the route charges its admission."""
 
     def __init__(self, app: ASGIApp, *, limiter: RateLimiter, clock: Clock) -> None:
         self._app = app
@@ -20,32 +20,25 @@ class Limits:
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        principal = context_of(scope).principal if scope["type"] == "http" else None
-        if principal is None:
-            await self._app(scope, receive, send)
-            return
-        admission = Admission(self._limiter, principal, self._clock)
-        context_of(scope).admission = admission
-
-        async def reply(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = [*message.get("headers", ()), *await _headers(admission)]
-                message = {**message, "headers": headers}
-            await send(message)
-
-        await self._app(scope, receive, reply)
+        if scope["type"] == "http":
+            context = context_of(scope)
+            if context.principal is not None:
+                context.admission = Admission(self._limiter, context.principal, self._clock)
+        await self._app(scope, receive, send)
 
 
-async def _headers(admission: Admission) -> Headers:
-    """A store that does not answer costs the headers, not the response."""
+async def limit_headers(admission: Admission | None) -> Headers:
+    """Once the user is known. A store that does not answer costs the headers, not the response."""
+    if admission is None:
+        return []
     try:
-        return rate_limit_headers(await admission.status())
+        return _headers(await admission.status())
     except StoreUnavailable as error:
         structlog.get_logger("cfx.http").warning("limits.unknown", reason=error.message)
         return []
 
 
-def rate_limit_headers(allowance: Allowance) -> Headers:
+def _headers(allowance: Allowance) -> Headers:
     return [
         (b"x-ratelimit-limit", b"%d" % allowance.limit),
         (b"x-ratelimit-remaining", b"%d" % allowance.remaining),
