@@ -28,7 +28,7 @@ from cfx_flow.workspace.snapshot import (
 BLOCK = tarfile.BLOCKSIZE
 CHUNK_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 64 * 1024
-MAX_ENTRIES = 4 * MAX_FILES
+MAX_ENTRIES = 3 * MAX_FILES
 """folders and extended headers are entries too"""
 
 _FILE = (tarfile.REGTYPE, tarfile.AREGTYPE)
@@ -124,7 +124,7 @@ def _pax_records(body: bytes) -> Iterator[tuple[bytes, bytes]]:
         digits, _, _ = body.partition(b" ")
         length = int(digits) if digits.isdigit() and len(digits) < 8 else 0
         key, equals, value = body[len(digits) + 1 : length].partition(b"=")
-        if not equals or not value.endswith(b"\n"):
+        if length > len(body) or not equals or not value.endswith(b"\n"):
             raise InvalidRequest("The archive holds an extended header that cannot be read.")
         yield key, value[:-1]
         body = body[length:]

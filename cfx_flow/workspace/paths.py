@@ -13,8 +13,8 @@ def check_path(path: str, *, param: str | None = None) -> None:
     """Raises InvalidRequest, naming the path, for anything that could leave the tree or touch its git."""
     problem = _problem(path)
     if problem:
-        shown = path if path.isprintable() else ascii(path)
-        raise InvalidRequest(f"The path {shown[:200]!r} cannot be used: {problem}.", param=param)
+        shown = f"'{path[:200]}'" if path.isprintable() else ascii(path[:200])
+        raise InvalidRequest(f"The path {shown} cannot be used: {problem}.", param=param)
 
 
 def _problem(path: str) -> str | None:

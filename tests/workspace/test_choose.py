@@ -1,0 +1,36 @@
+"""What a prompt sees."""
+
+from __future__ import annotations
+
+from cfx_flow.workspace.choose import choose, named_in, ranked, words
+
+FILES = {
+    "src/billing/invoice.py": "def total(invoice):\n    return sum(invoice.lines)\n",
+    "src/auth/login.py": "def login(user):\n    return user.token\n",
+    "README.md": "# Shop\n",
+    "data.csv": "1,2,3\n" * 2000,
+}
+
+
+def test_words_split_every_usual_spelling() -> None:
+    assert list(words("parseURL_now snake_case HTTPServer x2")) == [
+        "parse", "url", "now", "snake", "case", "http", "server", "2",
+    ]  # fmt: skip
+
+
+def test_the_file_that_the_task_speaks_of_comes_first() -> None:
+    assert ranked(FILES, "Fix the rounding of the invoice total")[0] == "src/billing/invoice.py"
+    assert ranked(FILES, "users cannot log in: the login fails")[0] == "src/auth/login.py"
+
+
+def test_named_files_come_before_everything_and_the_budget_holds() -> None:
+    chosen = choose(FILES, "invoice total", budget_tokens=100, first=["README.md", "absent.py"])
+    assert list(chosen.whole) == ["README.md", "src/billing/invoice.py", "src/auth/login.py"]
+    assert chosen.left_out == 1
+    assert choose(FILES, "invoice", budget_tokens=0).whole == []
+
+
+def test_a_path_is_named_only_as_a_whole() -> None:
+    paths = ["a.py", "data.py", "src/a.py", "src/a.py.bak"]
+    assert named_in("change `src/a.py` and data.py.", paths) == ["src/a.py", "data.py"]
+    assert named_in("(a.py)", paths) == ["a.py"]
