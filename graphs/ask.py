@@ -114,6 +114,7 @@ class Asker:
                 base_url=upstream.base_url,
                 api_key=_key_of(upstream),
                 http_async_client=self._client(upstream),
+                timeout=_timeout(upstream),  # absent, the SDK overrules the client's own with none at all
                 max_retries=0,
                 stream_usage=True,
                 use_responses_api=False,
@@ -124,17 +125,18 @@ class Asker:
 
     def _client(self, upstream: Upstream) -> httpx2.AsyncClient:
         if upstream.name not in self._clients:
-            timeout = httpx2.Timeout(
-                upstream.read_timeout_s, connect=upstream.connect_timeout_stream_s, pool=None
-            )
             self._clients[upstream.name] = httpx2.AsyncClient(
                 base_url=upstream.base_url,
-                timeout=timeout,
+                timeout=_timeout(upstream),
                 limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
                 follow_redirects=False,
                 trust_env=False,
             )
         return self._clients[upstream.name]
+
+
+def _timeout(upstream: Upstream) -> httpx2.Timeout:
+    return httpx2.Timeout(upstream.read_timeout_s, connect=upstream.connect_timeout_stream_s, pool=None)
 
 
 @dataclass(slots=True)

@@ -73,8 +73,8 @@ def test_flow_tells_its_story_in_events(flows: Flows, provider: Provider) -> Non
         "flow.started",
         *("step.started", "step.completed"),  # plan
         *("step.started", "step.completed"),  # code
-        *("step.started", "diff.checked", "step.completed"),
-        *("step.started", "review.completed", "step.completed"),
+        *("step.started", "step.completed", "diff.checked"),
+        *("step.started", "step.completed", "review.completed"),
         "flow.completed",
     ]
     checked = next(event for event in events if event["type"] == "diff.checked")

@@ -132,4 +132,5 @@ def own_server(provider: Provider, tmp_path: Path) -> Iterator[OwnServer]:
 
     yield make
     for one in made:
+        one.kill()  # kills are its daily bread; how it stops when asked is a test of its own
         one.close()

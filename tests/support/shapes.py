@@ -7,6 +7,16 @@ from typing import Any
 
 import httpx
 
+HTML = "<html><title>502 Bad Gateway</title><h1>nginx/1.2.3 at upstream-7.internal</h1></html>"
+"""what a broken gateway sends in a model's place"""
+
+LEAKS = ("<html", "nginx", "upstream-7", "Traceback", "litellm.", "127.0.0.1", "Received Model Group")
+
+
+def assert_clean(message: str) -> None:
+    """No page, no stack, no inner address of the provider or of LiteLLM reaches people."""
+    assert [leak for leak in LEAKS if leak in message] == []
+
 
 def error_of(answer: httpx.Response, status: int | None = None, code: str | None = None) -> dict[str, Any]:
     """The ``error`` object of an answer that is a clear refusal in OpenAI's shape, never a 5xx of ours."""
