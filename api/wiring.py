@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TypeVar
+
+import structlog
 
 from api.late_graph import LateGraph
 from api.readiness import ReadinessProbe
 from cfx_flow.accounts import Accounts, load_pepper
 from cfx_flow.clock import Clock, SystemClock
+from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.dispatch import Dispatcher, InProcessDispatcher
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.runner import FlowRunner
@@ -27,6 +31,11 @@ from cfx_flow.store.engine import Store, open_store
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.workspace.store import SnapshotStore
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+STORE_PAUSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +106,17 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
 async def start_flows(services: Services) -> None:
     """Imports the graph in a thread, so that chat is answered meanwhile, then takes up unfinished flows."""
     runtime = await asyncio.to_thread(import_module, "graphs.runtime")
-    services.graph.arrive(await runtime.open_graph(services))
-    await services.dispatcher.recover()
+    services.graph.arrive(await _once_the_store_answers(lambda: runtime.open_graph(services)))
+    await _once_the_store_answers(services.dispatcher.recover)
+
+
+async def _once_the_store_answers(work: Callable[[], Awaitable[T]]) -> T:
+    """A Postgres may start, or be migrated, after us; /readyz says meanwhile what is missing."""
+    pause_s = 0.5
+    while True:
+        try:
+            return await work()
+        except StoreUnavailable as error:
+            log.warning("flows.wait_for_store", reason=error.message)
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, STORE_PAUSE_S)
