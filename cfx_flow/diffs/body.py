@@ -89,7 +89,7 @@ def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:
         if _is_header(lines, index):
             return True
         if mark in {"+", "-"}:
-            return _is_signature(lines, index)
+            return _is_signature(lines, index) or (index == at and _is_lone_header(lines, at))
         if not line.strip():
             after_blank = True
         elif mark != " ":
@@ -97,6 +97,11 @@ def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:
         if prose_follows and after_blank and after_prose:
             return True
     return True
+
+
+def _is_lone_header(lines: list[str], at: int) -> bool:
+    """A file header of which one line was forgotten, right where the counts end."""
+    return lines[at].startswith(("--- ", "+++ ")) and at + 1 < len(lines) and lines[at + 1].startswith("@@")
 
 
 def _is_signature(lines: list[str], at: int) -> bool:

@@ -135,7 +135,7 @@ def _change(target: Target, files: Mapping[str, str], policy: Policy, repairs: l
     if "\0" in before:
         raise Refused(Problem(Code.BINARY, f"{target.path} is not a text file", target.path, target.line))
     if target.operation is Operation.DELETE:
-        return _deletion(target, before)
+        return _deletion(target, before, policy, repairs)
     return _modification(target, before, policy, repairs)
 
 
@@ -162,12 +162,24 @@ def _creation(target: Target) -> FileChange:
     return FileChange(target.path, None, text, (Edit(0, 0, tuple(lines)),) if lines else ())
 
 
-def _deletion(target: Target, before: str) -> FileChange:
+def _same_lines(
+    named: list[str], lines: list[str], policy: Policy, target: Target, repairs: list[Repair]
+) -> bool:
+    """Trailing blanks aside; and indentation aside, if the policy lets that be judged."""
+    if [line.rstrip() for line in named] == [line.rstrip() for line in lines]:
+        return True
+    if "indentation" not in policy.judgement or [x.strip() for x in named] != [x.strip() for x in lines]:
+        return False
+    repairs.append(Repair("indentation", "the indentation differed", target.path, target.line))
+    return True
+
+
+def _deletion(target: Target, before: str, policy: Policy, repairs: list[Repair]) -> FileChange:
     """A deletion must name the whole old content: what it does not show, nobody meant to delete."""
     lines, _ = split(before)
-    named = [line[1:].rstrip() for hunk in target.hunks for line in hunk.body if line[0] == "-"]
+    named = [line[1:] for hunk in target.hunks for line in hunk.body if line[0] == "-"]
     kept = any(line[0] != "-" for hunk in target.hunks for line in hunk.body)
-    if kept or named != [line.rstrip() for line in lines]:
+    if kept or not _same_lines(named, lines, policy, target, repairs):
         raise Refused(diagnose.deletion(target, lines, named))
     return FileChange(target.path, before, None, (Edit(0, len(lines), ()),) if lines else ())
 

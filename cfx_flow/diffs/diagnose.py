@@ -7,11 +7,13 @@ from cfx_flow.diffs.source import Source
 from cfx_flow.diffs.targets import Target
 
 _AROUND = 3
+_DELETION_LINES = 60
 
 
 def deletion(target: Target, lines: list[str], named: list[str]) -> Problem:
     """A deletion that does not name exactly the file's lines."""
-    same = _common_prefix(named, [line.rstrip() for line in lines])
+    same = _common_prefix([line.rstrip() for line in named], [line.rstrip() for line in lines])
+    first = max(same - _AROUND, 0)
     return Problem(
         Code.REMOVED_LINE_MISMATCH,
         f"a deletion must name all {len(lines)} lines of {target.path}; it differs from line {same + 1} on",
@@ -19,7 +21,7 @@ def deletion(target: Target, lines: list[str], named: list[str]) -> Problem:
         target.line,
         wrote=named[same] if same < len(named) else None,
         found=lines[same] if same < len(lines) else None,
-        excerpts=(Excerpt(1, tuple(lines)),),
+        excerpts=(Excerpt(first + 1, tuple(lines[first : first + _DELETION_LINES])),),
     )
 
 

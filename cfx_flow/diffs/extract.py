@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from cfx_flow.diffs import unwrap
 from cfx_flow.diffs.model import Code, Policy, Problem, Refused, Repair
 
 FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([^`]*)$")
@@ -41,13 +43,13 @@ def extract(text: str, policy: Policy) -> Answer:
     _require_text(text, policy.max_bytes)
     answer = Answer([])
     text = _without_thinking(text, answer)
+    if (inner := unwrap.from_json(text)) is not None:
+        answer.repairs.append(Repair("json", "the diff was a string inside JSON"))
+        text = inner
     lines = _lines(text, answer)
-    # A bare diff between the fences counts too: leaving it out would apply half of the answer.
-    blocks = [
-        block for block in _blocks(lines) if (is_diff_like if block.fenced else has_file_header)(block.lines)
-    ]
-    if any(block.fenced for block in blocks):
-        answer.sections = blocks
+    sections = list(_sections(lines, 0, answer))
+    if any(section.fenced for section in sections) or (sections and not is_diff_like(lines)):
+        answer.sections = sections
         answer.repairs.append(Repair("fence", "took the diff out of its code fence"))
     elif is_diff_like(lines):
         answer.sections = [Section(1, lines, fenced=False)]
@@ -55,6 +57,25 @@ def extract(text: str, policy: Policy) -> Answer:
         raise Refused(Problem(Code.NO_DIFF, "the answer holds no unified diff"))
     _note_the_end(answer, text)
     return answer
+
+
+def _sections(lines: list[str], offset: int, answer: Answer) -> Iterator[Section]:
+    """The blocks that hold a diff: fences, and bare ones too, since leaving one out would apply half."""
+    for block in _blocks(lines):
+        block.first_line += offset
+        if (is_diff_like if block.fenced else has_file_header)(block.lines):
+            yield block
+        elif (
+            not block.fenced
+            and not is_diff_like(block.lines)
+            and (inner := unwrap.margin_removed(block.lines)) is not None
+        ):
+            found = list(_sections(inner, block.first_line - 1, answer))
+            if found:
+                answer.repairs.append(
+                    Repair("margin", "the diff was indented or quoted", None, block.first_line)
+                )
+            yield from found
 
 
 def _require_text(text: str, max_bytes: int) -> None:
@@ -130,11 +151,14 @@ def is_diff_like(lines: list[str]) -> bool:
 
 
 def has_file_header(lines: list[str]) -> bool:
+    """``diff --git``, or ``---`` and ``+++``, of which one may be missing before ``@@``."""
     for number, line in enumerate(lines):
         if line.startswith("diff --git "):
             return True
-        if line.startswith("--- ") and number + 1 < len(lines) and lines[number + 1].startswith("+++ "):
-            return True
+        if line.startswith(("--- ", "+++ ")) and number + 1 < len(lines):
+            following = lines[number + 1]
+            if following.startswith("@@") or (line[0] == "-" and following.startswith("+++ ")):
+                return True
     return False
 
 

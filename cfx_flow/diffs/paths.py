@@ -78,7 +78,7 @@ def _why_unsafe(path: str) -> str | None:
 
 
 def _why_unsafe_form(path: str) -> str | None:
-    parts = _without_dot(path).split("/")
+    parts = _without_dot(without_prefix(path) if PREFIX.match(path) else path).split("/")
     reasons = {
         "is absolute": path.startswith("/"),
         "holds a backslash": "\\" in path,

@@ -17,7 +17,7 @@ def unmarked_context(hunk: Hunk, source: Source) -> Placed | None:
         forms, source, lambda start: all(source.stripped[start + i] in line for i, line in enumerate(forms))
     )
     start = sole_start(hunk, hits or [])
-    if start is None or not (hunk.unmarked or _added_lines_agree(hunk, source)):
+    if start is None or not (_surely_unmarked(hunk) or _added_lines_agree(hunk, source)):
         return None
     return with_file_lines(
         hunk, start, source, "unmarked_context", "context lines had lost their leading blank"
@@ -30,8 +30,13 @@ def _forms(line: str) -> tuple[str, ...]:
     return (bare, line.rstrip(" \t\r")) if line[0] == " " and bare else (bare,)
 
 
+def _surely_unmarked(hunk: Hunk) -> bool:
+    """A line without any marker shows it, and so does a removed line: that one is where it should be."""
+    return hunk.unmarked or any(line[0] == "-" and line[1:].strip() for line in hunk.body)
+
+
 def _added_lines_agree(hunk: Hunk, source: Source) -> bool:
-    """Without one surely unmarked line, the hunk may as well be shifted by a blank, ``+`` lines too.
+    """Otherwise the hunk may as well be shifted by a blank, ``+`` lines too.
 
     Their indentation tells: it must be one that the file uses.
     """
