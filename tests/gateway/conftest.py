@@ -1,0 +1,172 @@
+"""The gateway in this process: real store and middleware, a real socket, HTTP to the scripted provider."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+import yaml
+from sqlalchemy import select
+from starlette.types import ASGIApp
+
+from api.chat import ChatEndpoint
+from api.downstream import Pace
+from api.middleware.authentication import Authentication
+from api.middleware.body_cap import BodyCap
+from api.middleware.entry import Entry
+from api.middleware.limits import Limits
+from api.wiring import Services, open_services
+from cfx_flow.settings import Settings
+from cfx_flow.store.tables import request_logs
+from cfx_flow.upstream.client import UpstreamClient
+from cfx_flow.upstream.patience import Sweeper
+from tests.support.processes import HOUSE
+from tests.support.provider import Provider
+
+QUICK = Pace(open_after_s=0.2, ping_after_s=0.2, watch_after_s=0.01)
+"""for tests in which an upstream stays silent"""
+HELLO = {"messages": [{"role": "user", "content": "Say hello"}]}
+
+
+class Gateway:
+    def __init__(self, services: Services, client: httpx.AsyncClient, key: str) -> None:
+        self.services, self.client, self.key = services, client, key
+
+    async def chat(self, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
+        return await self.client.post("/v1/chat/completions", json=HELLO | body, headers=headers)
+
+    async def stream(self, headers: dict[str, str] | None = None, **body: Any) -> Streamed:
+        return Streamed(await self.chat(headers, **({"stream": True} | body)))
+
+    async def rows(self, count: int) -> list[dict[str, Any]]:
+        """The request log, once it has ``count`` rows; oldest first."""
+        async with asyncio.timeout(10):
+            while True:
+                async with self.services.store.read() as connection:
+                    found = (
+                        await connection.execute(select(request_logs).order_by(request_logs.c.created_at))
+                    ).all()
+                if len(found) >= count:
+                    return [dict(row._mapping) for row in found]
+                await asyncio.sleep(0.02)
+
+    async def open_request(self, **body: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection that a test can read slowly or break: the request is sent, nothing is read yet."""
+        url = self.client.base_url
+        reader, writer = await asyncio.open_connection(url.host, url.port, limit=1024)
+        payload = json.dumps(HELLO | body).encode()
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: {url.host}\r\nAuthorization: Bearer {self.key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
+        )
+        writer.write(head.encode() + payload)
+        await writer.drain()
+        return reader, writer
+
+
+class Streamed:
+    """A streamed answer, taken apart."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self.headers = response.headers
+        self.events = [event for event in response.text.split("\n\n") if event]
+        self.data = [event.removeprefix("data: ") for event in self.events if event.startswith("data: ")]
+        self.frames: list[dict[str, Any]] = [json.loads(data) for data in self.data if data != "[DONE]"]
+
+    @property
+    def is_done(self) -> bool:
+        return self.data[-1:] == ["[DONE]"]
+
+    @property
+    def pings(self) -> int:
+        return sum(event.startswith(":") for event in self.events)
+
+    @property
+    def text(self) -> str:
+        choices = [choice for frame in self.frames for choice in frame.get("choices", ())]
+        return "".join(choice["delta"].get("content") or "" for choice in choices)
+
+
+OpenGateway = Callable[..., AbstractAsyncContextManager[Gateway]]
+
+
+def _app(services: Services, pace: Pace | None) -> ASGIApp:
+    """What stands before chat in ``api.app``, without the rest of the house."""
+    app: ASGIApp = ChatEndpoint(services, pace)
+    for layer in (
+        partial(BodyCap, max_bytes=services.settings.max_body_bytes),
+        partial(Limits, limiter=services.limiter, clock=services.clock),
+        partial(Authentication, accounts=services.accounts),
+        partial(Entry, clock=services.clock),
+    ):
+        app = layer(app)
+    return app
+
+
+@asynccontextmanager
+async def _listening(app: ASGIApp) -> AsyncIterator[str]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        async with asyncio.timeout(10):
+            while not server.started:
+                await asyncio.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = server.force_exit = True
+            await serving
+
+
+@pytest.fixture
+def open_gateway(provider: Provider, sqlite_url: str, tmp_path: Path) -> OpenGateway:
+    """``open_gateway(read_s=0.3, pace=QUICK)``: with models.yaml as shipped, but for this timeout."""
+
+    @asynccontextmanager
+    async def opening(
+        *, read_s: float = 120, pace: Pace | None = None, upstream: str = provider.url, **environ: str
+    ) -> AsyncIterator[Gateway]:
+        shipped = yaml.safe_load((HOUSE / "config" / "models.yaml").read_text())
+        shipped["upstreams"]["litellm"]["timeouts"]["read_s"] = read_s
+        models_file = tmp_path / "models.yaml"
+        models_file.write_text(yaml.safe_dump(shipped))
+        environ = {
+            "CFX_DATABASE_URL": sqlite_url,
+            "CFX_LITELLM_URL": upstream,
+            "CFX_LITELLM_KEY": "sk-of-the-upstream",
+            "CFX_MODELS_FILE": str(models_file),
+            "CFX_HASH_SALT": "salt of the tests, of no other use",
+        } | environ
+        async with AsyncExitStack() as closing:
+            services = await closing.enter_async_context(open_services(Settings.load(environ), environ))
+            client_up = UpstreamClient(Sweeper(period_s=0.05))
+            await client_up.open()
+            closing.push_async_callback(client_up.close)
+            services = replace(services, upstream=client_up)
+            key = (await services.accounts.create_key("alice")).key
+            url = await closing.enter_async_context(_listening(_app(services, pace)))
+            client = httpx.AsyncClient(
+                base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=20, trust_env=False
+            )
+            yield Gateway(services, await closing.enter_async_context(client), key)
+
+    return opening
+
+
+@pytest.fixture
+async def gateway(open_gateway: OpenGateway) -> AsyncIterator[Gateway]:
+    async with open_gateway() as gateway:
+        yield gateway
