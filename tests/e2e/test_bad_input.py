@@ -259,7 +259,8 @@ def test_workspace_that_does_not_exist_is_an_error_never_an_empty_one(server: Se
 
 
 @pytest.mark.parametrize(
-    "flow_id", ["nothing", "0", "7f3c1f8e-52a4-4f0c-9b0e-1d0a6f0c2b11", "a" * 5_000, "%00", "'; drop table flows"]
+    "flow_id",
+    ["nothing", "0", "7f3c1f8e-52a4-4f0c-9b0e-1d0a6f0c2b11", "a" * 5_000, "%00", "'; drop table flows"],
 )
 @pytest.mark.parametrize("part", ["", "/events", "/diff", "/plan", "/steps/1"])
 def test_unknown_flow_is_not_found(server: Server, flow_id: str, part: str) -> None:

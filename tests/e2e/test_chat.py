@@ -20,7 +20,7 @@ pytestmark = pytest.mark.xdist_group("litellm")
 
 STAGES = {"plan": "claude-sonnet-4-5", "code": "deepseek-v3", "review": "gpt-4o-mini"}
 TASK = [{"role": "user", "content": "Zzz."}]
-MODE = "# Current Mode\n<slug>{}</slug>\n"
+MODE = "Go on.\n<environment_details>\n# Current Mode\n<slug>{}</slug>\n</environment_details>"
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def ask(server: Server, headers: dict[str, str] | None = None, **body: Any) -> h
 
 def frames_of(text: str) -> list[dict[str, Any]]:
     """The JSON of a stream's data frames; comments and the closing [DONE] left out."""
-    lines = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
-    return [json.loads(line) for line in lines if line != "[DONE]"]
+    events = [event.removeprefix("data: ") for event in text.split("\n\n") if event.startswith("data: ")]
+    return [json.loads(event) for event in events if event != "[DONE]"]
 
 
 def content_of(frames: list[dict[str, Any]]) -> str:
@@ -86,7 +86,12 @@ def test_model_id_chooses_the_stage(sdk: openai.OpenAI, staged: Provider, stage:
 def test_mode_of_the_editor_chooses_the_stage(
     litellm_server: Server, staged: Provider, mode: str, stage: str
 ) -> None:
-    messages = [{"role": "system", "content": MODE.format(mode)}, {"role": "user", "content": "Go on."}]
+    messages = [
+        {"role": "system", "content": "You are Roo."},
+        {"role": "user", "content": MODE.format("ask" if stage == "code" else "code")},
+        {"role": "assistant", "content": "Done."},
+        {"role": "user", "content": MODE.format(mode)},
+    ]
     answer = ask(litellm_server, model="cfx-auto", messages=messages)
     assert (answer.headers["x-cfx-stage"], answer.headers["x-cfx-stage-source"]) == (stage, "content")
 

@@ -92,13 +92,20 @@ def test_litellm_adds_no_attempts_of_its_own(behind_litellm: Server, provider: P
     assert len(provider.calls()) == 4, "two targets, each tried once more"
 
 
-@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("status", [400, 413])
 def test_refusal_of_the_request_itself_is_passed_on_and_not_repeated(
     troubled: Server, provider: Provider, status: int
 ) -> None:
     body = {"error": {"message": "Bad parameter: top_p", "type": "invalid_request_error", "code": None}}
     provider.reply({"status": status, "body": body})
     assert "top_p" in error_of(ask(troubled), status)["message"]
+    assert len(provider.calls()) == 1
+
+
+def test_unprocessable_request_is_passed_on_too(straight: Server, provider: Provider) -> None:
+    """Straight only: LiteLLM 1.106 turns a provider's 422 into a 200 whose body is ``null``."""
+    provider.reply({"status": 422})
+    error_of(ask(straight), 422)
     assert len(provider.calls()) == 1
 
 
@@ -167,7 +174,8 @@ def test_stream_that_breaks_ends_in_an_error_frame(
 def test_openai_sdk_raises_when_the_provider_tears_the_stream_behind_litellm(
     behind_litellm: Server, provider: Provider
 ) -> None:
-    provider.reply({"content": "Half a sentence", "chunk_chars": 4, "drop_after_chunks": 3})
+    torn = {"content": "Half a sentence", "chunk_chars": 4, "drop_after_chunks": 3}
+    provider.reply({**torn, **SLOWLY})
     with openai.OpenAI(base_url=f"{behind_litellm.url}/v1", api_key=behind_litellm.key, max_retries=0) as sdk:
         stream = sdk.chat.completions.create(model="cfx-plan", messages=HELLO, stream=True)
         with pytest.raises(openai.APIError):
