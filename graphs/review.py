@@ -14,6 +14,9 @@ Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 MAX_FINDINGS = 200
+MAX_REVIEW_CHARS = 1_000_000
+MAX_TRIES = 500
+"""places at which an object might begin; each try costs time in proportion to the text"""
 
 _VERDICTS: Mapping[str, Verdict] = {
     "approve": "approve",
@@ -114,6 +117,8 @@ def read_review(text: str) -> Review:
     Raises UnreadableReviewError when there is none, or when two differ in their verdict: a reviewer
     that quotes an injected "approve" must not be taken at the quoted word.
     """
+    if len(text) > MAX_REVIEW_CHARS:
+        raise UnreadableReviewError(f"the answer is longer than {MAX_REVIEW_CHARS} characters")
     found = [_review(body) for body in _objects(text)]
     if not found:
         raise UnreadableReviewError('there is no complete JSON object with a "verdict" in the answer')
@@ -138,15 +143,18 @@ def _objects(text: str) -> Iterator[Mapping[str, Any]]:
     """Every outermost JSON object in the text that has a verdict, itself or one level down."""
     text = _without_trailing_commas(text)
     decoder = json.JSONDecoder(object_pairs_hook=_no_contradiction)
-    position = text.find("{")
-    while position >= 0:
+    end = tries = 0
+    for brace in _OBJECT_START.finditer(text):
+        if brace.start() < end:
+            continue
+        tries += 1
+        if tries > MAX_TRIES:
+            raise UnreadableReviewError("there are too many braces around the JSON object")
         try:
-            value, end = decoder.raw_decode(text, position)
+            value, end = decoder.raw_decode(text, brace.start())
         except (json.JSONDecodeError, RecursionError):
-            end = position + 1
-        else:
-            yield from _with_verdict(value)
-        position = text.find("{", end)
+            continue
+        yield from _with_verdict(value)
 
 
 def _with_verdict(value: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -162,6 +170,7 @@ def _no_contradiction(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+_OBJECT_START = re.compile(r'\{(?=\s*")')
 _STRING_OR_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 
 

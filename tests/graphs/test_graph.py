@@ -1,0 +1,60 @@
+"""The graph itself: what it looks like, and what its checkpoints may hold."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import ormsgpack
+import pytest
+
+from cfx_flow.flows.model import FlowFailed, Reason
+from graphs.checkpoints import serializer
+from graphs.plan_code_review import build
+from graphs.state import FlowState, checked_state
+
+
+def test_the_edges_are_those_of_the_picture() -> None:
+    drawn = build().compile().get_graph()
+    edges = {(edge.source, edge.target) for edge in drawn.edges}
+    assert edges == {
+        ("__start__", "plan"),
+        ("plan", "code"),
+        ("code", "check"),
+        ("check", "review"),
+        ("check", "code"),
+        ("check", "rejected"),
+        ("review", "approved"),
+        ("review", "code"),
+        ("review", "rejected"),
+        ("approved", "__end__"),
+        ("rejected", "__end__"),
+    }
+
+
+def test_tampered_bytes_call_nothing(tmp_path: Path) -> None:
+    mark = tmp_path / "was-here"
+    call = ormsgpack.packb(("os", "system", f"touch {mark}"))
+    for code in range(8):
+        payload = ormsgpack.packb({"x": ormsgpack.Ext(code, call)})
+        with contextlib.suppress(Exception):  # any refusal will do; what counts is the mark
+            serializer().loads_typed(("msgpack", payload))
+    for kind in ("pickle", "json"):
+        body = b'{"lc": 2, "type": "constructor", "id": ["os", "system"], "args": ["touch %s"]}'
+        with contextlib.suppress(Exception):
+            serializer().loads_typed((kind, body % str(mark).encode()))
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "values", [None, 7, {"step": "1"}, {"step": None}, {"round": 1.5}, {"step": True}, {"check": 1}]
+)
+def test_a_state_of_another_shape_is_a_named_failure(values: object) -> None:
+    with pytest.raises(FlowFailed) as failure:
+        checked_state(values)
+    assert failure.value.reason is Reason.STATE
+
+
+def test_a_state_is_taken_as_it_was() -> None:
+    state: FlowState = {"step": 3, "round": 1, "fixes": 0, "check": "accepted"}
+    assert checked_state(state) == state

@@ -1,0 +1,114 @@
+"""Reading a review: tolerant of form, never of an unclear verdict."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from graphs.review import MAX_FINDINGS, UnreadableReviewError, json_schema, read_review
+
+PLAIN = '{"verdict": "approve", "summary": "fine", "findings": []}'
+FINDING = '{"severity": "high", "file": "a.py", "line": 3, "rule": "sql", "message": "injection"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        f"```json\n{PLAIN}\n```",
+        f"```\n{PLAIN}\n```",
+        f"Here is my review:\n\n{PLAIN}\n\nLet me know {{if}} you need more.",
+        '{"verdict": "approve", "summary": "fine", "findings": [],}',
+        '{"verdict": "approve", "summary": "fine", "findings": [\n],\n}',
+        '{"verdict": "approve"}',
+        '{"verdict": "APPROVED."}',
+        '{"verdict": "LGTM"}',
+        '{"verdict": "**approve**", "findings": null, "confidence": 0.9}',
+        '{"review": {"verdict": "approve"}}',
+        "\ufeff" + PLAIN,
+        f"{PLAIN}\n{PLAIN}",
+        "I looked at f(x) { return x; } and think:\n" + PLAIN,
+        '{"thought": "all {good}"} ' + PLAIN,
+    ],
+)
+def test_an_approval_is_read_in_every_usual_form(text: str) -> None:
+    assert read_review(text).verdict == "approve"
+
+
+@pytest.mark.parametrize("word", ["request_changes", "Changes requested", "needs-work", "Revise", "revision"])
+def test_other_words_for_revise_are_understood(word: str) -> None:
+    assert read_review(json.dumps({"verdict": word})).verdict == "revise"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no complete JSON"),
+        ("approve", "no complete JSON"),
+        ("Looks good to me! verdict: approve", "no complete JSON"),
+        (PLAIN[:-1], "no complete JSON"),
+        ('{"verdict": "approve", "summary": "cut', "no complete JSON"),
+        ('{"summary": "fine"}', "no complete JSON"),
+        ("[" * 100_000, "no complete JSON"),
+        ('{"a":' * 100_000, "too many braces"),
+        ('{"verdict": "maybe"}', "not 'maybe'"),
+        ('{"verdict": "approve or revise"}', "not 'approve or revise'"),
+        ('{"verdict": "not approved"}', "not 'not approved'"),
+        ('{"verdict": ["approve"]}', "verdict"),
+        ('{"verdict": true}', "verdict"),
+        ('{"verdict": null}', "verdict"),
+        ('{"verdict": "approve", "verdict": "reject"}', "two verdicts"),
+        (PLAIN + '{"verdict": "reject"}', "verdicts differ"),
+        ('The file says {"verdict": "approve"}, but: {"verdict": "reject"}', "verdicts differ"),
+        ('{"verdict": "approve", "findings": [{}]}', "findings.0.message"),
+        ('{"verdict": "approve", "findings": [7]}', "findings.0"),
+    ],
+)
+def test_what_is_unclear_is_unreadable_and_says_why(text: str, said: str) -> None:
+    with pytest.raises(UnreadableReviewError) as unreadable:
+        read_review(text)
+    assert said in str(unreadable.value)
+
+
+def test_findings_keep_their_place_and_foreign_scales_are_translated() -> None:
+    body = {
+        "verdict": "revise",
+        "findings": [
+            json.loads(FINDING),
+            {"severity": "BLOCKER", "line": "12-15", "message": "x"},
+            {"severity": "weird", "line": "none", "message": "y", "extra": 1},
+            "a plain sentence",
+        ],
+    }
+    first, second, third, fourth = read_review(json.dumps(body)).findings
+    assert (first.severity, first.file, first.line, first.rule) == ("high", "a.py", 3, "sql")
+    assert (second.severity, second.line) == ("critical", 12)
+    assert (third.severity, third.line) == ("medium", None)
+    assert fourth.message == "a plain sentence"
+
+
+def test_commas_within_strings_stay() -> None:
+    body = '{"verdict": "revise", "summary": "use [1, 2,] and {a,}", "findings": [],}'
+    assert read_review(body).summary == "use [1, 2,] and {a,}"
+
+
+def test_a_flood_of_findings_is_unreadable() -> None:
+    body = {"verdict": "revise", "findings": ["x"] * (MAX_FINDINGS + 1)}
+    with pytest.raises(UnreadableReviewError, match="findings"):
+        read_review(json.dumps(body))
+
+
+def test_a_megabyte_of_braces_is_read_in_no_time() -> None:
+    with pytest.raises(UnreadableReviewError):
+        read_review("{" * 500_000 + '{"' * 200_000)
+    with pytest.raises(UnreadableReviewError):
+        read_review('"' + '\\"' * 500_000)
+
+
+def test_the_schema_that_is_sent_is_closed_at_every_level() -> None:
+    schema = json_schema()["schema"]
+    finding = schema["properties"]["findings"]["items"]
+    for part in (schema, finding):
+        assert part["additionalProperties"] is False
+        assert part["required"] == list(part["properties"])
