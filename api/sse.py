@@ -36,7 +36,9 @@ def frame(event: Event) -> str:
     return f"id: {event.seq}\nevent: {event.type}\ndata: {body}\n\n"
 
 
-async def frames(events: AsyncIterator[Event | None]) -> AsyncGenerator[str, None]:
+async def frames(
+    events: AsyncIterator[Event | None], *, ping_every_s: float = PING_EVERY_S
+) -> AsyncGenerator[str, None]:
     """Each event as a frame; a comment now and then while nothing happens. None is a tick of silence."""
     yield ": cfx flow events\n\n"  # the headers go out with it, and the reader knows that it is heard
     sent_at = time.monotonic()
@@ -44,7 +46,7 @@ async def frames(events: AsyncIterator[Event | None]) -> AsyncGenerator[str, Non
         async for event in events:
             if event is not None:
                 yield frame(event)
-            elif time.monotonic() - sent_at >= PING_EVERY_S:
+            elif time.monotonic() - sent_at >= ping_every_s:
                 yield _PING
             else:
                 continue

@@ -22,6 +22,11 @@ class Feed:
         self._bells: dict[str, set[asyncio.Event]] = {}
         self._readers: Counter[str] = Counter()
 
+    @property
+    def idle(self) -> bool:
+        """Nobody reads."""
+        return not (self._bells or self._readers)
+
     def ring(self, flow_id: str) -> None:
         for bell in self._bells.get(flow_id, ()):
             bell.set()

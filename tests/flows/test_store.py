@@ -58,7 +58,9 @@ async def test_another_users_flow_does_not_exist(desk: Desk) -> None:
         await desk.flows.step_for(stranger, flow.id, 1)
 
 
-@pytest.mark.parametrize("strange", ["", "x", "../..", "0" * 32, "a\0b", "{7f3c1f8e-52a4-4f0c-9b0e-1d0a6f0c2b11}"])
+@pytest.mark.parametrize(
+    "strange", ["", "x", "../..", "0" * 32, "a\0b", "{7f3c1f8e-52a4-4f0c-9b0e-1d0a6f0c2b11}"]
+)
 async def test_what_is_no_id_of_ours_is_not_found(desk: Desk, strange: str) -> None:
     with pytest.raises(NotFound):
         await desk.flows.get(desk.user.user_id, strange)

@@ -1,0 +1,208 @@
+"""The live timeline: replayed, followed, resumed, and freed when its reader leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from api.app import create_app
+from api.sse import frames
+from cfx_flow.flows.feed import READERS_PER_USER, Feed, follow
+from cfx_flow.flows.model import Event
+from tests.flows.conftest import House
+from tests.support.clock import FakeClock
+from tests.support.flows import GOOD_DIFF, loop, says
+from tests.support.provider import Provider
+
+SLOW = {"first_byte_delay_s": 30}
+
+
+class Reader:
+    """One GET of an event stream, straight at the ASGI app: what was sent, and a way to leave."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.text = ""
+        self.ended = False
+        self.left = asyncio.Event()
+        self._news = asyncio.Event()
+
+    async def receive(self) -> dict[str, Any]:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        self.status = message.get("status", self.status)
+        self.text += message.get("body", b"").decode()
+        self.ended = message["type"] == "http.response.body" and not message.get("more_body")
+        self._news.set()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        blocks = [block.split("\n") for block in self.text.split("\n\n") if block.startswith("id:")]
+        events = [json.loads(data.removeprefix("data: ")) for _, _, data in blocks]
+        assert [f"id: {event['seq']}" for event in events] == [block[0] for block in blocks]
+        assert [f"event: {event['type']}" for event in events] == [block[1] for block in blocks]
+        return events
+
+    async def until(self, type_: str) -> None:
+        async with asyncio.timeout(10):
+            while type_ not in [event["type"] for event in self.events]:
+                self._news.clear()
+                await self._news.wait()
+
+
+@asynccontextmanager
+async def reading(house: House, flow_id: str, **headers: str) -> AsyncIterator[Reader]:
+    reader = Reader()
+    sent = {"accept": "text/event-stream", "authorization": house.client.headers["authorization"]} | headers
+    scope = {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1",
+        "method": "GET", "path": f"/v1/flows/{flow_id}/events", "raw_path": b"", "query_string": b"",
+        "root_path": "", "scheme": "http", "server": ("house", 80), "client": ("127.0.0.1", 1),
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in sent.items()],
+    }  # fmt: skip
+    task = asyncio.create_task(create_app(house.services)(scope, reader.receive, reader.send))
+    try:
+        yield reader
+    finally:
+        reader.left.set()
+        async with asyncio.timeout(5):
+            await task
+
+
+async def test_a_reader_sees_everything_live_and_the_stream_closes(
+    any_house: House, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)]))
+    flow_id = await any_house.start()
+    async with reading(any_house, flow_id) as reader:
+        await reader.until("flow.completed")
+        async with asyncio.timeout(5):
+            while not reader.ended:
+                await asyncio.sleep(0.01)
+    assert reader.events == await any_house.events(flow_id)
+
+
+async def test_a_reader_that_comes_back_gets_what_it_missed_and_no_more(
+    house: House, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)]))
+    flow = await house.run()
+    everything = await house.events(flow["id"])
+
+    async with reading(house, flow["id"], last_event_id="4") as reader:
+        await reader.until("flow.completed")
+    assert reader.events == everything[4:]
+
+    last = {"last-event-id": str(everything[-1]["seq"]), "accept": "text/event-stream"}
+    again = await house.client.get(f"/v1/flows/{flow['id']}/events", headers=last)
+    assert again.status_code == 204  # an EventSource stops reconnecting
+
+    page = (await house.client.get(f"/v1/flows/{flow['id']}/events?after=4")).json()
+    assert page == {"data": everything[4:], "last_seq": len(everything)}
+
+
+async def test_a_model_that_writes_slowly_shows_progress(house: House, provider: Provider) -> None:
+    slow_plan = says("# Plan " + "x" * 60, chunk_chars=10, chunk_delay_s=0.4)
+    provider.script(*loop([says(GOOD_DIFF)], plan=[slow_plan]))
+
+    flow = await house.run()
+
+    progress = [e for e in await house.events(flow["id"]) if e["type"] == "step.progressed"]
+    assert progress
+    assert {event["stage"] for event in progress} == {"plan"}
+    chars = [event["data"]["output_chars"] for event in progress]
+    assert chars == sorted(chars)
+
+
+async def test_a_reader_that_leaves_frees_its_place(house: House, provider: Provider) -> None:
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", **SLOW)]))
+    flow_id = await house.start()
+    feed = house.services.flows.feed
+
+    async with reading(house, flow_id) as reader:
+        await reader.until("step.started")
+        assert not reader.ended
+    async with reading(house, flow_id) as other:
+        await other.until("step.started")
+        await house.client.post(f"/v1/flows/{flow_id}/cancel")
+        await other.until("flow.completed")
+
+    assert feed.idle
+
+
+async def test_the_twenty_first_reader_is_told_to_wait(house: House, provider: Provider) -> None:
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", **SLOW)]))
+    flow_id = await house.start()
+    user_id = (await house.services.accounts.list_keys("alice"))[0].user_id
+    feed = house.services.flows.feed
+    places = [feed.reader(user_id) for _ in range(READERS_PER_USER)]
+    for place in places:
+        place.__enter__()
+
+    refused = await house.client.get(f"/v1/flows/{flow_id}/events", headers={"accept": "text/event-stream"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_concurrent_requests")
+
+    for place in places:
+        place.__exit__(None, None, None)
+    await house.client.post(f"/v1/flows/{flow_id}/cancel")
+    async with reading(house, flow_id) as reader:
+        await reader.until("flow.completed")
+
+
+# The feed alone --------------------------------------------------------------------------
+
+
+class Rows:
+    """A list of events that somebody else appends to."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.reads = 0
+
+    def add(self, type_: str) -> None:
+        at = FakeClock().now()
+        self.events.append(Event(seq=len(self.events) + 1, type=type_, at=at))
+
+    async def read(self, after: int) -> Sequence[Event]:
+        self.reads += 1
+        return self.events[after:]
+
+
+async def test_events_of_another_process_arrive_without_a_bell() -> None:
+    rows, feed = Rows(), Feed()
+    events = follow(rows.read, feed, "f", 0, poll_s=0.01)
+    rows.add("flow.queued")
+    assert await anext(events) == rows.events[0]
+    assert await anext(events) is None  # silence
+    rows.add("flow.completed")
+    assert [event async for event in events if event] == [rows.events[1]]
+
+
+async def test_an_event_written_between_read_and_wait_is_not_slept_over() -> None:
+    rows, feed = Rows(), Feed()
+
+    async def read(after: int) -> Sequence[Event]:
+        found = await rows.read(after)
+        if rows.reads == 1:
+            rows.add("flow.completed")  # too late for this read
+            feed.ring("f")
+        return found
+
+    async with asyncio.timeout(5):
+        assert [event async for event in follow(read, feed, "f", 0, poll_s=60)] == rows.events
+
+
+async def test_silence_is_filled_with_pings_now_and_then() -> None:
+    async def silence() -> AsyncIterator[Event | None]:
+        for _ in range(3):
+            yield None
+
+    sent = [frame async for frame in frames(silence(), ping_every_s=0)]
+    assert sent[1:] == [": ping\n\n"] * 3
+    sent = [frame async for frame in frames(silence())]
+    assert len(sent) == 1
