@@ -16,8 +16,8 @@ from cfx_flow.errors import StoreUnavailable
 
 BUSY = "The database is busy. Try again in a few seconds."
 NO_ANSWER = (
-    "The database does not answer. Try again in a few seconds; "
-    "operator: check that it runs and that CFX_DATABASE_URL is right."
+    "The database does not answer or refuses us. Try again in a few seconds; operator: check that it runs "
+    "and that CFX_DATABASE_URL names the right host, user, password and database."
 )
 NO_SCHEMA = "The database has not been prepared for this version. Operator: run `cfx migrate`."
 
@@ -35,8 +35,6 @@ _SQLITE = {
 }
 _POSTGRES = {
     "25006": "The database is read-only. Operator: point CFX_DATABASE_URL at the primary server.",
-    "28": "The database refuses our login. Operator: check the user and password in CFX_DATABASE_URL.",
-    "3D000": "The database does not exist. Operator: create it, or check the name in CFX_DATABASE_URL.",
     "40": BUSY,
     "42P01": NO_SCHEMA,
     "42703": NO_SCHEMA,

@@ -1,10 +1,174 @@
+"""Transactions, cancellation, and what the store says when the database fails."""
+
 from __future__ import annotations
 
-from sqlalchemy import text
+import asyncio
+import sqlite3
+import uuid
+from datetime import UTC, date, datetime
+from typing import Any
 
-from cfx_flow.store.engine import Store
+import psycopg
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+
+from cfx_flow.clock import SystemClock
+from cfx_flow.errors import StoreUnavailable
+from cfx_flow.limits import SqlRateLimiter
+from cfx_flow.store.address import sqlite_file
+from cfx_flow.store.engine import Store, open_store
+from cfx_flow.store.tables import accounts
+from tests.support.stores import opened
 
 
-async def test_transaction_answers(store: Store) -> None:
+def account(name: str = "ada") -> dict[str, Any]:
+    return {"user_id": str(uuid.uuid4()), "name": name, "role": "user", "created_at": datetime.now(UTC)}
+
+
+async def count(store: Store) -> int:
+    async with store.read() as connection:
+        return (await connection.execute(select(func.count()).select_from(accounts))).scalar_one()
+
+
+async def test_transaction_commits_at_its_end(store: Store) -> None:
     async with store.transaction() as connection:
-        assert (await connection.execute(text("SELECT 1"))).scalar() == 1
+        await connection.execute(accounts.insert(), account())
+    assert await count(store) == 1
+
+
+async def test_transaction_rolls_back_on_any_exception(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the block is what is tested
+        async with store.transaction() as connection:
+            await connection.execute(accounts.insert(), account())
+            raise ZeroDivisionError
+    assert await count(store) == 0
+
+
+async def test_read_keeps_nothing_that_was_written_through_it(store: Store) -> None:
+    async with store.read() as connection:
+        await connection.execute(accounts.insert(), account())
+    assert await count(store) == 0
+
+
+async def test_mistakes_of_ours_are_not_blamed_on_the_database(store: Store) -> None:
+    with pytest.raises(IntegrityError):
+        async with store.transaction() as connection:
+            await connection.execute(accounts.insert(), [account(), account()])
+    with pytest.raises((OperationalError, ProgrammingError)):
+        async with store.read() as connection:
+            await connection.execute(text("SELEC 1"))
+
+
+async def test_a_reader_sees_one_moment(sqlite_store: Store) -> None:
+    async with sqlite_store.read() as connection:
+        before = (await connection.execute(select(func.count()).select_from(accounts))).scalar_one()
+        async with sqlite_store.transaction() as writing:
+            await writing.execute(accounts.insert(), account())
+        after = (await connection.execute(select(func.count()).select_from(accounts))).scalar_one()
+    assert before == after == 0
+
+
+async def test_times_come_back_aware_and_equal(store: Store) -> None:
+    row = account()
+    async with store.transaction() as connection:
+        await connection.execute(accounts.insert(), row)
+        assert (await connection.execute(select(accounts.c.created_at))).scalar_one() == row["created_at"]
+
+
+async def test_sqlite_is_durable_private_and_strict(sqlite_url: str) -> None:
+    async with opened(sqlite_url) as store, store.read() as connection:
+        pragmas = {
+            name: (await connection.execute(text(f"PRAGMA {name}"))).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+async def test_cancelled_tasks_leave_neither_lock_nor_connection(store: Store) -> None:
+    limiter = SqlRateLimiter(store, SystemClock())
+    user_id, day = str(uuid.uuid4()), date(2026, 3, 1)
+    await limiter.check_and_increment(user_id, day, 10_000)
+    for step in range(40):
+        tasks = [asyncio.create_task(limiter.check_and_increment(user_id, day, 10_000)) for _ in range(3)]
+        await asyncio.sleep(step * 0.0004)
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            assert not isinstance(outcome, Exception), outcome
+    async with asyncio.timeout(4):  # below the busy timeout: a lock that was left behind would show
+        assert (await limiter.check_and_increment(user_id, day, 10_000)).allowed
+
+
+async def test_lock_held_by_another_process_is_reported_as_busy(sqlite_url: str) -> None:
+    store = await open_store(sqlite_url, busy_timeout_s=0.05)
+    other = sqlite3.connect(str(sqlite_file(sqlite_url)), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="busy") as caught:
+        async with store.transaction():
+            pass
+    assert caught.value.headers["retry-after"]
+    other.execute("ROLLBACK")
+    other.close()
+    async with store.transaction() as connection:
+        await connection.execute(accounts.insert(), account())
+    await store.close()
+
+
+async def test_long_transaction_of_our_own_makes_the_next_one_busy_not_stuck(sqlite_url: str) -> None:
+    store = await open_store(sqlite_url, busy_timeout_s=0.05)
+    async with store.transaction():
+        with pytest.raises(StoreUnavailable, match="busy"):
+            async with store.transaction():
+                pass
+    async with store.transaction():
+        pass
+    await store.close()
+
+
+async def test_full_disk_is_reported_as_such_and_passes(sqlite_store: Store) -> None:
+    """``max_page_count`` makes SQLite answer as it does on a full disk."""
+    async with sqlite_store.read() as connection:
+        pages = (await connection.execute(text("PRAGMA page_count"))).scalar()
+    with pytest.raises(StoreUnavailable, match="disk is full"):  # noqa: PT012 - the block is what is tested
+        async with sqlite_store.transaction() as connection:
+            await connection.execute(text(f"PRAGMA max_page_count={pages}"))
+            await connection.execute(accounts.insert(), [account(f"user {n}" * 20) for n in range(500)])
+    async with sqlite_store.transaction() as connection:
+        await connection.execute(text("PRAGMA max_page_count=1000000"))
+        await connection.execute(accounts.insert(), account())
+    assert await count(sqlite_store) == 1
+
+
+async def test_store_recovers_from_connections_that_the_server_closed(postgres_url: str) -> None:
+    async with opened(postgres_url) as store:
+        assert await count(store) == 0
+        with psycopg.connect(postgres_url, autocommit=True) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert await count(store) == 0
+
+
+async def test_connection_lost_inside_a_transaction_leaves_nothing_behind(
+    postgres_url: str,
+) -> None:
+    async with opened(postgres_url) as store:
+        with pytest.raises(StoreUnavailable):  # noqa: PT012 - the block is what is tested
+            async with store.transaction() as connection:
+                await connection.execute(accounts.insert(), account())
+                pid = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar()
+                with psycopg.connect(postgres_url, autocommit=True) as admin:
+                    admin.execute("SELECT pg_terminate_backend(%s)", [pid])
+                await connection.execute(accounts.insert(), account("bob"))
+        assert await count(store) == 0
+
+
+async def test_postgres_that_is_not_there_yet_is_asked_only_when_needed() -> None:
+    async with opened("postgresql://cfx:sesame@127.0.0.1:1/cfx") as store:
+        with pytest.raises(StoreUnavailable, match="does not answer") as caught:
+            async with store.read():
+                pass
+    assert "sesame" not in caught.value.message
+    assert "127.0.0.1" not in caught.value.message

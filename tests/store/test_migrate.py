@@ -1,0 +1,125 @@
+"""The schema: as tables.py says on both databases, up and down, and never half."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from cfx_flow.errors import ConfigError, StoreUnavailable
+from cfx_flow.settings import HOUSE
+from cfx_flow.store.engine import open_engine, open_store
+from cfx_flow.store.migrate import MIGRATIONS, migrate, read_revisions, require_schema
+from cfx_flow.store.tables import metadata
+from tests.support.postgres import PostgresServer
+
+
+def alembic_config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def difference(url: str) -> list[object]:
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+
+
+def test_migrated_schema_is_the_one_in_tables(database_url: str) -> None:
+    assert difference(database_url) == []
+
+
+def test_migration_goes_down_to_nothing_and_up_again(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    with open_engine(empty_database_url).begin() as connection:
+        command.downgrade(alembic_config(connection), "base")
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+    assert migrate(empty_database_url).changed
+    assert difference(empty_database_url) == []
+
+
+def test_migrating_again_changes_nothing(empty_database_url: str) -> None:
+    first = migrate(empty_database_url)
+    again = migrate(empty_database_url)
+    assert (first.before, first.changed) == (None, True)
+    assert (again.before, again.changed) == (first.after, False)
+
+
+async def test_processes_that_migrate_at_once_take_turns(empty_database_url: str) -> None:
+    done = await asyncio.gather(*(asyncio.to_thread(migrate, empty_database_url) for _ in range(4)))
+    assert {one.after for one in done} == {read_revisions()[0]}
+    assert difference(empty_database_url) == []
+
+
+def test_failing_migration_leaves_the_old_schema(empty_database_url: str) -> None:
+    engine = open_engine(empty_database_url)
+    with pytest.raises(ZeroDivisionError), engine.begin() as connection:  # noqa: PT012 - the block is what is tested
+        command.upgrade(alembic_config(connection), "head")
+        raise ZeroDivisionError
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+
+
+def test_database_of_a_newer_version_is_refused(database_url: str) -> None:
+    with open_engine(database_url).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
+    with pytest.raises(ConfigError, match=r"'from_the_future'.*newer"):
+        migrate(database_url)
+
+
+async def test_empty_database_asks_for_a_migration(empty_database_url: str) -> None:
+    store = await open_store(empty_database_url)
+    with pytest.raises(StoreUnavailable, match="cfx migrate"):
+        await require_schema(store)
+    await store.close()
+
+
+async def test_missing_table_asks_for_a_migration(empty_database_url: str) -> None:
+    store = await open_store(empty_database_url)
+    with pytest.raises(StoreUnavailable, match="cfx migrate"):
+        async with store.read() as connection:
+            await connection.execute(text("SELECT * FROM flows"))
+    await store.close()
+
+
+async def test_migrated_database_is_ready(database_url: str) -> None:
+    store = await open_store(database_url)
+    await require_schema(store)
+    await store.close()
+
+
+def test_postgres_that_is_gone_is_reported_without_its_address(postgres_server: PostgresServer) -> None:
+    with pytest.raises(StoreUnavailable, match="does not answer") as caught:
+        migrate("postgresql://cfx:sesame@127.0.0.1:1/cfx")
+    assert "sesame" not in str(caught.value)
+
+
+def test_absent_postgres_database_points_at_the_setting(postgres_server: PostgresServer) -> None:
+    with pytest.raises(StoreUnavailable, match="CFX_DATABASE_URL"):
+        migrate(postgres_server.address_of("nowhere"))
+
+
+def test_migrations_have_one_newest_and_date_slug_names() -> None:
+    head, known = read_revisions()
+    assert head in known
+    for file in (HOUSE / "migrations" / "versions").glob("*.py"):
+        date, _, slug = file.stem.partition("_")
+        assert len(date) == 10
+        assert slug in known
+
+
+def test_up_to_date_database_is_recognised_without_alembic(sqlite_url: str) -> None:
+    code = (
+        "import sys; from cfx_flow.store.migrate import migrate; "
+        f"assert not migrate({sqlite_url!r}).changed; assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=HOUSE)
