@@ -81,7 +81,10 @@ def _swallowed_header(lines: list[str], start: int, end: int) -> bool:
 
 
 def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:
-    """No ``+`` or ``-`` line that belongs to this hunk stands between here and the next header."""
+    """No line that belongs to this hunk stands between here and the next header.
+
+    Context counts too: it may be what is left of lines whose ``+`` was lost.
+    """
     after_blank = after_prose = False
     for index in range(at, len(lines)):
         line = lines[index]
@@ -94,6 +97,8 @@ def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:
             after_blank = True
         elif mark != " ":
             after_prose = True
+        elif not (prose_follows and (after_blank or after_prose)):
+            return False
         if prose_follows and after_blank and after_prose:
             return True
     return True

@@ -57,8 +57,13 @@ def _excerpt(source: Source, start: int, end: int) -> Excerpt:
 
 
 def _stands(new: list[str], hunk: Hunk, source: Source) -> bool:
-    """The new side is at the stated place, or at one place only."""
-    return bool(new) and bool(source.find_stripped(new))
+    """The new side is there. Where lines only go, what remains proves nothing unless it is at the place."""
+    if not new:
+        return False
+    if any(line[0] == "+" for line in hunk.body):
+        return bool(source.find_stripped(new))
+    starts = {start - 1 for start in (hunk.stated, hunk.stated_new) if start}
+    return any(source.stripped[start : start + len(new)] == new for start in starts)
 
 
 def _common_prefix(one: list[str], other: list[str]) -> int:
