@@ -86,6 +86,7 @@ def demo_house(
         provider = start(
             ["cli.demo.provider", "--port", str(provider_port), "--script", str(script)], environ
         )
+        _import_what_comes_next()
         _wait(lambda: _answers(f"{url}/healthz"), server, "the server", log)
         _wait(lambda: _answers(f"http://127.0.0.1:{provider_port}/v1/models"), provider, "the provider", log)
         credentials = read_credentials(settings.data_dir)
@@ -124,6 +125,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _import_what_comes_next() -> None:
+    """While the two come up: a second start is ready the sooner by what this takes (0.4 s)."""
+    import cli.client
+    import cli.tree
+    import cli.watch  # noqa: F401
 
 
 def _must_be_free(settings: Settings) -> None:

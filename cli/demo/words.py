@@ -43,7 +43,9 @@ def closing(running: Running, cfx: str, *, shown: bool) -> Sequence[Text]:
     stored = _near(running.log.with_name("credentials.json"))
     lines = [Text(), *_key(running, stored), Text()]
     lines += _block("Send a request", _curl(running))
-    lines += _block("Run a flow on a project of yours", [f'{cfx} run "what to change" --repo PATH'])
+    lines += _block(
+        "Run a flow on a project of yours (with real models)", [f'{cfx} run "what to change" --repo PATH']
+    )
     lines += _block(
         "Point an editor at it (docs/editors.md)",
         [
