@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, LiteralString
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from cfx_flow.stages.model import StageName
@@ -25,7 +26,29 @@ Usd = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, allow_inf_nan=Fa
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
 Seconds = Annotated[Number, Field(gt=0, le=3600)]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s\x00-\x1f]+$")]
-EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+def _told(kind: str, pattern: str, message: LiteralString) -> AfterValidator:
+    """A form that is explained in words, and whose value is not repeated: it may be a secret."""
+
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value) is None:
+            raise PydanticCustomError(kind, message)
+        return value
+
+    return AfterValidator(check)
+
+
+EnvName = Annotated[
+    str,
+    _told("env_name", "[A-Za-z_][A-Za-z0-9_]*", "takes the name of an environment variable, never its value"),
+]
+PromptName = Annotated[
+    str,
+    _told(
+        "prompt_name", r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\.md", "takes a file below prompts/, such as plan.md"
+    ),
+]
 
 
 class Section(BaseModel):
@@ -82,7 +105,7 @@ class Sampling(Section):
 
 class StageSection(Section):
     targets: Annotated[list[Name], Field(min_length=1)]
-    prompt: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\.md$")] | None = None
+    prompt: PromptName | None = None
     sampling: Sampling = Sampling()
 
 

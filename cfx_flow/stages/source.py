@@ -23,13 +23,14 @@ _MEND = {
     "bool_type": "takes true or false",
     "int_type": "takes a whole number",
     "float_type": "takes a number",
-    "decimal_type": "takes a number",
+    "is_instance_of": "takes a number",  # pydantic's word for a strict Decimal
     "list_type": "takes a list",
     "dict_type": "takes keys with values",
     "model_type": "takes keys with values",
     "model_attributes_type": "takes keys with values",
     "too_short": "must not be empty",
 }
+_SAYS_ALL = ("env_name", "prompt_name")
 _MEND_PRICE = "is missing: add `price: {input: …, output: …}` in USD per million tokens, or `price: 0`"
 
 
@@ -66,11 +67,12 @@ class Source:
             return self.error((*key, detail["ctx"]["key"]), detail["msg"])
         if detail["type"] == "missing" and key[-1:] == ("price",):
             return self.error(key, _MEND_PRICE)
-        mend = _MEND.get(detail["type"])
-        value = detail["input"]
-        if mend is None or detail["type"] == "missing":
-            return self.error(key, mend or f"{detail['msg']} (it is {_short(value)})")
-        return self.error(key, f"{mend} (it is {_short(value)})")
+        if detail["type"] == "missing":
+            return self.error(key, _MEND["missing"])
+        if detail["type"] in _SAYS_ALL:
+            return self.error(key, detail["msg"])
+        mend = _MEND.get(detail["type"], detail["msg"])
+        return self.error(key, f"{mend} (it is {_short(detail['input'])})")
 
 
 def read_source(path: Path) -> Source:
