@@ -133,8 +133,9 @@ class ChatCall:
         answer = await self._post(target, streamed=False)
         try:
             body = await answer.read_all()
+            reply = read_reply(body, answer.headers, model=target.model, input_bytes=self._input_bytes)
             self.first_at = self._clock.monotonic()
-            return read_reply(body, answer.headers, model=target.model, input_bytes=self._input_bytes)
+            return reply
         finally:
             answer.close()
 

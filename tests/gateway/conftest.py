@@ -98,6 +98,16 @@ class Streamed:
         return "".join(choice["delta"].get("content") or "" for choice in choices)
 
 
+SHIPPED = HOUSE / "config" / "models.yaml"
+
+
+def _with_timeout(file: Path, read_s: float) -> Path:
+    models = yaml.safe_load(SHIPPED.read_text())
+    models["upstreams"]["litellm"]["timeouts"]["read_s"] = read_s
+    file.write_text(yaml.safe_dump(models))
+    return file
+
+
 OpenGateway = Callable[..., AbstractAsyncContextManager[Gateway]]
 
 
@@ -137,12 +147,9 @@ def open_gateway(provider: Provider, sqlite_url: str, tmp_path: Path) -> OpenGat
 
     @asynccontextmanager
     async def opening(
-        *, read_s: float = 120, pace: Pace | None = None, upstream: str = provider.url, **environ: str
+        *, read_s: float | None = None, pace: Pace | None = None, upstream: str = provider.url, **environ: str
     ) -> AsyncIterator[Gateway]:
-        shipped = yaml.safe_load((HOUSE / "config" / "models.yaml").read_text())
-        shipped["upstreams"]["litellm"]["timeouts"]["read_s"] = read_s
-        models_file = tmp_path / "models.yaml"
-        models_file.write_text(yaml.safe_dump(shipped))
+        models_file = SHIPPED if read_s is None else _with_timeout(tmp_path / "models.yaml", read_s)
         environ = {
             "CFX_DATABASE_URL": sqlite_url,
             "CFX_LITELLM_URL": upstream,
@@ -152,10 +159,10 @@ def open_gateway(provider: Provider, sqlite_url: str, tmp_path: Path) -> OpenGat
         } | environ
         async with AsyncExitStack() as closing:
             services = await closing.enter_async_context(open_services(Settings.load(environ), environ))
-            client_up = UpstreamClient(Sweeper(period_s=0.05))
-            await client_up.open()
-            closing.push_async_callback(client_up.close)
-            services = replace(services, upstream=client_up)
+            upstream_client = UpstreamClient(Sweeper(period_s=0.05))
+            await upstream_client.open()
+            closing.push_async_callback(upstream_client.close)
+            services = replace(services, upstream=upstream_client)
             key = (await services.accounts.create_key("alice")).key
             url = await closing.enter_async_context(_listening(_app(services, pace)))
             client = httpx.AsyncClient(
