@@ -75,6 +75,7 @@ class InProcessDispatcher:
 
     async def close(self) -> None:
         self._drain.requested.set()
+        self._flows.feed.close()
         tasks = [task for lane in self._lanes.values() for task in lane.running.values()]
         for lane in self._lanes.values():
             lane.waiting.clear()

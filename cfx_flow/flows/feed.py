@@ -21,6 +21,13 @@ class Feed:
     def __init__(self) -> None:
         self._bells: dict[str, set[asyncio.Event]] = {}
         self._readers: Counter[str] = Counter()
+        self.closed = False
+
+    def close(self) -> None:
+        """The process ends: every stream ends too, and its reader comes back with Last-Event-ID."""
+        self.closed = True
+        for flow_id in self._bells:
+            self.ring(flow_id)
 
     @property
     def idle(self) -> bool:
@@ -77,7 +84,7 @@ async def follow(
             for event in events:
                 after = event.seq
                 yield event
-            if events and events[-1].type == "flow.completed":
+            if feed.closed or (events and events[-1].type == "flow.completed"):
                 return
             if not events and not await _rang(bell, poll_s):
                 yield None

@@ -106,8 +106,9 @@ class FlowRun:
                 output_tokens=step.output_tokens,
                 cost_usd=step.cost_usd,
             )
+        timed = [replace(event, at=now) for event in result.events]
         changes = {} if result.patch is None else {"patch": result.patch}
-        await self._write(step=step, changes=changes, events=[done, *result.events])
+        await self._write(step=step, changes=changes, events=[done, *timed])
         return step
 
     async def progress(self, step: Step, stage: str, output_chars: int) -> None:

@@ -154,6 +154,20 @@ async def test_the_twenty_first_reader_is_told_to_wait(house: House, provider: P
         await reader.until("flow.completed")
 
 
+async def test_a_shutdown_ends_the_stream_so_that_its_reader_comes_back(
+    house: House, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", first_byte_delay_s=0.5)]))
+    flow_id = await house.start()
+    async with reading(house, flow_id) as reader:
+        await reader.until("step.started")
+        await house.services.dispatcher.close()
+        async with asyncio.timeout(5):
+            while not reader.ended:
+                await asyncio.sleep(0.01)
+    assert (await house.get(flow_id))["status"] == "in_progress"
+
+
 # The feed alone --------------------------------------------------------------------------
 
 
