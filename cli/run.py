@@ -124,6 +124,8 @@ def _finish(outcome: Outcome, console: Console, *, apply: bool) -> None:
     print_patch(outcome.diff, Console(highlight=False))
     if apply and (written := outcome.apply()):
         print_lines(console, [Text(f"  written: {', '.join(written)}")])
+    elif not apply and outcome.diff and console.is_terminal:
+        print_lines(console, [Text(f"\n  To write it: cfx flows diff {outcome.flow_id} | git apply", "dim")])
 
 
 def _finish_as_json(outcome: Outcome, _console: Console, *, apply: bool) -> None:
