@@ -9,7 +9,8 @@ message without tools, not streamed.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from cfx_flow.stages.messages import role, texts
@@ -18,6 +19,8 @@ from cfx_flow.stages.model import HelperCalls
 HEADING = "Current Mode"
 SECTION_CHARS = 300
 """after the heading, in which the mode must stand"""
+MOST_SECTIONS = 100
+"""that are looked at: a body of 32 MB may hold a million headings"""
 HELPER_CHARS = 4000
 """of a message that are searched for a helper pattern"""
 
@@ -28,26 +31,22 @@ _CLINE = re.compile(r"\s*(PLAN|ACT) MODE\b")
 def last_mode(messages: Sequence[Any]) -> str | None:
     """The lower-case slug under the last "Current Mode" that has one. The model's own words do not count:
     it may quote a mode that it has left."""
-    for message in reversed(messages):
-        if role(message) not in ("user", "tool"):
-            continue
-        for text in reversed(list(texts(message))):
-            slug = _last_mode_in(text)
-            if slug is not None:
-                return slug
-    return None
-
-
-def _last_mode_in(text: str) -> str | None:
-    end = len(text)
-    while (at := text.rfind(HEADING, 0, end)) >= 0:
-        after = at + len(HEADING)
-        section = text[after : after + SECTION_CHARS].lstrip(":* \t")
+    for section in islice(_sections(messages), MOST_SECTIONS):
         found = _SLUG.match(section) or _CLINE.match(section)
         if found is not None:
             return found[1].lower()
-        end = at
     return None
+
+
+def _sections(messages: Sequence[Any]) -> Iterator[str]:
+    """What follows each heading, the last one first."""
+    for message in reversed(messages):
+        if role(message) in ("user", "tool"):
+            for text in reversed(list(texts(message))):
+                end = len(text)
+                while (end := text.rfind(HEADING, 0, end)) >= 0:
+                    after = end + len(HEADING)
+                    yield text[after : after + SECTION_CHARS].lstrip(":* \t")
 
 
 def helper_call(helper: HelperCalls, messages: Sequence[Any], user_agent: str | None) -> bool:
