@@ -21,6 +21,8 @@ from cfx_flow.stages.model import StageName
 HEAD_CHARS = 4_000
 """of a turn whose words count: a request stands before what it is about"""
 DIFF_CHARS = 200_000
+OWN_CHARS = 50_000
+"""that are searched for what is not the request"""
 
 _DIFF = re.compile(
     r"^(?:diff --git \S|--- [^\n]{1,500}\n\+\+\+ |@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@)", re.MULTILINE
@@ -68,7 +70,7 @@ _WANTED = re.compile(
 def stage_of_request(text: str) -> StageName | None:
     if _DIFF.search(text[:DIFF_CHARS]):
         return StageName.REVIEW
-    own = _NOT_THE_REQUEST.sub(" ", text[:DIFF_CHARS])
+    own = _NOT_THE_REQUEST.sub(" ", text[:OWN_CHARS])
     found = _WANTED.search(fold(own[:HEAD_CHARS]))
     return StageName(str(found.lastgroup)) if found else None
 
