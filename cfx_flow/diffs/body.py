@@ -61,7 +61,9 @@ def _by_counts(lines: list[str], start: int, old: int, new: int, *, prose_follow
         elif mark == "+":
             new -= 1
         elif mark != "\\":
-            return None
+            if _is_header(lines, at):
+                return None
+            old, new = old - 1, new - 1  # a context line without its blank, if the rest fits
         at += 1
     if old or new:
         return None

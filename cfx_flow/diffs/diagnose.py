@@ -36,6 +36,8 @@ def not_placed(hunk: Hunk, source: Source, path: str) -> Problem:
     old = [line.rstrip() for line in hunk.old]
     window = source.stripped[start : start + len(old)]
     same = _common_prefix(old, window)
+    if hunk.cut and same == len(old) - 1 < len(window) and window[same].startswith(old[same]):
+        return Problem(Code.TRUNCATED, "the answer breaks off in the middle of a line", path, hunk.line)
     removed = _differs_only_in_removed(hunk, window)
     code = Code.REMOVED_LINE_MISMATCH if removed is not None else Code.CONTEXT_NOT_FOUND
     where = same if removed is None else removed

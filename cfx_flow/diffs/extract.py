@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from cfx_flow.diffs import unwrap
 from cfx_flow.diffs.model import Code, Policy, Problem, Refused, Repair
 
 FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([^`]*)$")
+_BULLET = re.compile(r"^[-+] \S")
 THINKING = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL)
 
 
@@ -141,9 +143,18 @@ def _closes(match: re.Match[str], opened: re.Match[str]) -> bool:
 
 
 def _fence(lines: list[str], start: int, end: int, opened: re.Match[str]) -> Section:
-    following = lines[end + 1] if end + 1 < len(lines) else ""
-    goes_on = following[:1] in {"+", "-", " ", "@"} and bool(following.strip())
-    return Section(start + 1, lines[start:end], fenced=True, goes_on=goes_on)
+    return Section(start + 1, lines[start:end], fenced=True, goes_on=_goes_on(lines[end + 1 :]))
+
+
+def _goes_on(following: list[str]) -> bool:
+    """A fence line inside of a hunk that lost its marker closes the fence too early.
+
+    What comes then are more changed lines; a list of bullets has one blank after its mark.
+    """
+    if following and following[0][:1] in {"+", "-", " ", "@"} and following[0].strip():
+        return True
+    prose = takewhile(lambda line: not line.startswith(("```", "~~~")), following)
+    return any(line[:1] in {"+", "-"} and not _BULLET.match(line) and line.strip(" -+") for line in prose)
 
 
 def is_diff_like(lines: list[str]) -> bool:

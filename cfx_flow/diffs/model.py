@@ -221,6 +221,8 @@ class Hunk:
     old_at_eof: bool = False
     """"\\ No newline at end of file" stood after the last old line"""
     new_at_eof: bool = False
+    cut: bool = False
+    """the answer ends in its last line, and not with a line end"""
     counts_hold: bool = True
     """the header's counts equal the body"""
 

@@ -33,6 +33,7 @@ class _Reader:
         self.section, self.repairs, self.last = section, repairs, last
         self.lines = section.lines
         self.at = 0
+        self.in_hunk = False
         self.current: FileDiff | None = None
 
     def read(self, files: list[FileDiff]) -> None:
@@ -49,6 +50,20 @@ class _Reader:
             else:
                 self._extended(line)
                 self.at += 1
+                self.in_hunk = self.in_hunk and not line.strip()
+        if self.last and self._ends_in_headers():
+            raise Refused(
+                Problem(Code.TRUNCATED, "the answer breaks off before a hunk", line=self.number - 1)
+            )
+
+    def _ends_in_headers(self) -> bool:
+        """An answer that was cut after a hunk shows the beginning of what should have come."""
+        section = self.section
+        if (section.fenced and section.closed) or (not section.fenced and not section.cut_mid_line):
+            return False
+        if self.current is not None and not self.current.hunks:
+            return True
+        return section.fenced and section.cut_mid_line and not self.in_hunk
 
     @property
     def number(self) -> int:
@@ -61,6 +76,7 @@ class _Reader:
     # -- headers -------------------------------------------------------------------------
 
     def _git_header(self, line: str, files: list[FileDiff]) -> None:
+        self.in_hunk = False
         self.current = FileDiff(self.number, git_paths=git_paths(line.removeprefix("diff --git ")))
         files.append(self.current)
         self.at += 1
@@ -73,6 +89,7 @@ class _Reader:
 
     def _headers(self, files: list[FileDiff]) -> None:
         """``---`` and ``+++``, or the only one of them that was written."""
+        self.in_hunk = False
         if self.current is None or self.current.hunks or self.current.old_path or self.current.new_path:
             self.current = FileDiff(self.number)
             files.append(self.current)
@@ -146,6 +163,8 @@ class _Reader:
             raise Refused(
                 Problem(Code.TRUNCATED, "a code fence closes in the middle of a hunk", line=hunk.line)
             )
+        self.in_hunk = True
+        hunk.cut = at_end and self.last and self.section.cut_mid_line
         hunk.body = body.lines
         hunk.old_at_eof, hunk.new_at_eof = body.old_at_eof, body.new_at_eof
         hunk.counts_hold = body.counts_hold

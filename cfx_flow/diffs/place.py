@@ -23,6 +23,16 @@ class Placed:
     """kind and message"""
 
 
+@dataclass(slots=True)
+class Fitted:
+    """A file with all its hunks placed."""
+
+    path: str
+    line: int
+    source: Source
+    hunks: list[tuple[Hunk, Placed]]
+
+
 def place(hunk: Hunk, source: Source, path: str) -> Placed | None:
     """The hunk at its sole place, exact or with trailing blanks ignored; None if there is none.
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
-from cfx_flow.diffs.model import Hunk
-from cfx_flow.diffs.place import Placed
+from cfx_flow.diffs.diagnose import not_placed
+from cfx_flow.diffs.model import Hunk, Refused
+from cfx_flow.diffs.place import Fitted, Placed
 from cfx_flow.diffs.repairs.search import sole_start, with_file_lines
 from cfx_flow.diffs.source import Source
 
 Rule = Callable[[str], str | None]
 _WIDTHS = (2, 4, 8)
+_REPAIR = ("indentation", "the indentation differed from the file's in the same way throughout")
 
 
 def indentation(hunk: Hunk, source: Source) -> Placed | None:
@@ -32,14 +35,75 @@ def indentation(hunk: Hunk, source: Source) -> Placed | None:
     body = _rewritten(hunk, learned, list(_rules(learned, source)))
     if body is None:
         return None
-    read = Hunk(hunk.line, body, hunk.stated, old_at_eof=hunk.old_at_eof, new_at_eof=hunk.new_at_eof)
-    return with_file_lines(
-        read,
-        start,
-        source,
-        "indentation",
-        "the indentation differed from the file's in the same way throughout",
+    return with_file_lines(replace(hunk, body=body), start, source, *_REPAIR)
+
+
+def settle(modified: list[Fitted], created: list[Hunk]) -> None:
+    """One slip goes through the whole answer: its other hunks follow it, or nothing is believed.
+
+    A hunk whose context has no indentation fits either way, and a new file has no context at all; what
+    they add is mapped as the same file's other hunks were, in place. Raises ``Refused`` where that is
+    not sure.
+    """
+    for fitted in modified:
+        for hunk, placed in fitted.hunks:
+            if any(kind == "indentation" for kind, _ in placed.repairs):
+                learned = _learned_in(fitted)
+                if learned is None or not (
+                    _follow(fitted, learned) and _others_agree(fitted, learned, modified, created)
+                ):
+                    raise Refused(not_placed(hunk, fitted.source, fitted.path))
+                break
+
+
+def _learned_in(fitted: Fitted) -> dict[str, str] | None:
+    """What all of the file's repaired hunks say together."""
+    old: list[str] = []
+    true: list[str] = []
+    for hunk, placed in fitted.hunks:
+        if _is_repaired(placed):
+            old += hunk.old
+            true += fitted.source.lines[placed.start : placed.end]
+    return _learn(old, true)
+
+
+def _is_repaired(placed: Placed) -> bool:
+    return any(kind == "indentation" for kind, _ in placed.repairs)
+
+
+def _follow(fitted: Fitted, learned: dict[str, str]) -> bool:
+    """Maps the added lines of the hunks that fitted as they were; False where that contradicts them."""
+    rules = list(_rules(learned, fitted.source))
+    for index, (hunk, placed) in enumerate(fitted.hunks):
+        if _is_repaired(placed) or not _indented(hunk, " -+?"):
+            continue
+        body = None if _indented(hunk, " -?") else _rewritten(hunk, learned, rules)
+        if body is None:
+            return False
+        read = replace(hunk, body=body)
+        fitted.hunks[index] = (hunk, with_file_lines(read, placed.start, fitted.source, *_REPAIR))
+    return True
+
+
+def _others_agree(
+    fitted: Fitted, learned: dict[str, str], modified: list[Fitted], created: list[Hunk]
+) -> bool:
+    """No added line elsewhere is indented the same way without a neighbour to tell what is meant."""
+    marks = {indent[0] for indent in learned if indent} or {true[0] for true in learned.values() if true}
+    unsure = created + [
+        hunk
+        for other in modified
+        if other is not fitted
+        for hunk, placed in other.hunks
+        if not _is_repaired(placed) and not _indented(hunk, " -?")
+    ]
+    return not any(
+        line[0] == "+" and line[1:2] in marks for hunk in unsure for line in hunk.body if line[1:].strip()
     )
+
+
+def _indented(hunk: Hunk, marks: str) -> bool:
+    return any(line[0] in marks and line[1:2] in {" ", "\t"} and line[1:].strip() for line in hunk.body)
 
 
 def _learn(old: list[str], true: list[str]) -> dict[str, str] | None:
@@ -106,11 +170,16 @@ def _shift_rules(learned: dict[str, str]) -> Iterator[Rule]:
     """The same blanks too few, or too many, in front of every line."""
     indent, true = min(learned.items(), key=lambda item: len(item[0]))
     if true.endswith(indent):
-        missing = true[: len(true) - len(indent)]
-        yield lambda other: missing + other
-    if indent.endswith(true):
-        surplus = indent[: len(indent) - len(true)]
-        yield lambda other: other.removeprefix(surplus) if other.startswith(surplus) else None
+        yield partial(_shifted, least=indent, gain=true[: len(true) - len(indent)], loss="")
+    elif indent.endswith(true):
+        yield partial(_shifted, least=indent, gain="", loss=indent[: len(indent) - len(true)])
+
+
+def _shifted(indent: str, *, least: str, gain: str, loss: str) -> str | None:
+    """Lines that start further left than any that was seen may have been cut off at the margin."""
+    if not indent.startswith(least) or not indent.startswith(loss):
+        return None
+    return gain + indent.removeprefix(loss)
 
 
 def _indent(line: str) -> str:

@@ -10,6 +10,8 @@ from cfx_flow.diffs.source import Source
 
 def unmarked_context(hunk: Hunk, source: Source) -> Placed | None:
     """Reads each context line with and without a marker; removed lines stay exact."""
+    if hunk.counted and not hunk.counts_hold:
+        return None  # two slips at once: a "+" may be the first character of an unmarked line
     forms = [_forms(line) for line in hunk.body if line[0] != "+"]
     if not forms or not any(form.strip() for line in forms for form in line):
         return None
@@ -17,7 +19,7 @@ def unmarked_context(hunk: Hunk, source: Source) -> Placed | None:
         forms, source, lambda start: all(source.stripped[start + i] in line for i, line in enumerate(forms))
     )
     start = sole_start(hunk, hits or [])
-    if start is None or not (_surely_unmarked(hunk) or _added_lines_agree(hunk, source)):
+    if start is None or not _added_lines_agree(hunk, source):
         return None
     return with_file_lines(
         hunk, start, source, "unmarked_context", "context lines had lost their leading blank"
@@ -30,18 +32,19 @@ def _forms(line: str) -> tuple[str, ...]:
     return (bare, line.rstrip(" \t\r")) if line[0] == " " and bare else (bare,)
 
 
-def _surely_unmarked(hunk: Hunk) -> bool:
-    """A line without any marker shows it, and so does a removed line: that one is where it should be."""
-    return hunk.unmarked or any(line[0] == "-" and line[1:].strip() for line in hunk.body)
-
-
 def _added_lines_agree(hunk: Hunk, source: Source) -> bool:
-    """Otherwise the hunk may as well be shifted by a blank, ``+`` lines too.
+    """What looks added is neither an unmarked line that starts with ``+``, nor short of its first column.
 
-    Their indentation tells: it must be one that the file uses.
+    A removed line, which is exact, shows that marks do not stand in the place of a first character.
+    Otherwise the indentation tells: it must be one that the file uses.
     """
+    added = [line for line in hunk.body if line[0] == "+" and line[1:].strip()]
+    if any(source.places_stripped(line.rstrip(" \t\r")) for line in added):
+        return False
+    if any(line[0] == "-" and line[1:].strip() for line in hunk.body):
+        return True
     used = {_indent(line) for line in source.lines if line.strip()}
-    return all(_indent(line[1:]) in used for line in hunk.body if line[0] == "+" and line[1:].strip())
+    return all(_indent(line[1:]) in used for line in added)
 
 
 def _indent(line: str) -> str:

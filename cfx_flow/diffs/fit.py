@@ -1,0 +1,153 @@
+"""One reading of an answer, fitted to the files: a target for each section, a place for each hunk.
+
+Problems are gathered over the whole answer: whoever has to write it again should hear of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from cfx_flow.diffs import diagnose
+from cfx_flow.diffs.merge import apply, merge
+from cfx_flow.diffs.model import Code, Edit, FileChange, FileDiff, Hunk, Policy, Problem, Refused, Repair
+from cfx_flow.diffs.place import Fitted, Placed, place
+from cfx_flow.diffs.policy import enforce_paths
+from cfx_flow.diffs.render import split
+from cfx_flow.diffs.repairs import reinterpret
+from cfx_flow.diffs.repairs.indentation import settle
+from cfx_flow.diffs.source import Source
+from cfx_flow.diffs.targets import Operation, Target, Tree, resolve
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+def fit(
+    sections: list[FileDiff], files: Mapping[str, str], policy: Policy
+) -> tuple[list[FileChange], list[Repair]]:
+    """The changes and what was mended for them. Raises ``Refused`` with every problem of a stage."""
+    repairs: list[Repair] = []
+    targets = _targets(sections, files, repairs)
+    enforce_paths([(target.path, target.line) for target in targets], policy)
+    placed = _each(targets, lambda target: _placed(target, files, policy, repairs))
+    modified = [item for item in placed if isinstance(item, Fitted)]
+    settle(
+        modified,
+        [hunk for target in targets if target.operation is Operation.CREATE for hunk in target.hunks],
+    )
+    changes = _each(placed, lambda item: _merged(item, repairs) if isinstance(item, Fitted) else item)
+    changes = [change for change in changes if change.before != change.after]
+    if not changes:
+        raise Refused(Problem(Code.NO_CHANGE, "the diff changes nothing"))
+    return changes, repairs
+
+
+def _each(items: Iterable[T], work: Callable[[T], U]) -> list[U]:
+    """The work on every item, or all the problems that it met."""
+    done: list[U] = []
+    problems: list[Problem] = []
+    for item in items:
+        try:
+            done.append(work(item))
+        except Refused as refused:
+            problems += refused.problems
+    if problems:
+        raise Refused(problems)
+    return done
+
+
+def _targets(sections: list[FileDiff], files: Mapping[str, str], repairs: list[Repair]) -> list[Target]:
+    """One target per path, in the answer's order; sections of one path share their hunks."""
+    tree = Tree(files)
+    targets: dict[str, Target] = {}
+
+    def add(section: FileDiff) -> None:
+        target = resolve(section, tree, repairs)
+        known = targets.setdefault(target.path, target)
+        if known is not target:
+            known.absorb(target)
+
+    _each(sections, add)
+    return list(targets.values())
+
+
+def _placed(
+    target: Target, files: Mapping[str, str], policy: Policy, repairs: list[Repair]
+) -> Fitted | FileChange:
+    if target.operation is Operation.CREATE:
+        return _creation(target)
+    before = files[target.path]
+    if "\0" in before:
+        raise Refused(Problem(Code.BINARY, f"{target.path} is not a text file", target.path, target.line))
+    if target.operation is Operation.DELETE:
+        return _deletion(target, before, policy, repairs)
+    source = Source(before, keep_returns=target.carries_returns)
+    hunks = _each(target.hunks, lambda hunk: (hunk, _place(hunk, source, target.path, policy)))
+    return Fitted(target.path, target.line, source, hunks)
+
+
+def _place(hunk: Hunk, source: Source, path: str, policy: Policy) -> Placed:
+    found = place(hunk, source, path) or reinterpret(hunk, source, policy.judgement)
+    if found is None:
+        raise Refused(diagnose.not_placed(hunk, source, path))
+    return found
+
+
+def _creation(target: Target) -> FileChange:
+    hunks = target.hunks
+    if len(hunks) > 1 and all(hunk.body == hunks[0].body for hunk in hunks):
+        hunks = hunks[:1]
+    if len(hunks) > 1:
+        problem = "a new file needs one hunk that holds all of it"
+        raise Refused(Problem(Code.CONFLICTING_HUNKS, problem, target.path, hunks[1].line))
+    lines = hunks[0].new if hunks else []
+    if hunks and hunks[0].old:
+        problem = f"{target.path} is new, so each of its lines needs a +"
+        wrote = hunks[0].old[0]
+        raise Refused(Problem(Code.CONTEXT_NOT_FOUND, problem, target.path, hunks[0].line, wrote))
+    ended = not (hunks and hunks[0].new_at_eof)
+    text = "\n".join(lines) + ("\n" if ended and lines else "")
+    return FileChange(target.path, None, text, (Edit(0, 0, tuple(lines)),) if lines else ())
+
+
+def _deletion(target: Target, before: str, policy: Policy, repairs: list[Repair]) -> FileChange:
+    """A deletion must name the whole old content: what it does not show, nobody meant to delete."""
+    lines, _ = split(before)
+    named = [line[1:] for hunk in target.hunks for line in hunk.body if line[0] == "-"]
+    kept = any(line[0] != "-" for hunk in target.hunks for line in hunk.body)
+    if kept or not _same_lines(named, lines, policy, target, repairs):
+        raise Refused(diagnose.deletion(target, lines, named))
+    return FileChange(target.path, before, None, (Edit(0, len(lines), ()),) if lines else ())
+
+
+def _same_lines(
+    named: list[str], lines: list[str], policy: Policy, target: Target, repairs: list[Repair]
+) -> bool:
+    """Trailing blanks aside; and indentation aside, if the policy lets that be judged."""
+    if [line.rstrip() for line in named] == [line.rstrip() for line in lines]:
+        return True
+    if "indentation" not in policy.judgement or [x.strip() for x in named] != [x.strip() for x in lines]:
+        return False
+    repairs.append(Repair("indentation", "the indentation differed", target.path, target.line))
+    return True
+
+
+def _merged(fitted: Fitted, repairs: list[Repair]) -> FileChange:
+    edits, repeated = merge(fitted.hunks, fitted.path)
+    _record(fitted, repairs, repeated=repeated)
+    after, edits_and_end = apply(fitted.source, edits, fitted.hunks)
+    return FileChange(fitted.path, fitted.source.text, after, edits_and_end)
+
+
+def _record(fitted: Fitted, repairs: list[Repair], *, repeated: bool) -> None:
+    path, line = fitted.path, fitted.line
+    for hunk, found in fitted.hunks:
+        repairs += [Repair(kind, message, path, hunk.line) for kind, message in found.repairs]
+    starts = [found.start for _, found in fitted.hunks]
+    if starts != sorted(starts):
+        repairs.append(Repair("hunk_order", "hunks were not in file order", path, line))
+    if repeated:
+        repairs.append(Repair("duplicate_hunk", "an edit was given more than once", path, line))
+    if fitted.source.newline != "\n":
+        repairs.append(Repair("line_ends", "the file's CRLF line ends were kept", path, line))
