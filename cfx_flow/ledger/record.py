@@ -53,13 +53,18 @@ def to_row(row_id: str, call: CallRecord) -> dict[str, Any]:
         "output_tokens": output_tokens,
         "total_tokens": _count(input_tokens + output_tokens),
         "estimated": call.estimated,
-        "cost_usd": min(max(call.cost_usd, Decimal(0)), _MAX_COST_USD),
+        "cost_usd": _usd(call.cost_usd),
         "latency_ms": None if call.latency_ms is None else _count(call.latency_ms),
         "ttft_ms": None if call.ttft_ms is None else _count(call.ttft_ms),
         "status": call.status,
         "error_message": _fit(call.error_message, MAX_ERROR_CHARS),
         "created_at": call.created_at,
     }
+
+
+def _usd(cost: Decimal) -> Decimal:
+    """An upstream's own figure may be anything, NaN too."""
+    return Decimal(0) if cost.is_nan() else min(max(cost, Decimal(0)), _MAX_COST_USD)
 
 
 def _count(number: int) -> int:

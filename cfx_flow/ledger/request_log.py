@@ -100,7 +100,7 @@ class RequestLog:
     async def _write_batch(self) -> None:
         """The batch leaves the queue only when it is settled, so that ``close`` can count it."""
         batch = list(islice(self._queue, MAX_BATCH))
-        rows = [to_row(row_id, call) for row_id, call in batch]
+        rows = self._rows(batch)
         for pause_s in (*self._retry_after_s, None):
             try:
                 await self._insert(rows)
@@ -115,6 +115,16 @@ class RequestLog:
                 break
         for _ in batch:
             self._queue.popleft()
+
+    def _rows(self, batch: list[tuple[str, CallRecord]]) -> list[dict[str, Any]]:
+        """Without the records that hold rubbish: one of them must not end the writer."""
+        rows = []
+        for row_id, call in batch:
+            try:
+                rows.append(to_row(row_id, call))
+            except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+                self._drop(1, f"unusable record: {type(error).__name__}")
+        return rows
 
     async def _pause(self, pause_s: float) -> None:
         """Cut short by ``close``."""
@@ -131,6 +141,8 @@ class RequestLog:
                 self._drop(1, type(error).__name__)
 
     async def _insert(self, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
         statement = self._store.insert(request_logs).on_conflict_do_nothing(index_elements=["id"])
         async with self._store.transaction() as connection:
             await connection.execute(statement, rows)

@@ -69,11 +69,12 @@ def test_failing_migration_leaves_the_old_schema(empty_database_url: str) -> Non
         assert inspect(connection).get_table_names() == []
 
 
-def test_database_of_a_newer_version_is_refused(database_url: str) -> None:
-    with open_engine(database_url).begin() as connection:
+def test_database_of_a_newer_version_is_refused(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    with open_engine(empty_database_url).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
     with pytest.raises(ConfigError, match=r"'from_the_future'.*newer"):
-        migrate(database_url)
+        migrate(empty_database_url)
 
 
 async def test_empty_database_asks_for_a_migration(empty_database_url: str) -> None:

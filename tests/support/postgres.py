@@ -65,6 +65,15 @@ class PostgresServer:
         return psycopg.connect(self.admin_url, autocommit=True, connect_timeout=10)
 
 
+def empty_database(url: str) -> None:
+    """Removes every row of every table but Alembic's own."""
+    query = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'"
+    with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+        names = [row[0] for row in connection.execute(query) if row[0] != "alembic_version"]
+        connection.execute("SET lock_timeout = '10s'")
+        connection.execute(f"TRUNCATE {', '.join(names)}")
+
+
 @contextlib.contextmanager
 def running_postgres(run_id: str) -> Iterator[PostgresServer]:
     """``run_id`` is equal in all workers of one run."""

@@ -1,0 +1,101 @@
+"""``cfx keys`` and ``cfx migrate`` as an operator types them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cfx_flow.accounts.keys import read_key_id
+from cfx_flow.errors import InvalidRequest
+from cfx_flow.settings import HOUSE
+from cli.keys import read_expiry
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("12h", NOW + timedelta(hours=12)),
+        ("90d", NOW + timedelta(days=90)),
+        (" 4w ", NOW + timedelta(weeks=4)),
+        ("2030-01-31", datetime(2030, 1, 31, tzinfo=UTC)),
+        ("2030-01-31T10:00+02:00", datetime(2030, 1, 31, 8, tzinfo=UTC)),
+    ],
+)
+def test_expiry_is_a_period_or_a_date(text: str, expected: datetime) -> None:
+    assert read_expiry(text, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "90", "-1d", "1y", "99999w9", "2030-13-01", "0001-01-01T00:00+14:00"]
+)
+def test_other_expiries_are_refused_with_examples(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="12h, 90d, 4w"):
+        read_expiry(text, NOW)
+
+
+def cfx(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        env={
+            "CFX_DATA_DIR": str(folder / ".cfx"),
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(HOUSE),
+            **environ,
+        },
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.e2e
+def test_a_keys_life_on_the_command_line(tmp_path: Path) -> None:
+    made = json.loads(cfx(tmp_path, "keys", "create", "--user", "ada", "--daily-limit", "5", "--json").stdout)
+    assert read_key_id(made["key"]) == made["key_id"]
+    assert (made["user"], made["daily_limit"], made["status"]) == ("ada", 5, "active")
+    plain = cfx(tmp_path, "keys", "create", "--user", "ada", "--label", "[red]editor")
+    assert read_key_id(plain.stdout.strip()) is not None
+    listed = cfx(tmp_path, "keys", "list")
+    assert "[red]editor" in listed.stdout
+    assert made["key"] not in listed.stdout
+    assert cfx(tmp_path, "keys", "revoke", made["id"]).returncode == 0
+    states = {
+        key["id"]: key["status"] for key in json.loads(cfx(tmp_path, "keys", "list", "--json").stdout)["data"]
+    }
+    assert states[made["id"]] == "revoked"
+    assert sorted(states.values()) == ["active", "revoked"]
+
+
+@pytest.mark.e2e
+def test_mistakes_end_in_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    for arguments in (
+        ("keys", "revoke", "nonsense"),
+        ("keys", "create", "--user", " "),
+        ("keys", "create", "--user", "ada", "--expires", "soon"),
+    ):
+        ended = cfx(tmp_path, *arguments)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert ended.stderr.startswith("cfx: ")
+        assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.e2e
+def test_postgres_is_migrated_by_its_operator_only(empty_database_url: str, tmp_path: Path) -> None:
+    environ = {"CFX_DATABASE_URL": empty_database_url, "CFX_HASH_SALT": "x" * 32}
+    early = cfx(tmp_path, "keys", "list", **environ)
+    if empty_database_url.startswith("postgresql"):
+        assert (early.returncode, "cfx migrate" in early.stderr) == (2, True)
+    else:
+        assert early.returncode == 0
+    migrated = json.loads(cfx(tmp_path, "migrate", "--json", **environ).stdout)
+    assert migrated["changed"] == empty_database_url.startswith("postgresql")
+    assert json.loads(cfx(tmp_path, "keys", "create", "--user", "ada", "--json", **environ).stdout)["key"]

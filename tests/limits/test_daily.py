@@ -1,0 +1,104 @@
+"""The contract of RateLimiter, for every implementation."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import UTC, date, datetime
+
+import pytest
+
+from cfx_flow.errors import StoreUnavailable
+from cfx_flow.limits import Allowance, RateLimiter, SqlRateLimiter
+from cfx_flow.store.engine import Store, open_store
+from tests.support.clock import FakeClock
+
+DAY, NEXT_DAY = date(2026, 12, 31), date(2027, 1, 1)
+MIDNIGHT = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def limiter(store: Store, fake_clock: FakeClock) -> RateLimiter:
+    return SqlRateLimiter(store, fake_clock)
+
+
+@pytest.fixture
+def user_id() -> str:
+    return str(uuid.uuid4())
+
+
+async def test_each_ask_leaves_one_less_until_nothing_is_left(limiter: RateLimiter, user_id: str) -> None:
+    answers = [await limiter.check_and_increment(user_id, DAY, 3) for _ in range(5)]
+    assert [(answer.allowed, answer.remaining) for answer in answers] == [
+        (True, 2), (True, 1), (True, 0), (False, 0), (False, 0),
+    ]  # fmt: skip
+    assert {(answer.limit, answer.reset_at) for answer in answers} == {(3, MIDNIGHT)}
+
+
+async def test_a_new_day_begins_with_everything(limiter: RateLimiter, user_id: str) -> None:
+    assert (await limiter.check_and_increment(user_id, DAY, 1)).allowed
+    assert not (await limiter.check_and_increment(user_id, DAY, 1)).allowed
+    assert (await limiter.check_and_increment(user_id, NEXT_DAY, 1)).allowed
+    assert not (await limiter.check_and_increment(user_id, DAY, 1)).allowed
+
+
+async def test_users_do_not_touch_each_other(limiter: RateLimiter, user_id: str) -> None:
+    await limiter.check_and_increment(user_id, DAY, 1)
+    assert (await limiter.check_and_increment(str(uuid.uuid4()), DAY, 1)).allowed
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_limit_of_nothing_refuses_and_counts_nothing(
+    limiter: RateLimiter, user_id: str, limit: int
+) -> None:
+    assert await limiter.check_and_increment(user_id, DAY, limit) == Allowance(False, limit, 0, MIDNIGHT)
+    assert (await limiter.peek(user_id, DAY, 10)).remaining == 10
+
+
+async def test_counter_is_the_users_whatever_limit_a_key_brings(limiter: RateLimiter, user_id: str) -> None:
+    for _ in range(3):
+        await limiter.check_and_increment(user_id, DAY, 10)
+    assert not (await limiter.check_and_increment(user_id, DAY, 2)).allowed
+    assert (await limiter.check_and_increment(user_id, DAY, 10)).remaining == 6
+
+
+async def test_refusal_counts_nothing(limiter: RateLimiter, user_id: str) -> None:
+    for _ in range(5):
+        await limiter.check_and_increment(user_id, DAY, 1)
+    assert (await limiter.check_and_increment(user_id, DAY, 2)).allowed
+
+
+async def test_peek_counts_nothing_and_agrees(limiter: RateLimiter, user_id: str) -> None:
+    assert await limiter.peek(user_id, DAY, 2) == Allowance(True, 2, 2, MIDNIGHT)
+    await limiter.check_and_increment(user_id, DAY, 2)
+    assert await limiter.peek(user_id, DAY, 2) == Allowance(True, 2, 1, MIDNIGHT)
+    await limiter.check_and_increment(user_id, DAY, 2)
+    assert await limiter.peek(user_id, DAY, 2) == Allowance(False, 2, 0, MIDNIGHT)
+    assert await limiter.peek(user_id, DAY, 1) == Allowance(False, 1, 0, MIDNIGHT)
+
+
+async def test_concurrent_asks_are_granted_exactly_the_limit(limiter: RateLimiter, user_id: str) -> None:
+    answers = await asyncio.gather(*(limiter.check_and_increment(user_id, DAY, 40) for _ in range(100)))
+    granted = [answer.remaining for answer in answers if answer.allowed]
+    assert sorted(granted) == list(range(40))
+
+
+async def test_many_users_at_once_each_get_their_own_limit(limiter: RateLimiter) -> None:
+    users = [str(uuid.uuid4()) for _ in range(8)]
+    answers = await asyncio.gather(
+        *(limiter.check_and_increment(user, DAY, 3) for user in users for _ in range(5))
+    )
+    assert sum(answer.allowed for answer in answers) == 8 * 3
+
+
+async def test_store_that_does_not_answer_refuses_nobody_by_mistake(
+    fake_clock: FakeClock, user_id: str
+) -> None:
+    """It fails closed, but as the store's failure: the caller must not read "limit exceeded"."""
+    store = await open_store("postgresql://127.0.0.1:1/nothing-listens-here")
+    limiter = SqlRateLimiter(store, fake_clock)
+    with pytest.raises(StoreUnavailable):
+        await limiter.check_and_increment(user_id, DAY, 1)
+    with pytest.raises(StoreUnavailable):
+        await limiter.peek(user_id, DAY, 1)
+    await store.close()
