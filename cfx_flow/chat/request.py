@@ -120,7 +120,7 @@ def _decoded(name: str, raw: Raw) -> Any:
     try:
         return _TYPES[name].decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"{name}: {_sentence(error)}", param=name) from None
+        raise _refusal(name, error) from None
 
 
 def _roles(fields: Fields) -> frozenset[str]:
@@ -129,7 +129,7 @@ def _roles(fields: Fields) -> frozenset[str]:
     try:
         return roles_of(fields["messages"])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"messages: {_sentence(error)}", param="messages") from None
+        raise _refusal("messages", error) from None
 
 
 def _model(model: str | None) -> str | None:
@@ -145,7 +145,8 @@ def _drop_unlimited(fields: dict[str, Raw], known: dict[str, Any]) -> None:
             known[name] = None
 
 
-def _sentence(error: Exception) -> str:
-    """msgspec's "Expected `str`, got `int` - at `$[0].role`", fit to stand after the field's name."""
-    text = str(error).replace("`$", "`").replace(" - at ``", "")
-    return f"{text[:1].lower()}{text[1:]}."
+def _refusal(name: str, error: Exception) -> InvalidRequest:
+    """From msgspec's "Expected `str`, got `int` - at `$[0].role`"."""
+    what, _, path = str(error).partition(" - at `$")
+    param = name + path.rstrip("`")
+    return InvalidRequest(f"{param}: {what[:1].lower()}{what[1:]}.", param=param)
