@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = [
     "tests.support.provider",
@@ -13,6 +14,30 @@ pytest_plugins = [
     "tests.support.server",
     "tests.support.stores",
 ]
+
+
+LITELLM = "litellm"
+
+
+class OneLiteLlm(LoadScopeScheduling):
+    """Tests behind LiteLLM are one unit of work, all others are units of their own.
+
+    xdist's own ``loadgroup`` writes the group into ``item._nodeid``, which pytest 9.2 no longer reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return LITELLM if LITELLM in nodeid else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneLiteLlm | None:
+    return OneLiteLlm(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if LITELLM in getattr(item, "fixturenames", ()) and LITELLM not in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid} uses LiteLLM: its id must say {LITELLM!r}")
 
 
 @pytest.hookimpl(wrapper=True)

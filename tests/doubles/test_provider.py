@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from cli.demo.script import NO_RULE, Script
+from tests.support.loopback import loopback_client
 from tests.support.provider import Provider
 
 ASK = {"model": "deepseek-v3", "messages": [{"role": "user", "content": "Fix the bug"}]}
@@ -22,7 +23,8 @@ def client(provider: Provider) -> Iterator[openai.OpenAI]:
 
 
 def post(provider: Provider, **fields: object) -> httpx.Response:
-    return httpx.post(f"{provider.url}/chat/completions", json={**ASK, **fields}, trust_env=False, timeout=10)
+    with loopback_client(timeout=10) as client:
+        return client.post(f"{provider.url}/chat/completions", json={**ASK, **fields})
 
 
 def test_plain_reply_is_read_by_the_openai_sdk(provider: Provider, client: openai.OpenAI) -> None:

@@ -58,12 +58,12 @@ def straight(hasty_server: Server, provider: Provider) -> Iterator[Server]:
 
 @pytest.fixture
 def behind_litellm(hasty_litellm_server: Server, provider: Provider) -> Iterator[Server]:
-    """At LiteLLM, which is at the provider. Mark the test ``xdist_group("litellm")``."""
+    """At LiteLLM, which is at the provider."""
     yield hasty_litellm_server
     heal(hasty_litellm_server, provider)
 
 
-@pytest.fixture(params=["straight", pytest.param("behind_litellm", marks=pytest.mark.xdist_group("litellm"))])
+@pytest.fixture(params=["straight", "behind_litellm"])
 def troubled(request: pytest.FixtureRequest) -> Server:
     """Both, one after the other."""
     server: Server = request.getfixturevalue(request.param)

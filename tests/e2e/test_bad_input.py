@@ -139,7 +139,7 @@ def test_wrong_key_opens_nothing(
 ) -> None:
     value = header(server.key)
     headers = {} if value is None else {"Authorization": value}
-    answer = httpx.request(method, server.url + path, headers=headers, json={}, trust_env=False)
+    answer = server.client_of(None).request(method, path, headers=headers, json={})
     error_of(answer, 401, "invalid_api_key")
     assert answer.headers["x-should-retry"] == "false"
     assert "x-ratelimit-limit" not in answer.headers
@@ -147,7 +147,7 @@ def test_wrong_key_opens_nothing(
 
 def test_key_of_strange_bytes_opens_nothing(server: Server) -> None:
     headers = {b"Authorization": b"Bearer cfx_\xff\xfe_\xc3\xa4"}
-    error_of(httpx.get(f"{server.url}/v1/models", headers=headers, trust_env=False), 401)
+    error_of(server.client_of(None).get("/v1/models", headers=headers), 401)
 
 
 def test_unknown_paths_and_methods_are_named(server: Server) -> None:

@@ -52,11 +52,10 @@ def repository(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-@pytest.mark.xdist_group("litellm")
 @pytest.mark.parametrize(
     "case", REAL or [pytest.param(None, marks=ABSENT)], ids=lambda case: case.id if case else "absent"
 )
-def test_run_with_apply_makes_a_real_commit_s_change(
+def test_run_behind_litellm_makes_a_real_commit_s_change(
     litellm_server: Server, provider: Provider, tmp_path: Path, case: Case
 ) -> None:
     assert_run_applies(litellm_server, provider, case, tmp_path)

@@ -96,7 +96,7 @@ def test_server_killed_again_and_again_still_finishes(own_server: OwnServer, pro
     provider.script(*loop([says(GOOD_DIFF, **MINUTE)] * 3 + [says(GOOD_DIFF)]))
     flow_id = flows.start()
     for attempt in (1, 2, 3):
-        provider.wait_for_calls(attempt, CODE, timeout_s=20)
+        provider.wait_for_calls(attempt, CODE)
         server.kill()
         server.start()
     assert flows.finish(flow_id)["status"] == "approved"

@@ -33,7 +33,6 @@ def test_flow_fails_with_a_reason_and_can_be_read(
     assert straight.client.get(f"/v1/flows/{flow['id']}/plan").text.startswith("# Plan")
 
 
-@pytest.mark.xdist_group("litellm")
 @pytest.mark.parametrize("name", ["failing", "torn", "silent"])
 def test_flow_behind_litellm_fails_with_a_reason(
     behind_litellm: Server, provider: Provider, name: str

@@ -52,11 +52,10 @@ def test_flow_on_a_case_of_ours_ends_in_its_files(
     assert_case_comes_true(flows, provider, case, tmp_path / "applied")
 
 
-@pytest.mark.xdist_group("litellm")
 @pytest.mark.parametrize(
     "case", SHARED or [pytest.param(None, marks=ABSENT)], ids=lambda case: case.id if case else "absent"
 )
-def test_flow_on_a_real_commit_ends_in_its_files(
+def test_flow_behind_litellm_on_a_real_commit_ends_in_its_files(
     litellm_server: Server, provider: Provider, case: Case, tmp_path: Path
 ) -> None:
     """Server → LiteLLM → provider, whose CODE reply is the commit's diff."""

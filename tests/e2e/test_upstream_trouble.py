@@ -85,7 +85,6 @@ def test_failing_target_is_followed_by_the_next_one(
     assert [call["body"]["model"] for call in provider.calls()] == ["claude-sonnet-4-5"] * tries + ["gpt-4.1"]
 
 
-@pytest.mark.xdist_group("litellm")
 def test_litellm_adds_no_attempts_of_its_own(behind_litellm: Server, provider: Provider) -> None:
     provider.reply({"status": 503})
     error_of(ask(behind_litellm), 503)
@@ -170,7 +169,6 @@ def test_stream_that_breaks_ends_in_an_error_frame(
     assert len(provider.calls()) == 1, "never tried again once bytes went down"
 
 
-@pytest.mark.xdist_group("litellm")
 def test_openai_sdk_raises_when_the_provider_tears_the_stream_behind_litellm(
     behind_litellm: Server, provider: Provider
 ) -> None:

@@ -78,7 +78,7 @@ class Flows:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    def finish(self, flow_id: str, *, timeout_s: float = 60) -> dict[str, Any]:
+    def finish(self, flow_id: str, *, timeout_s: float = 120) -> dict[str, Any]:
         """The flow once it has ended, however it ended."""
 
         def ended() -> dict[str, Any] | None:

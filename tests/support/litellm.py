@@ -1,7 +1,8 @@
 """The real LiteLLM proxy as a session fixture, with the scripted provider behind every model.
 
 Its configuration is the repository's own config/litellm.yaml: only where a model leads to is
-replaced. One worker runs it: mark tests ``@pytest.mark.xdist_group("litellm")``.
+replaced. It is heavy, so one worker runs it: tests that use it say ``litellm`` in their ids
+(name, file or parameter), and tests/conftest.py keeps those together.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
+from tests.support.loopback import is_ready
 from tests.support.processes import HOUSE, Running, child_environ, free_port, running, wait_ready
 from tests.support.provider import Provider
 
@@ -77,10 +78,3 @@ def litellm(provider_process: Provider, tmp_path_factory: pytest.TempPathFactory
     with running("litellm", argv, log=folder / "litellm.log", env=env) as process:
         wait_ready(process, lambda: is_ready(f"{url}/health/readiness"), timeout_s=START_TIMEOUT_S)
         yield LiteLlm(url, MASTER_KEY, process)
-
-
-def is_ready(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False

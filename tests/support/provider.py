@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.loopback import loopback_client
 from tests.support.processes import HOUSE, Running, child_environ, start, wait_for, wait_ready
 
 PLAN, CODE, REVIEW = "claude", "deepseek", "gpt-4o"
@@ -24,7 +25,7 @@ class Provider:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process = self._start(port=0)
-        self._client = httpx.Client(timeout=10, trust_env=False)
+        self._client = loopback_client(timeout=10)
 
     @property
     def url(self) -> str:
@@ -49,14 +50,14 @@ class Provider:
         calls = self._client.get(self._control("__calls")).json()["data"]
         return [call for call in calls if model in _model(call)]
 
-    def wait_for_calls(self, count: int, model: str = "", *, timeout_s: float = 10) -> list[dict[str, Any]]:
+    def wait_for_calls(self, count: int, model: str = "", *, timeout_s: float = 60) -> list[dict[str, Any]]:
         def enough() -> list[dict[str, Any]] | None:
             calls = self.calls(model)
             return calls if len(calls) >= count else None
 
         return wait_for(enough, timeout_s=timeout_s, what=f"{count} calls for {model or 'any model'}")
 
-    def wait_for_disconnect(self, *, timeout_s: float = 10) -> dict[str, Any]:
+    def wait_for_disconnect(self, *, timeout_s: float = 30) -> dict[str, Any]:
         """The first call whose client went away."""
 
         def gone() -> dict[str, Any] | None:

@@ -16,8 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.litellm import LiteLlm, is_ready
-from tests.support.processes import Running, child_environ, free_port, start, wait_ready
+from tests.support.litellm import LiteLlm
+from tests.support.loopback import is_ready, loopback_client
+from tests.support.processes import NotReadyError, Running, child_environ, free_port, start, wait_ready
 from tests.support.provider import Provider
 
 CFX = Path(sys.executable).with_name("cfx")
@@ -51,7 +52,11 @@ class Server:
         self.process: Running = start(
             "cfx serve", [str(CFX), "serve"], log=log, env=self.env, cwd=self.folder
         )
-        wait_ready(self.process, lambda: is_ready(f"{self.url}/readyz"), timeout_s=START_TIMEOUT_S)
+        try:
+            wait_ready(self.process, lambda: is_ready(f"{self.url}/healthz"), timeout_s=START_TIMEOUT_S)
+        except NotReadyError:
+            self.process.kill()
+            raise
 
     def kill(self) -> None:
         self.process.kill()
@@ -64,7 +69,7 @@ class Server:
     def client_of(self, key: str | None) -> httpx.Client:
         """An HTTP client that shows this key; closed with the server."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+        client = loopback_client(base_url=self.url, headers=headers, timeout=30)
         self._clients.append(client)
         return client
 

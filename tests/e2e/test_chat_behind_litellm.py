@@ -16,8 +16,6 @@ from tests.support.provider import CODE, PLAN, REVIEW, Provider
 from tests.support.server import Server
 from tests.support.shapes import assert_identified
 
-pytestmark = pytest.mark.xdist_group("litellm")
-
 STAGES = {"plan": "claude-sonnet-4-5", "code": "deepseek-v3", "review": "gpt-4o-mini"}
 TASK = [{"role": "user", "content": "Zzz."}]
 MODE = "Go on.\n<environment_details>\n# Current Mode\n<slug>{}</slug>\n</environment_details>"
