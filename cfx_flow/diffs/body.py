@@ -15,6 +15,7 @@ _BOUNDARY = re.compile(
     r"^(?:diff |Index: |Only in |From [0-9a-f]{7,40} "
     r"|\*\*\* (?:End|Begin|Update|Add|Delete) |</(?:diff|patch|answer|code|output)>)"
 )
+_MARKS = {" ", "+", "-"}
 _BULLET = re.compile(r"^[-+] \S")
 _NO_NEWLINE = re.compile(r"^\\ ?No newline")
 
@@ -49,37 +50,44 @@ def read_body(lines: list[str], start: int, counted: tuple[int, int] | None, *, 
 
 def _by_counts(lines: list[str], start: int, old: int, new: int, *, prose_follows: bool) -> Body | None:
     """The body that the counts describe, None unless they end where a hunk can end."""
-    at, total = start, len(lines)
-    while old > 0 or new > 0:
-        if at >= total:
-            return None
-        mark = lines[at][:1]
-        if mark in {" ", ""}:
-            old, new = old - 1, new - 1
-        elif mark == "-":
-            old -= 1
-        elif mark == "+":
+    end = _counted_end(lines, start, old, new)
+    if end is None:
+        return None
+    if end < len(lines) and _NO_NEWLINE.match(lines[end]):
+        end += 1
+    if not _at_boundary(lines, end, prose_follows=prose_follows):
+        return None
+    return _from_lines(lines, start, end, None, counts_hold=True)
+
+
+def _counted_end(lines: list[str], start: int, old: int, new: int) -> int | None:
+    """The index after as many old and new lines; None if they run out, or into a header.
+
+    A line without a mark counts as context that lost its blank, as long as the rest fits.
+    """
+    for at in range(start, len(lines)):
+        if old <= 0 and new <= 0:
+            return at if old == new == 0 else None
+        line = lines[at]
+        mark = line[:1]
+        if mark == "+":
             new -= 1
-        elif mark != "\\":
-            if _is_header(lines, at):
+        elif mark == "-":
+            if line.startswith("--- ") and _swallows_header(lines, at):
                 return None
-            old, new = old - 1, new - 1  # a context line without its blank, if the rest fits
-        at += 1
-    if old or new:
-        return None
-    if at < total and _NO_NEWLINE.match(lines[at]):
-        at += 1
-    if not _at_boundary(lines, at, prose_follows=prose_follows) or _swallowed_header(lines, start, at):
-        return None
-    return _from_lines(lines, start, at, None, counts_hold=True)
+            old -= 1
+        elif mark == "\\":
+            continue
+        elif mark not in {" ", ""} and _is_header(lines, at):
+            return None
+        else:
+            old, new = old - 1, new - 1
+    return len(lines) if old == new == 0 else None
 
 
-def _swallowed_header(lines: list[str], start: int, end: int) -> bool:
+def _swallows_header(lines: list[str], at: int) -> bool:
     """Counts that are too big by one take the next file's header for a changed line."""
-    return any(
-        line.startswith("--- ") and _is_header_pair(lines, at) and _paths_agree(line, lines[at + 1])
-        for at, line in enumerate(lines[start:end], start)
-    )
+    return _is_header_pair(lines, at) and _paths_agree(lines[at], lines[at + 1])
 
 
 def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:
@@ -165,10 +173,25 @@ def _from_lines(
     body = Body([], end, counts_hold=counts_hold)
     while not counts_hold and end > start and not lines[end - 1]:
         end -= 1  # without counts an empty line at the end separates, it is no context
+    chunk = lines[start:end]
+    if {line[:1] for line in chunk} <= _MARKS:
+        body.lines = chunk
+    else:
+        _read_lines(chunk, body)
+    if counted:
+        old = sum(1 for line in body.lines if line[0] != "+")
+        new = sum(1 for line in body.lines if line[0] != "-")
+        body.old_left, body.new_left = counted[0] - old, counted[1] - new
+        body.counts_hold = body.old_left == body.new_left == 0
+    return body
+
+
+def _read_lines(chunk: list[str], body: Body) -> None:
+    """Lines that are not all marked: blanks that lost theirs, end-of-file markers, and the rest as ``?``."""
     last = " "
-    for raw in lines[start:end]:
+    for raw in chunk:
         mark = raw[:1]
-        if mark in {" ", "+", "-"}:
+        if mark in _MARKS:
             body.lines.append(raw)
             last = mark
         elif mark in {"", "\r"}:
@@ -179,9 +202,3 @@ def _from_lines(
             body.new_at_eof = body.new_at_eof or last in " +"
         else:
             body.lines.append("?" + raw)
-    if counted:
-        old = sum(1 for line in body.lines if line[0] != "+")
-        new = sum(1 for line in body.lines if line[0] != "-")
-        body.old_left, body.new_left = counted[0] - old, counted[1] - new
-        body.counts_hold = body.old_left == body.new_left == 0
-    return body

@@ -235,8 +235,13 @@ class Hunk:
         return [line[1:] for line in self.body if line[0] != "-"]
 
     @property
+    def marks(self) -> str:
+        """The first character of every body line."""
+        return "".join([line[0] for line in self.body])
+
+    @property
     def unmarked(self) -> bool:
-        return any(line[0] == "?" for line in self.body)
+        return "?" in self.marks
 
     @property
     def changes(self) -> bool:

@@ -9,6 +9,8 @@ DEV_NULL = "/dev/null"
 PREFIX = re.compile(r"^[abciow12]/")
 _ESCAPE = re.compile(r'\\([0-7]{1,3}|[abtnvfr"\\])')
 _SIMPLE = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}
+_PLAIN = re.compile(r"(?:\w[\w.+@=,-]{0,99}/){0,20}\w[\w.+@=,-]{0,99}", re.ASCII)
+"""nothing in such a path can be unsafe, with a prefix or without"""
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _GIT_PART = re.compile(r"^\.git(~\d+)?$|^git~\d+$")
 
@@ -57,6 +59,8 @@ def _without_dot(path: str) -> str:
 
 def why_unsafe(path: str) -> str | None:
     """A reason to refuse the path outright, whatever the workspace holds; None if there is none."""
+    if _PLAIN.fullmatch(path):
+        return None
     for reading in (path, *readings(path)):
         if reason := _why_unsafe(reading):
             return reason

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cfx_flow.diffs.model import Code, Edit, Hunk, Problem, Refused
 from cfx_flow.diffs.source import Source
 
+_RUN = re.compile(r"[-+]+")
 Find = Callable[[list[str]], list[int]]
 
 
@@ -92,36 +94,33 @@ def ambiguous(hunk: Hunk, path: str, hits: list[int]) -> Problem:
 def at(hunk: Hunk, start: int, source: Source, *, exact: bool) -> Placed:
     """The edits of a hunk whose old side stands at ``start``; context is the file's, ``+`` the diff's."""
     repairs = []
-    if hunk.stated is not None and hunk.old and hunk.stated != start + 1:
+    span = len(hunk.body) - hunk.marks.count("+")
+    if hunk.stated is not None and span and hunk.stated != start + 1:
         repairs.append(("offset", f"a hunk said line {hunk.stated} and belongs at {start + 1}"))
     if not exact:
         repairs.append(("trailing_blanks", "trailing blanks or line ends differed from the file's"))
     edits = edits_of(hunk, start, source, returns_as_in_file=not exact)
-    return Placed(start, start + len(hunk.old), tuple(edits), tuple(repairs))
+    return Placed(start, start + span, tuple(edits), tuple(repairs))
 
 
 def edits_of(hunk: Hunk, start: int, source: Source, *, returns_as_in_file: bool = False) -> list[Edit]:
     """Runs of ``-`` and ``+`` as edits of file lines; runs that change nothing are left out."""
     edits: list[Edit] = []
-    first, line_number, new = None, start, []
-    for line in [*hunk.body, " "]:
-        mark = line[0]
-        if mark == "+":
-            first = line_number if first is None else first
-            text = line[1:]
-            new.append(_with_returns_of(source, line_number, text) if returns_as_in_file else text)
-        elif mark == "-":
-            first = line_number if first is None else first
-            line_number += 1
-        else:
-            if first is not None and source.lines[first:line_number] != new:
-                edits.append(Edit(first, line_number, tuple(new)))
-            first, new = None, []
-            line_number += 1
+    marks = hunk.marks
+    added = 0  # "+" lines so far, which no file line stands for
+    for run in _RUN.finditer(marks):
+        first = start + run.start() - added
+        removed = run.group().count("-")
+        added += len(run.group()) - removed
+        new = [line[1:] for line in hunk.body[run.start() : run.end()] if line[0] == "+"]
+        if returns_as_in_file:
+            new = [_with_returns_of(source, first, line) for line in new]
+        if source.lines[first : first + removed] != new:
+            edits.append(Edit(first, first + removed, tuple(new)))
     return edits
 
 
-def _with_returns_of(source: Source, line_number: int, text: str) -> str:
-    """In a file of mixed line ends a new line takes that of the line above it."""
-    neighbour = source.lines[max(line_number - 1, 0)] if source.lines else ""
+def _with_returns_of(source: Source, first: int, text: str) -> str:
+    """In a file of mixed line ends a new line takes that of the line in its place."""
+    neighbour = source.lines[min(first, len(source.lines) - 1)] if source.lines else ""
     return text.removesuffix("\r") + ("\r" if neighbour.endswith("\r") else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
@@ -26,17 +27,17 @@ class _Side:
     lines: list[str]
     ended: bool
 
-    def marked(self, mark: str, start: int, end: int) -> Iterator[str]:
-        for line in self.lines[start:end]:
-            yield mark + line
+    def marked(self, mark: str, start: int, end: int) -> list[str]:
+        lines = [mark + line for line in self.lines[start:end]]
         if not self.ended and start < end == len(self.lines):
-            yield NO_NEWLINE
+            lines.append(NO_NEWLINE)
+        return lines
 
 
 def render(changes: Iterable[FileChange]) -> str:
     """A unified diff with three lines of context. Raises ``RenderError`` if unidiff reads it otherwise."""
     changes = list(changes)
-    text = "".join(line + "\n" for change in changes for line in _file(change))
+    text = "\n".join([*chain.from_iterable(_file(change) for change in changes), ""])
     _read_back(text, changes)
     return text
 

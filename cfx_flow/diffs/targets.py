@@ -56,7 +56,7 @@ class Target:
     @property
     def carries_returns(self) -> bool:
         """Some line of the diff ends in a carriage return, so that line ends may be what it changes."""
-        return any(line.endswith("\r") for hunk in self.hunks for line in hunk.body)
+        return any("\r\n" in "\n".join([*hunk.body, ""]) for hunk in self.hunks)
 
 
 def resolve(file: FileDiff, tree: Tree, repairs: list[Repair]) -> Target:
