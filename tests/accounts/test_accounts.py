@@ -221,16 +221,16 @@ async def test_key_is_revoked_by_id_by_public_id_and_by_itself_and_again(account
         assert (await accounts.revoke_key(which)).status == "revoked"
 
 
-@pytest.mark.parametrize("which", ["", "nonsense", "a" * 12, str(uuid.uuid4()), "'; DROP TABLE x; --", "\0"])
-async def test_revoking_what_does_not_exist_says_where_to_look(accounts: Accounts, which: str) -> None:
-    with pytest.raises(NotFound, match="cfx keys list"):
-        await accounts.revoke_key(which)
+async def test_revoking_what_does_not_exist_says_where_to_look(accounts: Accounts) -> None:
+    for which in ("", "nonsense", "a" * 12, str(uuid.uuid4()), "'; DROP TABLE api_keys; --", "\0"):
+        with pytest.raises(NotFound, match="cfx keys list"):
+            await accounts.revoke_key(which)
 
 
-@pytest.mark.parametrize("name", ["", "   ", "a\nb", "\x1b[31mred", "x" * 201, "a\u202eb"])
-async def test_names_that_would_fool_a_terminal_are_refused(accounts: Accounts, name: str) -> None:
-    with pytest.raises(InvalidRequest, match="printable"):
-        await accounts.create_key(name)
+async def test_names_that_would_fool_a_terminal_are_refused(accounts: Accounts) -> None:
+    for name in ("", "   ", "a\nb", "\x1b[31mred", "x" * 201, "a\u202eb"):
+        with pytest.raises(InvalidRequest, match="printable"):
+            await accounts.create_key(name)
 
 
 async def test_nonsense_limits_and_expiries_are_refused(accounts: Accounts, fake_clock: FakeClock) -> None:
