@@ -25,6 +25,7 @@ from cfx_flow.errors import (
     MethodNotAllowed,
     RateLimitExceeded,
     TooManyConcurrentRequests,
+    UpstreamUnavailable,
 )
 from cfx_flow.ledger import CallRecord
 from cfx_flow.ledger.record import Status
@@ -103,8 +104,7 @@ class _Visit:
         except CfxError as error:
             await self._fail(error)
         except asyncio.CancelledError:
-            if self._is_charged:
-                self._record("cancelled", "The server was stopped.")
+            await self._cut_off()
             raise
         except Exception:
             await self._fail(InternalError(self._context.request_id))
@@ -166,12 +166,23 @@ class _Visit:
         await downstream.end_stream()
         self._record("success")
 
+    async def _cut_off(self) -> None:
+        """The server stops and could not wait any longer; what was cancelled may still say so."""
+        error = UpstreamUnavailable("The server is being restarted. Send the request again.")
+        if self._is_charged:
+            self._record("cancelled", error.message)
+        self._context.error_code = error.code
+        await self._downstream.fail(error, self._cfx())
+
     async def _fail(self, error: CfxError) -> None:
         limited = isinstance(error, RateLimitExceeded | TooManyConcurrentRequests | BudgetExceeded)
         self._context.error_code = error.code
         self._record("rate_limited" if limited else "error", error.message)
+        await self._downstream.fail(error, self._cfx())
+
+    def _cfx(self) -> dict[str, str]:
         target = self._call.target if self._call is not None else None
-        await self._downstream.fail(error, cfx_of_failure(self._context.stage or "", target))
+        return cfx_of_failure(self._context.stage or "", target)
 
     def _record(self, status: Status, error_message: str | None = None) -> None:
         call, services = self._call, self._services

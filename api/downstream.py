@@ -47,6 +47,7 @@ class Downstream:
         self, receive: Receive, send: Send, context: RequestContext, sweeper: Sweeper, pace: Pace
     ) -> None:
         self.has_started = False
+        self.has_ended = False
         self.opened_early = False
         self._receive = receive
         self._send = send
@@ -54,9 +55,8 @@ class Downstream:
         self._sweeper = sweeper
         self._pace = pace
         self._loop = asyncio.get_running_loop()
-        self._streamed = False
         self._is_sending = False
-        self._is_over = False
+        self._is_watched = False
         self._quiet_since = 0.0
         self._aside: asyncio.Task[None] | None = None
         self._task: asyncio.Task[object] | None = None
@@ -77,7 +77,7 @@ class Downstream:
 
     def watch(self, *, streamed: bool) -> None:
         """From here on a caller who leaves cancels the task; ``was_left`` knows whether it was that."""
-        self._streamed = streamed
+        self._is_watched = True
         self._task = asyncio.current_task()
         self._quiet_since = self._loop.time()
         self._timer = self._loop.call_later(self._pace.watch_after_s, self._start_watcher)
@@ -85,7 +85,7 @@ class Downstream:
             self._sweeper.add(self)
 
     def unwatch(self) -> None:
-        self._is_over = True
+        self._is_watched = False
         self._sweeper.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -114,35 +114,36 @@ class Downstream:
 
     async def end_stream(self) -> None:
         await self._aside_done()
-        self._is_over = True
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        await self._send_last(b"")
 
     async def send_whole(self, body: bytes) -> None:
-        self._is_over = self.has_started = True
+        self.has_started = True
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             *self._context.resolution_headers(),
         ]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        await self._send_last(body)
 
     async def fail(self, error: CfxError, cfx: dict[str, str]) -> None:
         """As a status if none went out yet, else as a last frame: never a silent end."""
         await self._aside_done()
+        if self.has_ended:
+            return
         if self.has_started:
             extra = {"cfx": cfx} if self.opened_early else {}
             await self.send_events(frame(msgspec.json.encode(error.to_body() | extra)))
             await self.end_stream()
             return
-        self._is_over = self.has_started = True
+        self.has_started = True
         response = error_response(error)
         headers = [*response.raw_headers, *self._context.resolution_headers()]
         await self._send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        await self._send({"type": "http.response.body", "body": response.body, "more_body": False})
+        await self._send_last(bytes(response.body))
 
     def sweep(self, now: float) -> None:
-        if self._is_over or self._is_sending or (self._aside is not None and not self._aside.done()):
+        if self.has_ended or self._is_sending or (self._aside is not None and not self._aside.done()):
             return
         quiet_s = now - self._quiet_since
         if not self.has_started and quiet_s >= self._pace.open_after_s:
@@ -154,6 +155,11 @@ class Downstream:
         self.has_started = True
         headers = [*_EVENT_STREAM, *self._context.resolution_headers()]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def _send_last(self, body: bytes) -> None:
+        """Ended first, then sent: to the watcher the end of a response looks like a caller who left."""
+        self.has_ended = True
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _open_early(self) -> None:
         self.opened_early = True
@@ -176,6 +182,6 @@ class Downstream:
         """The body is read, so the only message left is the end of the connection."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        if not self._is_over and self._task is not None:
+        if self._is_watched and not self.has_ended and self._task is not None:
             self._gone = True
             self._task.cancel()

@@ -107,3 +107,22 @@ async def test_a_body_that_never_ends_is_nobodys_call(gateway: Gateway, provider
     rows = await gateway.rows(1)
     assert [row["status"] for row in rows] == ["success"]
     assert len(provider.calls()) == 1
+
+
+async def test_a_server_that_stops_says_so_in_the_stream(
+    open_gateway: OpenGateway, provider: Provider
+) -> None:
+    provider.reply(LONG)
+    async with open_gateway(pace=QUICK) as gateway:
+        before = asyncio.all_tasks()
+        reader, writer = await gateway.open_request(model="cfx-plan", stream=True)
+        await reader.readuntil(b"word")
+        for task in asyncio.all_tasks() - before:  # what uvicorn does when its patience is over
+            if "run_asgi" in repr(task):
+                task.cancel()
+        rest = await reader.readuntil(b"0\r\n\r\n")
+        writer.close()
+        assert b"The server is being restarted" in rest
+        assert b"[DONE]" not in rest
+        (row,) = await gateway.rows(1)
+        assert (row["status"], row["estimated"]) == ("cancelled", True)
