@@ -49,13 +49,8 @@ def not_placed(hunk: Hunk, source: Source, path: str) -> Problem:
         hunk.line,
         wrote=hunk.old[where] if where < len(hunk.old) else None,
         found=source.lines[start + where] if start + where < len(source.lines) else None,
-        excerpts=(_excerpt(source, start, start + len(old)),),
+        excerpts=(source.excerpt(start, start + len(old)),),
     )
-
-
-def _excerpt(source: Source, start: int, end: int) -> Excerpt:
-    first = max(start - _AROUND, 0)
-    return Excerpt(first + 1, tuple(source.lines[first : end + _AROUND]))
 
 
 def _stands(new: list[str], hunk: Hunk, source: Source) -> bool:

@@ -134,7 +134,7 @@ def _same_lines(
 
 
 def _merged(fitted: Fitted, repairs: list[Repair]) -> FileChange:
-    edits, repeated = merge(fitted.hunks, fitted.path)
+    edits, repeated = merge(fitted)
     _record(fitted, repairs, repeated=repeated)
     after, edits_and_end = apply(fitted.source, edits, fitted.hunks)
     return FileChange(fitted.path, fitted.source.text, after, edits_and_end)

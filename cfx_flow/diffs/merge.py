@@ -5,41 +5,46 @@ from __future__ import annotations
 from itertools import pairwise
 
 from cfx_flow.diffs.model import Code, Edit, Hunk, Problem, Refused
-from cfx_flow.diffs.place import Placed
+from cfx_flow.diffs.place import Fitted, Placed
 from cfx_flow.diffs.source import Source
 
 
-def merge(placed: list[tuple[Hunk, Placed]], path: str) -> tuple[list[Edit], bool]:
+def merge(fitted: Fitted) -> tuple[list[Edit], bool]:
     """The edits in file order, equal ones once; and whether there were equal ones.
 
     Raises ``Refused`` with ``conflicting_hunks`` or ``overlapping_hunks``.
     """
     owners: dict[Edit, Hunk] = {}
     repeated = False
-    for hunk, place in placed:
+    for hunk, place in fitted.hunks:
         for edit in place.edits:
             repeated = repeated or edit in owners
             owners.setdefault(edit, hunk)
     edits = sorted(owners, key=lambda edit: (edit.start, edit.end))
-    for one, other in pairwise(edits):
-        if (one.start, one.end) == (other.start, other.end):
-            raise Refused(
-                _clash(
-                    Code.CONFLICTING_HUNKS, "put different text in the same place", one, owners[other], path
-                )
-            )
-    for one, other in pairwise(edits):
-        if one.end > other.start or (one.end == other.start and (_inserts(one) or _inserts(other))):
-            raise Refused(_clash(Code.OVERLAPPING_HUNKS, "overlap", one, owners[other], path))
+    for clashes, code, what in (
+        (_same_place, Code.CONFLICTING_HUNKS, "put different text in the same place"),
+        (_cross, Code.OVERLAPPING_HUNKS, "overlap"),
+    ):
+        for one, other in pairwise(edits):
+            if clashes(one, other):
+                raise Refused(_clash(code, what, one, other, owners[other].line, fitted))
     return edits, repeated
 
 
-def _inserts(edit: Edit) -> bool:
-    return edit.start == edit.end
+def _same_place(one: Edit, other: Edit) -> bool:
+    return (one.start, one.end) == (other.start, other.end)
 
 
-def _clash(code: Code, what: str, edit: Edit, later: Hunk, path: str) -> Problem:
-    return Problem(code, f"two hunks {what} at line {edit.start + 1} of {path}", path, later.line)
+def _cross(one: Edit, other: Edit) -> bool:
+    """Overlap, or an insertion that touches: nothing says which of the two comes first."""
+    inserts = one.start == one.end or other.start == other.end
+    return one.end > other.start or (one.end == other.start and inserts)
+
+
+def _clash(code: Code, what: str, one: Edit, other: Edit, line: int, fitted: Fitted) -> Problem:  # noqa: PLR0913, PLR0917
+    message = f"two hunks {what} at line {one.start + 1} of {fitted.path}: write one hunk that does both"
+    end = max(one.end, other.end)
+    return Problem(code, message, fitted.path, line, excerpts=(fitted.source.excerpt(one.start, end),))
 
 
 def apply(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from cfx_flow.diffs.model import Code, Edit, Hunk, Problem, Refused
 from cfx_flow.diffs.source import Source
 
 _RUN = re.compile(r"[-+]+")
-Find = Callable[[list[str]], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +43,11 @@ def place(hunk: Hunk, source: Source, path: str) -> Placed | None:
         return _without_anchor(hunk, source, path)
     if hunk.unmarked:
         return None  # to read such lines as context is a judgement
-    start = sole_place(hunk, source.lines, old, source.find, path)
+    start = _sole_place(hunk, old, source, path, exact=True)
     if start is not None:
         return at(hunk, start, source, exact=True)
     bare = [line.rstrip(" \t\r") for line in old]
-    start = sole_place(hunk, source.stripped, bare, source.find_stripped, path)
+    start = _sole_place(hunk, bare, source, path, exact=False)
     if start is None:
         return None
     return at(hunk, start, source, exact=False)
@@ -64,23 +62,25 @@ def _without_anchor(hunk: Hunk, source: Source, path: str) -> Placed:
                 "the hunk only adds lines; without context or removed lines it has no place in the file",
                 path,
                 hunk.line,
+                excerpts=(source.excerpt(max(hunk.stated or 1, 1) - 1, hunk.stated or 1),),
             )
         )
     return at(hunk, 0, source, exact=True)
 
 
-def sole_place(hunk: Hunk, lines: list[str], block: list[str], find: Find, path: str) -> int | None:
+def _sole_place(hunk: Hunk, block: list[str], source: Source, path: str, *, exact: bool) -> int | None:
     """The stated line if the block stands there, else the only line at which it does."""
     stated = (hunk.stated or 0) - 1
+    lines = source.lines if exact else source.stripped
     if stated >= 0 and lines[stated : stated + len(block)] == block:
         return stated
-    hits = find(block)
+    hits = source.find(block) if exact else source.find_stripped(block)
     if len(hits) > 1:
-        raise Refused(ambiguous(hunk, path, hits))
+        raise Refused(_ambiguous(hunk, path, hits, source))
     return hits[0] if hits else None
 
 
-def ambiguous(hunk: Hunk, path: str, hits: list[int]) -> Problem:
+def _ambiguous(hunk: Hunk, path: str, hits: list[int], source: Source) -> Problem:
     places = " and ".join(str(hit + 1) for hit in hits)
     return Problem(
         Code.AMBIGUOUS_MATCH,
@@ -88,6 +88,7 @@ def ambiguous(hunk: Hunk, path: str, hits: list[int]) -> Problem:
         "give the right line number, or more context",
         path,
         hunk.line,
+        excerpts=tuple(source.excerpt(hit, hit + len(hunk.old)) for hit in hits),
     )
 
 

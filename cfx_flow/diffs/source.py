@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import cached_property
 from itertools import islice
 
+from cfx_flow.diffs.model import Excerpt
+
 
 class Source:
     """``lines`` are without line ends; a carriage return stays in a line unless every line has one."""
@@ -59,6 +61,11 @@ class Source:
 
     def places_stripped(self, line: str) -> list[int]:
         return self._stripped_places.get(line, [])
+
+    def excerpt(self, start: int, end: int, around: int = 3) -> Excerpt:
+        """The true lines ``[start, end)``, 0-based, with some on either side."""
+        first = max(start - around, 0)
+        return Excerpt(first + 1, tuple(self.lines[first : end + around]))
 
     def join(self, lines: list[str], *, final_newline: bool) -> str:
         if not lines:

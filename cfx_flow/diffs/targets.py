@@ -9,6 +9,7 @@ from functools import cached_property
 
 from cfx_flow.diffs.model import Code, FileDiff, Hunk, Problem, Refused, Repair
 from cfx_flow.diffs.paths import DEV_NULL, PREFIX, readings
+from cfx_flow.diffs.source import Source
 
 
 class Operation(Enum):
@@ -27,11 +28,22 @@ class Tree:
     def folders(self) -> set[str]:
         return {folder for path in self.files for folder in _folders(path)}
 
+    @cached_property
+    def by_name(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        for path in sorted(self.files):
+            names.setdefault(_name(path), []).append(path)
+        return names
+
     def in_the_way_of(self, path: str) -> str | None:
         """A file where the path needs a folder, or a folder where it needs a file."""
         if path in self.folders:
             return path + "/"
         return next((folder for folder in _folders(path) if folder in self.files), None)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2].casefold()
 
 
 def _folders(path: str) -> list[str]:
@@ -79,14 +91,15 @@ def resolve(file: FileDiff, tree: Tree, repairs: list[Repair]) -> Target:
             Repair("new_file_header", "a new file was not marked as new", candidates[0], file.line)
         )
         return _creation(file, candidates[0], tree)
-    raise Refused(
-        Problem(
-            Code.MISSING_TARGET,
-            f"there is no file {candidates[0]}; a new file needs the header --- /dev/null",
-            candidates[0],
-            file.line,
-        )
-    )
+    raise Refused(_missing(file, candidates[0], tree))
+
+
+def _missing(file: FileDiff, path: str, tree: Tree) -> Problem:
+    """Names the files that may have been meant; choosing one of them is not for us."""
+    alike = tree.by_name.get(_name(path), [])[:5]
+    hint = f"; there is {', '.join(alike)}" if alike else ""
+    message = f"there is no file {path}{hint}; a new file needs the header --- /dev/null"
+    return Problem(Code.MISSING_TARGET, message, path, file.line)
 
 
 def common_paths(file: FileDiff) -> list[str]:
@@ -133,11 +146,9 @@ def _creation(file: FileDiff, path: str, tree: Tree) -> Target:
     if path in tree.files:
         if content_of(file.hunks) == tree.files[path].rstrip("\n").split("\n"):
             raise Refused(Problem(Code.ALREADY_APPLIED, f"{path} already has this content", path, file.line))
-        raise Refused(
-            Problem(
-                Code.NEW_FILE_EXISTS, f"{path} already exists: change it, or name another", path, file.line
-            )
-        )
+        message = f"{path} already exists: change it, or name another"
+        excerpts = (Source(tree.files[path]).excerpt(0, 60),)
+        raise Refused(Problem(Code.NEW_FILE_EXISTS, message, path, file.line, excerpts=excerpts))
     if blocker := tree.in_the_way_of(path):
         raise Refused(
             Problem(

@@ -119,7 +119,23 @@ def _marked(mark: str, lines: list[str]) -> list[str]:
 
 # -- files to edit
 
-NAMES = ["total", "count", "price", "order", "basket", "label", "größe", "名前", "naïve", "x2", "result", "parser", "token", "limit", "cursor"]
+NAMES = [
+    "total",
+    "count",
+    "price",
+    "order",
+    "basket",
+    "label",
+    "größe",
+    "名前",
+    "naïve",
+    "x2",
+    "result",
+    "parser",
+    "token",
+    "limit",
+    "cursor",
+]
 
 
 def python_file(dice: Random) -> str:
