@@ -31,8 +31,8 @@ def event_json(event: Event) -> dict[str, Any]:
 
 
 def frame(event: Event) -> str:
-    """JSON has no raw line ends, so one ``data:`` line holds it."""
-    body = json.dumps(event_json(event), ensure_ascii=False, separators=(",", ":"))
+    """One ``data:`` line, in ASCII: some readers (httpx's ``iter_lines``) also split at U+2028 and U+0085."""
+    body = json.dumps(event_json(event), separators=(",", ":"))
     return f"id: {event.seq}\nevent: {event.type}\ndata: {body}\n\n"
 
 

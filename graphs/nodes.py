@@ -16,7 +16,7 @@ from cfx_flow.stages.model import StageName
 from graphs import prompting
 from graphs.judge import judge, restored
 from graphs.review import Review, UnreadableReviewError, json_schema, read_review
-from graphs.state import FlowState
+from graphs.state import FlowState, rounds_used_up
 from graphs.work import Work, again, input_of
 
 PLAN, CODE, REVIEW = StageName.PLAN, StageName.CODE, StageName.REVIEW
@@ -105,22 +105,17 @@ async def approved(state: FlowState) -> FlowState:
 
 async def rejected(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     """Says in a sentence why, from the step that decided it."""
-    last = await runtime.context.run.output_of(state["feedback_step" if _used_up(state) else "review_step"])
-    if not _used_up(state):
-        reason, message = Reason.REVIEW, f"The reviewer rejected the patch: {last.detail['summary']}"
+    used_up = rounds_used_up(state)
+    last = await runtime.context.run.output_of(state["feedback_step" if used_up else "review_step"])
+    spent = "The only round is" if state["max_rounds"] == 1 else f"All {state['max_rounds']} rounds are"
+    if not used_up:
+        message = f"The reviewer rejected the patch: {last.detail['summary']}"
     elif last.node == "check":
-        rounds, refused = state["max_rounds"], last.detail["code"]
-        reason = Reason.MAX_ROUNDS
-        message = f"All {rounds} rounds are used up; the last diff was refused: {refused}."
+        message = f"{spent} used up; the last diff was refused: {last.detail['code']}."
     else:
-        rounds, summary = state["max_rounds"], last.detail["summary"]
-        reason = Reason.MAX_ROUNDS
-        message = f"All {rounds} rounds are used up and the reviewer still asks for changes: {summary}"
+        message = f"{spent} used up and the reviewer still asks for changes: {last.detail['summary']}"
+    reason = Reason.MAX_ROUNDS if used_up else Reason.REVIEW
     return {"status": FlowStatus.REJECTED.value, "reason": reason.value, "message": message[:1000]}
-
-
-def _used_up(state: FlowState) -> bool:
-    return state["round"] > state["max_rounds"]
 
 
 def _after_refusal(state: FlowState) -> FlowState:

@@ -16,7 +16,7 @@ from typing import Literal
 from langgraph.graph import END, START, StateGraph
 
 from graphs.nodes import approved, check, code, plan, rejected, review
-from graphs.state import FlowState
+from graphs.state import FlowState, rounds_used_up
 from graphs.work import Work
 
 
@@ -47,7 +47,3 @@ def after_review(state: FlowState) -> Literal["approved", "code", "rejected"]:
     if state["verdict"] == "approve":
         return "approved"
     return "rejected" if state["verdict"] == "reject" or rounds_used_up(state) else "code"
-
-
-def rounds_used_up(state: FlowState) -> bool:
-    return state["round"] > state["max_rounds"]

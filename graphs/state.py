@@ -42,6 +42,10 @@ def first_state(options: FlowOptions) -> FlowState:
     }
 
 
+def rounds_used_up(state: FlowState) -> bool:
+    return state["round"] > state["max_rounds"]
+
+
 _STRICT = TypeAdapter(FlowState)
 
 

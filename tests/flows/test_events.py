@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from api.app import create_app
-from api.sse import frames
+from api.sse import frame, frames
 from cfx_flow.flows.feed import READERS_PER_USER, Feed, follow
 from cfx_flow.flows.model import Event
 from tests.flows.conftest import House
@@ -220,3 +220,9 @@ async def test_silence_is_filled_with_pings_now_and_then() -> None:
     assert sent[1:] == [": ping\n\n"] * 3
     sent = [frame async for frame in frames(silence())]
     assert len(sent) == 1
+
+
+def test_a_frame_is_one_line_also_for_readers_that_split_at_unicode_line_ends() -> None:
+    event = Event(seq=1, type="step.completed", at=FakeClock().now(), data={"text": "a\u2028b\u0085c"})
+    [_, _, data] = frame(event).rstrip("\n").splitlines()
+    assert json.loads(data.removeprefix("data: "))["data"] == {"text": "a\u2028b\u0085c"}
