@@ -114,6 +114,7 @@ class Asker:
                 base_url=upstream.base_url,
                 api_key=_key_of(upstream),
                 http_async_client=self._client(upstream),
+                openai_proxy=None,  # else OPENAI_PROXY of the environment, which this client cannot use
                 timeout=_timeout(upstream),  # absent, the SDK overrules the client's own with none at all
                 max_retries=0,
                 stream_usage=True,

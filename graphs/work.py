@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -41,7 +41,6 @@ class Work:
     run: FlowRun
     snapshot: Snapshot
     tools: Tools
-    shown: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     @property
     def flow(self) -> Flow:

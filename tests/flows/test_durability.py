@@ -7,7 +7,7 @@ from typing import Any
 
 import aiosqlite
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from cfx_flow.flows.model import Fenced, FlowStatus, Outcome
 from cfx_flow.flows.store import Fence
@@ -97,6 +97,22 @@ async def test_a_shutdown_leaves_flows_resumable_and_the_next_start_ends_them(
         for flow_id in ids:
             assert (await later.get(flow_id))["status"] == "approved"
     assert calls_before < len(provider.calls()) == 7 * 3  # nothing was asked twice
+
+
+async def test_a_process_that_dies_between_the_last_step_and_the_status_loses_no_outcome(
+    any_house: House, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)], [verdict("revise")]))
+    flow = await any_house.run(max_rounds=1)
+    calls = len(provider.calls())
+    async with any_house.services.store.transaction() as connection:
+        await connection.execute(update(flows).values(status="in_progress", reason=None, message=None))
+
+    await any_house.services.dispatcher.recover()
+
+    again = await any_house.until(flow["id"], lambda flow: flow["status"] != "in_progress")
+    assert (again["status"], again["reason"], again["message"]) == ("rejected", "max_rounds", flow["message"])
+    assert len(provider.calls()) == calls
 
 
 @pytest.mark.parametrize("stage", [PLAN, CODE, REVIEW])

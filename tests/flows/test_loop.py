@@ -6,10 +6,11 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from cfx_flow.store.tables import request_logs
-from tests.flows.conftest import House
+from tests.flows.conftest import House, OpenHouse
 from tests.support.flows import BAD_DIFF, GOOD_DIFF, finding, loop, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 
@@ -199,6 +200,24 @@ async def test_only_models_that_obey_a_schema_are_sent_one(house: House, provide
     assert ("gpt-4o-mini", True) in formats
     assert not any(sent for model, sent in formats if model not in ("gpt-4o-mini",))
     assert all(call["body"]["stream_options"] == {"include_usage": True} for call in provider.calls())
+
+
+async def test_a_developers_environment_changes_nothing(
+    open_house: OpenHouse, sqlite_url: str, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """langchain-openai and langsmith read these by themselves."""
+    for name in ("OPENAI_PROXY", "OPENAI_BASE_URL", "OPENAI_API_BASE", "LANGSMITH_ENDPOINT", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/")
+    for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGSMITH_GATEWAY"):
+        monkeypatch.setenv(name, "true")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-the-developers-own")
+    provider.script(*loop([says(GOOD_DIFF)]))
+
+    async with open_house(sqlite_url, CFX_LITELLM_KEY="key-of-the-proxy") as house:
+        flow = await house.run()
+
+    assert flow["status"] == "approved"
+    assert {call["headers"]["authorization"] for call in provider.calls()} == {"Bearer key-of-the-proxy"}
 
 
 async def test_text_that_no_database_takes_is_stored_all_the_same(

@@ -156,6 +156,7 @@ def test_endless_folders_are_refused() -> None:
         unpack(bomb(many_entries))
 
 
+@pytest.mark.e2e  # slow: twenty thousand files
 def test_more_files_than_allowed_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="20000 files"):
         unpack(tar_of(*(entry(f"f{n}", b"") for n in range(20_001))))
