@@ -1,0 +1,87 @@
+"""Our own cases, which always run: edits of made-up files, with every kind of slip that we thought of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from random import Random
+
+import pytest
+
+from cfx_flow.diffs import Patch, check
+from tests.diffs.generator import Edited, project, random_edit
+from tests.diffs.slips_content import CONTENT
+from tests.diffs.slips_form import FORM
+
+EDITS = 40
+"""edits per kind of slip; `python -m benchmarks.diffs` runs many more"""
+FORM_ON_TOP = [name for name in FORM if name not in {"more_context", "less_context"}]
+"""those two write the diff anew, so that a slip of content below them would be gone"""
+
+
+@cache
+def edits() -> list[Edited]:
+    return [random_edit(project(dice), dice) for dice in map(Random, range(EDITS))]
+
+
+@pytest.mark.parametrize("slip", FORM)
+def test_a_slip_of_form_comes_back_exactly(slip: str) -> None:
+    tried = 0
+    for seed, edit in enumerate(edits()):
+        if (answer := FORM[slip](edit, Random(seed))) is None:
+            continue
+        tried += 1
+        result = check(answer, edit.before)
+        assert isinstance(result, Patch), f"seed {seed}: {result.feedback()}\n{answer}"
+        assert result.files_after(edit.before) == edit.after, f"seed {seed}\n{answer}"
+    assert tried, "no edit gives an occasion for this slip"
+
+
+@pytest.mark.parametrize("slip", CONTENT)
+def test_a_slip_of_content_is_refused_with_its_code(slip: str) -> None:
+    codes = []
+    for seed, spoilt in _spoilt(slip):
+        result = check(spoilt.text(), spoilt.before)
+        if isinstance(result, Patch):
+            assert result.files_after(spoilt.before) == spoilt.after, f"seed {seed}\n{spoilt.text()}"
+        else:
+            codes.append(result.code)
+    right = sum(code in CONTENT[slip].codes for code in codes)
+    assert codes
+    assert right >= 0.95 * len(codes), codes
+
+
+@pytest.mark.parametrize("slip", CONTENT)
+def test_no_slip_of_form_makes_a_slip_of_content_pass(slip: str) -> None:
+    for seed, spoilt in _spoilt(slip):
+        for name in Random(seed).sample(FORM_ON_TOP, 4):
+            answer = FORM[name](spoilt, Random(seed))
+            result = check(answer, spoilt.before) if answer is not None else None
+            if isinstance(result, Patch):
+                assert result.files_after(spoilt.before) == spoilt.after, f"seed {seed}, {name}\n{answer}"
+
+
+def test_the_canonical_diff_is_accepted_again_without_repairs() -> None:
+    for edit in edits():
+        first = check(edit.text(), edit.before)
+        assert isinstance(first, Patch)
+        again = check(first.diff, edit.before)
+        assert isinstance(again, Patch)
+        assert again.repairs == ()
+        assert again.diff == first.diff
+
+
+def test_an_applied_diff_is_known_to_be_applied() -> None:
+    for edit in edits():
+        if any(section.deleted for section in edit.sections):
+            continue
+        result = check(edit.text(), edit.after)
+        if isinstance(result, Patch):  # what was only taken away can stand elsewhere once more
+            continue
+        assert result.code in {"already_applied", "ambiguous_match"}
+
+
+def _spoilt(slip: str) -> Iterator[tuple[int, Edited]]:
+    for seed, edit in enumerate(edits()):
+        if (spoilt := CONTENT[slip].spoil(edit, Random(seed))) is not None:
+            yield seed, spoilt
