@@ -1,0 +1,74 @@
+"""The structured log: one line a request, JSON on the way out, no secret in it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+import httpx
+
+Lines = Sequence[MutableMapping[str, Any]]
+
+
+async def test_request_leaves_one_line_that_says_who_asked_what(
+    client: httpx.AsyncClient, logged: Lines, key: str
+) -> None:
+    answer = await client.get("/v1/nowhere?secret=1")
+    (line,) = [line for line in logged if line["event"] == "request.served"]
+    assert line["request_id"] == answer.headers["x-request-id"]
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/v1/nowhere", 404)
+    assert line["error"] == "not_found"
+    assert line["user_id"]
+    assert line["api_key_id"]
+    assert line["duration_ms"] >= 0
+    assert key not in str(logged)
+    assert "secret" not in str(logged)
+
+
+async def test_probes_are_quiet(stranger: httpx.AsyncClient, logged: Lines) -> None:
+    await stranger.get("/healthz")
+    assert [line["log_level"] for line in logged if line["event"] == "request.served"] == ["debug"]
+
+
+PROGRAM = """
+import logging, sys
+import structlog
+from api.logs import configure_logs
+configure_logs(sys.argv[1])
+structlog.get_logger("mine").info("flow.ended", flow_id="f", path=__import__("pathlib").Path("x"))
+structlog.get_logger("mine").debug("quiet")
+logging.getLogger("library").warning("as %s", "formatted")
+logging.getLogger("httpx").info("GET http://secret")
+try:
+    raise ValueError("why")
+except ValueError:
+    structlog.get_logger("mine").exception("broke")
+"""
+
+
+def _lines(level: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, level], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == ""
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_every_line_is_json_on_stderr_the_libraries_too() -> None:
+    ended, library, broke = _lines("info")
+    assert (ended["event"], ended["flow_id"], ended["level"], ended["path"]) == (
+        "flow.ended",
+        "f",
+        "info",
+        "x",
+    )
+    assert ended["timestamp"].endswith("Z")
+    assert (library["event"], library["logger"], library["level"]) == ("as formatted", "library", "warning")
+    assert "ValueError: why" in broke["exception"]
+
+
+def test_level_is_obeyed() -> None:
+    assert [line["event"] for line in _lines("error")] == ["broke"]
