@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(BIN)/uv pip install -q --python $(BIN)/python --require-hashes
+UV := $(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes
 
 # An environment is as good as the lock it was made from: the stamp carries the lock's hash.
 hash = $(shell git hash-object requirements/$(1).lock pyproject.toml | cut -c1-10 | tr -d '\n')
@@ -49,7 +49,7 @@ $(DEV_STAMP): $(RUN_STAMP)
 
 $(LITELLM_STAMP): $(BIN)/uv
 	$(PYTHON) -m venv .venv-litellm
-	$(BIN)/uv pip install -q --python .venv-litellm/bin/python --require-hashes -r requirements/litellm.lock
+	$(BIN)/uv pip install -q --python .venv-litellm/bin/python --compile-bytecode --require-hashes -r requirements/litellm.lock
 	@touch $@
 
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"

@@ -26,9 +26,7 @@ class Settings(BaseModel):
     litellm_url: str | None = Field(None, validation_alias="CFX_LITELLM_URL")
     litellm_key: SecretStr | None = Field(None, validation_alias="CFX_LITELLM_KEY")
     models_file: Path = Field(HOUSE / "config" / "models.yaml", validation_alias="CFX_MODELS_FILE")
-    hash_salt: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("CFX_HASH_SALT", "HASH_SALT")
-    )
+    hash_salt: SecretStr | None = Field(None, validation_alias=AliasChoices("CFX_HASH_SALT", "HASH_SALT"))
     daily_limit: int = Field(1000, ge=0, validation_alias="CFX_DAILY_LIMIT")
     running_flows_per_user: int = Field(5, ge=1, validation_alias="CFX_RUNNING_FLOWS_PER_USER")
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")
@@ -41,7 +39,9 @@ class Settings(BaseModel):
             return cls.model_validate({name: value for name, value in environ.items() if value != ""})
         except ValidationError as error:
             first = error.errors()[0]
-            raise ConfigError(f"{first['msg']} (it is {first['input']!r})", key=str(first["loc"][0])) from None
+            raise ConfigError(
+                f"{first['msg']} (it is {first['input']!r})", key=str(first["loc"][0])
+            ) from None
 
     @property
     def store_url(self) -> str:

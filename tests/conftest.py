@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+import structlog
 from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = [
@@ -17,6 +18,17 @@ pytest_plugins = [
 
 
 LITELLM = "litellm"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks() -> None:
+    """structlog's default draws every local variable of every frame: a logged exception took 15 s."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
 
 
 class OneLiteLlm(LoadScopeScheduling):

@@ -236,6 +236,7 @@ async def test_a_damaged_checkpoint_ends_the_flow_by_name(
 
 
 @pytest.mark.e2e  # slow: it outlasts SQLite's busy timeout
+@pytest.mark.e2e  # it really waits
 async def test_a_flow_waits_while_the_database_does_not_answer(house: House, provider: Provider) -> None:
     """Another process holds SQLite's write lock for longer than we wait for it."""
     provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", first_byte_delay_s=0.3)]))
