@@ -402,7 +402,7 @@ def unmarked_context(edit: Edited, dice: Random) -> str | None:
         return None
     if all(line[:1] in {" ", ""} for line in context):
         return None
-    return f"```diff\n{chr(10).join(l[1:] if l[:1] == ' ' else l for l in edit.lines())}\n```\n"
+    return f"```diff\n{chr(10).join(line[1:] if line[:1] == ' ' else line for line in edit.lines())}\n```\n"
 
 
 def html_escaped(edit: Edited, dice: Random) -> str | None:

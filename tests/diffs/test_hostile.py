@@ -78,9 +78,18 @@ def hostile_diff(dice: Random) -> str:
     )
     git = dice.choice(["", f"diff --git a/{old} b/{new}\n", f'diff --git "a/{old}" "b/{new}"\n'])
     extra = dice.choice(
-        ["", "", "new file mode 100644\n", "new file mode 120000\n", "old mode 100644\nnew mode 104755\n"]
-        + ["deleted file mode 100644\n", f"rename from {old}\nrename to {new}\n", "index 1..2 160000\n"]
-        + ["GIT binary patch\nliteral 5\nMcmYdf\n", f"copy from {old}\ncopy to {new}\n"]
+        [
+            "",
+            "",
+            "new file mode 100644\n",
+            "new file mode 120000\n",
+            "old mode 100644\nnew mode 104755\n",
+            "deleted file mode 100644\n",
+            f"rename from {old}\nrename to {new}\n",
+            "index 1..2 160000\n",
+            "GIT binary patch\nliteral 5\nMcmYdf\n",
+            f"copy from {old}\ncopy to {new}\n",
+        ]
     )
     body = dice.choice(
         [
