@@ -46,10 +46,7 @@ def shared_clean_cases() -> list[Case]:
 
 def own_cases(seed: int = 7) -> list[Case]:
     """One case for each kind of edit, made from a seed: the same on every machine."""
-    return [
-        _case(name, edit, random.Random(f"{seed}-{name}"))
-        for name, edit in EDITS.items()
-    ]
+    return [_case(name, edit, random.Random(f"{seed}-{name}")) for name, edit in EDITS.items()]
 
 
 def _case(name: str, edit: Callable[[Files, random.Random], Files], dice: random.Random) -> Case:
