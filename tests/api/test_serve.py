@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from tests.support.processes import child_environ
+from tests.support.shapes import error_of
 
 pytestmark = pytest.mark.e2e
 
@@ -240,3 +241,40 @@ def test_postgres_that_is_not_there_is_waited_for(serve: Serve) -> None:
         assert one.process.poll() is None
         time.sleep(0.05)
     assert one.stop() == 0
+
+
+def _talk(one: Serving, *pieces: bytes) -> httpx.Response:
+    """Sends bytes as they are; reads until the server closes."""
+    url = httpx.URL(one.said["url"])
+    with socket.create_connection((url.host, url.port or 80), timeout=TIMEOUT_S) as connection:
+        for piece in pieces:
+            try:
+                connection.sendall(piece)
+            except ConnectionError:
+                break
+        received = b""
+        try:
+            while piece := connection.recv(65_536):
+                received += piece
+        except ConnectionResetError:
+            pass
+    head, _, body = received.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = [tuple(line.split(": ", 1)) for line in lines[1:]]
+    return httpx.Response(int(lines[0].split()[1]), headers=dict(headers), content=body)  # type: ignore[arg-type]
+
+
+def test_bytes_that_are_no_http_are_answered_in_openai_s_shape(serve: Serve) -> None:
+    one = serve()
+    error_of(_talk(one, b"\x16\x03\x01 hello, is this TLS?\r\n\r\n"), 400, "invalid_request")
+    error_of(_talk(one, b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n"), 400, "invalid_request")
+    error_of(_talk(one, b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"), 400, "invalid_request")
+
+
+def test_head_without_end_is_cut_off(serve: Serve) -> None:
+    one = serve()
+    endless = _talk(one, b"GET / HTTP/1.1\r\nX-Long: ", *[b"x" * 10_000] * 100)
+    assert "too large" in error_of(endless, 431)["message"]
+    many = _talk(one, b"GET / HTTP/1.1\r\n", *[b"X-Many: 1\r\n" * 1000] * 100)
+    error_of(many, 431)
+    assert httpx.get(f"{one.said['url']}/healthz", trust_env=False).status_code == 200
