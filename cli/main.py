@@ -6,6 +6,7 @@ import os
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -81,12 +82,11 @@ def main() -> None:
 
     Configuration errors and refusals end here as one line on stderr and exit code 2.
     """
-    from dotenv import load_dotenv
-
     from cfx_flow.errors import CfxError, ConfigError
+    from cli.env_file import load_env_file
 
-    load_dotenv(".env")
     try:
+        load_env_file(Path(".env"), os.environ)
         app()
     except (ConfigError, CfxError) as error:
         typer.echo(f"cfx: {error}", err=True)
