@@ -87,7 +87,8 @@ def _counted_end(lines: list[str], start: int, old: int, new: int) -> int | None
 
 def _swallows_header(lines: list[str], at: int) -> bool:
     """Counts that are too big by one take the next file's header for a changed line."""
-    return _is_header_pair(lines, at) and _paths_agree(lines[at], lines[at + 1])
+    followed_by_hunk = at + 2 < len(lines) and lines[at + 2].startswith("@@")
+    return followed_by_hunk and _is_header_pair(lines, at) and _paths_agree(lines[at], lines[at + 1])
 
 
 def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:

@@ -54,7 +54,6 @@ def apply(
 
     The final newline stays as it is unless a hunk at the end of the file says otherwise.
     """
-    final_newline = _final_newline(source, placed)
     lines: list[str] = []
     done = 0
     for edit in edits:
@@ -62,6 +61,7 @@ def apply(
         lines += edit.new
         done = edit.end
     lines += source.lines[done:]
+    final_newline = _final_newline(source, edits, lines, placed)
     text = source.join(lines, final_newline=final_newline)
     return text, tuple(_with_line_end(source, edits, final_newline=final_newline))
 
@@ -86,11 +86,19 @@ def _with_line_end(source: Source, edits: list[Edit], *, final_newline: bool) ->
     return edits
 
 
-def _final_newline(source: Source, placed: list[tuple[Hunk, Placed]]) -> bool:
+def _final_newline(
+    source: Source, edits: list[Edit], lines: list[str], placed: list[tuple[Hunk, Placed]]
+) -> bool:
+    """Whether the last of ``lines`` has a line end: as a hunk at the end says, else as the file had it.
+
+    Where the last line only goes, the one before it keeps its own; an empty last line cannot do without.
+    """
     for hunk, place in placed:
         if place.end == len(source.lines) and hunk.old_at_eof != hunk.new_at_eof:
             if source.final_newline and hunk.new_at_eof:
-                return False
+                return not lines or not lines[-1]
             if not source.final_newline and hunk.old_at_eof:
                 return True
-    return source.final_newline
+    if edits and edits[-1].end == len(source.lines) and not edits[-1].new:
+        return True
+    return source.final_newline or not lines or not lines[-1]
