@@ -34,8 +34,9 @@ def difference(url: str) -> list[object]:
         return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
 
 
-def test_migrated_schema_is_the_one_in_tables(database_url: str) -> None:
-    assert difference(database_url) == []
+def test_migrated_schema_is_the_one_in_tables(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+    assert difference(empty_database_url) == []
 
 
 def test_migration_goes_down_to_nothing_and_up_again(empty_database_url: str) -> None:
