@@ -14,7 +14,6 @@ from api.app import create_app
 from api.wiring import Services, open_services
 from cfx_flow.settings import Settings
 
-
 NOBODY = "http://127.0.0.1:9"
 MAX_BODY_BYTES = 20_000
 
