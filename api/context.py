@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from starlette.types import Scope
@@ -28,11 +28,6 @@ class Admission:
         self._clock = clock
         self._known: Allowance | None = None
 
-    @property
-    def known(self) -> Allowance | None:
-        """What the last question was answered, without asking again."""
-        return self._known
-
     async def charge(self) -> Allowance:
         """Counts one. Raises RateLimitExceeded when nothing is left (then nothing was counted)."""
         day = self._clock.now().date()
@@ -44,19 +39,18 @@ class Admission:
     async def require_left(self) -> Allowance:
         """Counts nothing. Raises RateLimitExceeded when nothing is left."""
         status = await self.status()
-        return self._allowed(status) if status.remaining > 0 else self._refuse(status)
+        return self._allowed(replace(status, allowed=status.remaining > 0))
 
     async def status(self) -> Allowance:
-        """Counts nothing, asks the store at most once in a request."""
+        """What the last question was answered; before any, a look that counts nothing."""
         if self._known is None:
             day = self._clock.now().date()
             self._known = await self._limiter.peek(self._principal.user_id, day, self._principal.daily_limit)
         return self._known
 
     def _allowed(self, allowance: Allowance) -> Allowance:
-        return allowance if allowance.allowed else self._refuse(allowance)
-
-    def _refuse(self, allowance: Allowance) -> Allowance:
+        if allowance.allowed:
+            return allowance
         wait_s = max(1, round((allowance.reset_at - self._clock.now()).total_seconds()))
         raise RateLimitExceeded(
             f"Your daily limit of {allowance.limit} requests is used up. It starts anew at "

@@ -31,8 +31,6 @@ _BY_STATUS: Mapping[int, type[CfxError]] = {
     404: NotFound,
     413: BodyTooLarge,
 }
-TOO_DEEP = "The body is nested too deeply: flatten it."
-NOT_UTF8 = "The body is not UTF-8: send JSON encoded as UTF-8."
 
 
 def error_response(error: CfxError) -> Response:
@@ -43,40 +41,47 @@ def error_response(error: CfxError) -> Response:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(CfxError, _on_cfx_error)
-    app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_bug)
+    """For a bug (Exception) Starlette raises it on after our answer; the outermost middleware logs it."""
+    for kind in (CfxError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)
 
 
-async def _on_cfx_error(request: Request, error: Exception) -> Response:
-    return _answer(request, error if isinstance(error, CfxError) else InternalError("?"))
+async def _answer(request: Request, error: Exception) -> Response:
+    context = context_of(request.scope)
+    refusal = _refusal_of(request, error) or InternalError(context.request_id)
+    context.error_code = refusal.code
+    return error_response(refusal)
 
 
-async def _on_bug(request: Request, error: Exception) -> Response:
-    """Starlette raises the exception on after this; the outermost middleware writes it to the log."""
-    return _answer(request, InternalError(context_of(request.scope).request_id))
+def _refusal_of(request: Request, error: BaseException | None) -> CfxError | None:
+    """None is a bug of ours."""
+    if isinstance(error, CfxError):
+        return error
+    if isinstance(error, RequestValidationError):
+        return invalid_request(error.errors())
+    if isinstance(error, HTTPException):
+        return _from_cause(error.__cause__) or _from_starlette(request, error)
+    return None
 
 
-async def _on_validation_error(request: Request, error: Exception) -> Response:
-    problems = error.errors() if isinstance(error, RequestValidationError) else []
-    return _answer(request, invalid_request(problems))
+def _from_cause(cause: BaseException | None) -> CfxError | None:
+    """FastAPI wraps whatever goes wrong while it reads a body, our own refusals too."""
+    if isinstance(cause, CfxError):
+        return cause
+    if isinstance(cause, RecursionError):
+        return InvalidRequest("The body is nested too deeply: flatten it.")
+    if isinstance(cause, UnicodeDecodeError):
+        return InvalidRequest("The body is not UTF-8: send JSON encoded as UTF-8.")
+    return None
 
 
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    """What FastAPI and Starlette refuse themselves. A refusal of ours that it wrapped comes out again."""
-    if isinstance(error.__cause__, CfxError):
-        return _answer(request, error.__cause__)
-    if not isinstance(error, HTTPException):
-        return _answer(request, InternalError(context_of(request.scope).request_id))
-    if isinstance(error.__cause__, RecursionError):
-        return _answer(request, InvalidRequest(TOO_DEEP))
-    if isinstance(error.__cause__, UnicodeDecodeError):
-        return _answer(request, InvalidRequest(NOT_UTF8))
+def _from_starlette(request: Request, error: HTTPException) -> CfxError | None:
+    if error.status_code >= 500:
+        return None
     if error.status_code == 405:
-        return _answer(request, _method_not_allowed(request))
-    kind = _BY_STATUS.get(error.status_code, InvalidRequest if error.status_code < 500 else CfxError)
-    return _answer(request, kind(_http_message(request, error), headers=error.headers))
+        return _method_not_allowed(request)
+    kind = _BY_STATUS.get(error.status_code, InvalidRequest)
+    return kind(_http_message(request, error), headers=error.headers)
 
 
 def _http_message(request: Request, error: HTTPException) -> str:
@@ -95,11 +100,6 @@ def _method_not_allowed(request: Request) -> MethodNotAllowed:
     takes = ", ".join(sorted(allowed))
     message = f"{request.method} is not possible on {path[:200]}; it takes {takes}."
     return MethodNotAllowed(message, headers={"Allow": takes})
-
-
-def _answer(request: Request, error: CfxError) -> Response:
-    context_of(request.scope).error_code = error.code
-    return error_response(error)
 
 
 def invalid_request(problems: Any) -> InvalidRequest:
