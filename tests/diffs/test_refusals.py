@@ -1,0 +1,100 @@
+"""One small case for every reason code, to be read as their definitions."""
+
+from __future__ import annotations
+
+import pytest
+
+from cfx_flow.diffs import Code, Patch, Refusal, check
+
+FILES = {
+    "app.py": "import os\n\n\ndef one():\n    return 1\n\n\ndef two():\n    return 2\n",
+    "twice.txt": "start\nsame\nend\nstart\nsame\nend\n",
+    "picture.txt": "\0\1\2",
+}
+APP = "--- a/app.py\n+++ b/app.py\n"
+TWICE = "--- a/twice.txt\n+++ b/twice.txt\n"
+
+CASES = {
+    "no_diff": "I cannot see anything to change.",
+    "not_text": f"{APP}@@ -1 +1 @@\n-import os\n+\0\n",
+    "truncated": f"```diff\n{APP}@@ -4,2 +4,6 @@\n def one():\n-    return 1\n+    value = 1\n+    if va",
+    "unsafe_path": "--- /dev/null\n+++ b/../app.py\n@@ -0,0 +1 @@\n+x\n",
+    "symlink": "diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/etc/passwd\n",
+    "mode_change": "diff --git a/app.py b/app.py\nold mode 100644\nnew mode 100755\n",
+    "binary": "diff --git a/i.png b/i.png\nindex 1..2 100644\nGIT binary patch\nliteral 5\nMcmYdf\n",
+    "rename_or_copy": "diff --git a/app.py b/b.py\nsimilarity index 100%\nrename from app.py\nrename to b.py\n",
+    "missing_target": "--- a/lib/app.py\n+++ b/lib/app.py\n@@ -1 +1 @@\n-import os\n+import sys\n",
+    "new_file_exists": "--- /dev/null\n+++ b/app.py\n@@ -0,0 +1 @@\n+import sys\n",
+    "paths_disagree": "--- a/app.py\n+++ b/twice.txt\n@@ -1 +1 @@\n-import os\n+import sys\n",
+    "no_anchor": f"{APP}@@ -4,0 +4,1 @@\n+import sys\n",
+    "ambiguous_match": f"{TWICE}@@\n start\n-same\n+other\n end\n",
+    "context_not_found": f"{APP}@@ -4,2 +4,2 @@\n def three():\n-    return 1\n+    return 3\n",
+    "removed_line_mismatch": f"{APP}@@ -4,2 +4,2 @@\n def one():\n-    return 10\n+    return 3\n",
+    "already_applied": f"{APP}@@ -4,2 +4,2 @@\n def one():\n-    return 0\n+    return 1\n",
+    "conflicting_hunks": f"{APP}@@ -5 +5 @@\n-    return 1\n+    return 3\n@@ -5 +5 @@\n-    return 1\n+    return 4\n",
+    "overlapping_hunks": (
+        f"{APP}@@ -4,2 +4,1 @@\n-def one():\n-    return 1\n+ONE = 1\n@@ -5,2 +5,1 @@\n-    return 1\n-\n+x\n"
+    ),
+    "no_change": f"{APP}@@ -4,2 +4,2 @@\n def one():\n-    return 1\n+    return 1\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_each_code_has_its_case(code: str) -> None:
+    result = check(CASES[code], FILES)
+    assert isinstance(result, Refusal)
+    assert result.code == code, result.problems
+    assert result.problems[0].message
+    assert code in result.feedback()
+
+
+def test_every_code_is_tested() -> None:
+    by_policy = {"oversize", "path_not_allowed", "protected_path"}  # test_hostile.py
+    assert set(CASES) | by_policy == {str(code) for code in Code}
+
+
+def test_one_bad_hunk_refuses_the_whole_answer() -> None:
+    good = f"{TWICE}@@ -1,2 +1,2 @@\n start\n-same\n+other\n"
+    assert isinstance(check(good, FILES), Patch)
+    assert isinstance(check(good + CASES["removed_line_mismatch"], FILES), Refusal)
+
+
+def test_all_problems_are_named_not_only_the_first() -> None:
+    result = check(CASES["removed_line_mismatch"] + CASES["ambiguous_match"], FILES)
+    assert isinstance(result, Refusal)
+    assert [problem.code for problem in result.problems] == ["removed_line_mismatch", "ambiguous_match"]
+
+
+@pytest.mark.parametrize(
+    ("name", "diff"),
+    {
+        "part of the file": "--- a/app.py\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-import os\n-\n",
+        "nothing of it": "diff --git a/app.py b/app.py\ndeleted file mode 100644\n",
+        "with a line kept": "--- a/twice.txt\n+++ /dev/null\n@@ -1,6 +0,0 @@\n-start\n-same\n-end\n-start\n-same\n end\n",
+    }.items(),
+)
+def test_a_deletion_must_name_the_whole_old_content(name: str, diff: str) -> None:
+    result = check(diff, FILES)
+    assert isinstance(result, Refusal), name
+    assert result.code == "removed_line_mismatch"
+
+
+def test_a_file_that_is_not_text_is_binary() -> None:
+    diff = "--- a/picture.txt\n+++ b/picture.txt\n@@ -1 +1 @@\n-x\n+y\n"
+    assert getattr(check(diff, FILES), "code", None) == "binary"
+
+
+def test_a_new_file_cannot_lie_below_a_file_nor_take_a_folders_name() -> None:
+    for path, files in (("app.py/x", FILES), ("src", {"src/x.py": ""})):
+        result = check(f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+x\n", files)
+        assert getattr(result, "code", None) == "new_file_exists"
+
+
+def test_fence_that_closes_inside_of_a_hunk_is_not_the_end_of_the_answer() -> None:
+    """A README whose own fence lost its mark: what follows must not be dropped."""
+    files = {"README.md": "# T\n\n```\nold\n```\n\nold end\n"}
+    answer = (
+        "```diff\n--- a/README.md\n+++ b/README.md\n@@ -3,5 +3,5 @@\n-# T\n+# Title\n \n"
+        "```\n-old\n+new\n```\n \n-old end\n+new end\n```\n"
+    )
+    assert isinstance(check(answer, files), Refusal)

@@ -1,0 +1,150 @@
+"""What is mended, that it is written down, and that a policy can forbid each judgement."""
+
+from __future__ import annotations
+
+import pytest
+
+from cfx_flow.diffs import JUDGEMENT_REPAIRS, Patch, Policy, Refusal, check, check_form
+
+GO = "package x\n\nfunc One() int {\n\treturn 1\n}\n\nfunc Two() int {\n\tvalue := 2\n\treturn value\n}\n"
+LONG = "".join(f"line {n} of this file\n" for n in range(40))
+
+JUDGED = {
+    "unmarked_context": (
+        {"x.go": GO},
+        "--- a/x.go\n+++ b/x.go\n@@ -7,4 +7,4 @@\nfunc Two() int {\n-\tvalue := 2\n+\tvalue := 3\n\treturn value\n}\n",
+        GO.replace(":= 2", ":= 3"),
+    ),
+    "indentation": (
+        {"x.go": GO},
+        "--- a/x.go\n+++ b/x.go\n@@ -7,4 +7,5 @@\n func Two() int {\n-    value := 2\n+    value := 3\n+    value++\n     return value\n }\n",
+        GO.replace(":= 2", ":= 3\n\tvalue++"),
+    ),
+    "elided_context": (
+        {"x": LONG},
+        "--- a/x\n+++ b/x\n@@ -3,30 +3,30 @@\n line 2 of this file\n-line 3 of this file\n+LINE 3\n ... existing code ...\n line 30 of this file\n-line 31 of this file\n+LINE 31\n",
+        LONG.replace("line 3 of this file", "LINE 3").replace("line 31 of this file", "LINE 31"),
+    ),
+    "context_typo": (
+        {"x.go": GO},
+        "--- a/x.go\n+++ b/x.go\n@@ -6,4 +6,4 @@\n \n func Two() nt {\n-\tvalue := 2\n+\tvalue := 3\n \treturn value\n",
+        GO.replace(":= 2", ":= 3"),
+    ),
+    "html_escaped": (
+        {"x": "if a < b:\n    c()\n"},
+        "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-if a &lt; b:\n+if a &lt;= b &amp; c:\n     c()\n",
+        "if a <= b & c:\n    c()\n",
+    ),
+}  # fmt: skip
+
+
+def test_every_judgement_has_a_case() -> None:
+    assert JUDGED.keys() == JUDGEMENT_REPAIRS
+
+
+@pytest.mark.parametrize("kind", JUDGED)
+def test_a_judgement_is_taken_recorded_and_can_be_switched_off(kind: str) -> None:
+    files, answer, after = JUDGED[kind]
+    result = check(answer, files)
+    assert isinstance(result, Patch), result
+    assert list(result.files_after(files).values()) == [after]
+    assert [repair.kind for repair in result.repairs if repair.judgement] == [kind]
+    strict = check(answer, files, Policy(judgement=JUDGEMENT_REPAIRS - {kind}))
+    assert isinstance(strict, Refusal)
+    assert strict.code in {"context_not_found", "removed_line_mismatch"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    {
+        "fence": "```diff\n--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n```\n",
+        "unclosed_fence": "```diff\n--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n",
+        "thinking": "<think>\n+++ hm\n</think>\n--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n",
+        "margin": "1. Do:\n\n   ```diff\n   --- a/x\n   +++ b/x\n   @@ -1,2 +1,2 @@\n   -a\n   +A\n    b\n   ```\n",
+        "json": '{"diff": "--- a/x\\n+++ b/x\\n@@ -1,2 +1,2 @@\\n-a\\n+A\\n b\\n"}',
+        "crlf_answer": "--- a/x\r\n+++ b/x\r\n@@ -1,2 +1,2 @@\r\n-a\r\n+A\r\n b\r\n",
+        "path_prefix": "--- x\n+++ x\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n",
+        "missing_header": "+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n",
+        "hunk_header": "--- a/x\n+++ b/x\n@@ @@\n-a\n+A\n b\n",
+        "counts": "--- a/x\n+++ b/x\n@@ -1,9 +1,7 @@\n-a\n+A\n b\n",
+        "offset": "--- a/x\n+++ b/x\n@@ -7,2 +7,2 @@\n-a\n+A\n b\n",
+        "trailing_blanks": "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+A\n b  \n",
+        "duplicate_hunk": "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n",
+    }.items(),
+)  # fmt: skip
+def test_a_slip_of_form_is_mended_and_recorded(kind: str, answer: str) -> None:
+    result = check(answer, {"x": "a\nb\nc\n"})
+    assert isinstance(result, Patch), result
+    assert result.files_after({}) == {"x": "A\nb\nc\n"}
+    assert kind in {repair.kind for repair in result.repairs}
+    assert not any(repair.judgement for repair in result.repairs)
+
+
+def test_a_files_own_line_ends_and_missing_newline_stay() -> None:
+    files = {"x": "a\r\nb\r\nc"}
+    result = check("--- a/x\n+++ b/x\n@@ -1,3 +1,4 @@\n a\n-b\n+B\n+BB\n c\n", files)
+    assert isinstance(result, Patch)
+    assert result.files_after(files) == {"x": "a\r\nB\r\nBB\r\nc"}
+
+
+def test_a_diff_may_change_line_ends_on_purpose() -> None:
+    files = {"x": "a\r\nb\r\n"}
+    result = check("--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\r\n-b\r\n+a\n+b\n", files)
+    assert isinstance(result, Patch)
+    assert result.files_after(files) == {"x": "a\nb\n"}
+
+
+@pytest.mark.parametrize(
+    ("marker_old", "marker_new", "before", "after"),
+    [
+        (True, False, "a\nb", "a\nB\n"),
+        (False, True, "a\nb\n", "a\nB"),
+        (True, True, "a\nb", "a\nB"),
+        (False, False, "a\nb", "a\nB"),
+        (False, False, "a\nb\n", "a\nB\n"),
+    ],
+)
+def test_the_end_of_a_file_is_what_the_diff_says_or_as_it_was(
+    marker_old: bool, marker_new: bool, before: str, after: str
+) -> None:
+    mark = "\\ No newline at end of file\n"
+    answer = f"--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n{mark * marker_old}+B\n{mark * marker_new}"
+    result = check(answer, {"x": before})
+    assert isinstance(result, Patch)
+    assert result.files_after({}) == {"x": after}
+
+
+def test_a_typo_in_a_number_or_at_the_edge_of_a_miscounted_hunk_is_none() -> None:
+    file = {"x": "case 1:\n    run_first()\n    stop()\ncase 2:\n"}
+    number = "--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n case 3:\n-    run_first()\n+    run_third()\n     stop()\n"
+    edge = "--- a/x\n+++ b/x\n@@ -1,4 +1,5 @@\n case 1:\n-    run_first()\n+    run_third()\n     stopp()\n"
+    for answer in (number, edge):
+        assert isinstance(check(answer, file), Refusal)
+
+
+def test_indentation_is_not_guessed_where_an_added_line_has_no_neighbour() -> None:
+    """Eight blanks may be two tabs, or one tab and four blanks of alignment: the file has both."""
+    aligned = GO.replace("\treturn 1", "\tcall(1,\n\t     2)\n\treturn 1")
+    answer = JUDGED["indentation"][1].replace("+    value++", "+        value++")
+    assert isinstance(check(answer, {"x.go": aligned}), Refusal)
+
+
+def test_half_of_an_answer_is_never_reindented_alone() -> None:
+    """The new file went through the same editor, and nothing in it says what its blanks were."""
+    _, answer, _ = JUDGED["indentation"]
+    created = "--- /dev/null\n+++ b/y.go\n@@ -0,0 +1,2 @@\n+func Three() {\n+    return\n"
+    assert isinstance(check(answer + created, {"x.go": GO}), Refusal)
+
+
+def test_form_is_reported_without_files() -> None:
+    clean = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
+    assert check_form(clean).to_dict() == {
+        "status": "valid",
+        "checked": "form",
+        "repairs": [],
+        "problems": [],
+    }
+    assert check_form(f"```diff\n{clean}```\n").status == "repaired"
+    refused = check_form("no diff").to_dict()
+    assert refused["status"] == "refused"
+    assert refused["problems"][0]["code"] == "no_diff"
