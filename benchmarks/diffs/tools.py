@@ -1,0 +1,121 @@
+"""The tools that are compared: each takes an answer and files, and gives files or a refusal."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from cfx_flow.diffs import Patch, check
+
+Files = Mapping[str, str]
+Tool = Callable[[str, Files], "dict[str, str] | str"]
+"""the files after, or the reason code (``refused`` for tools that have none)"""
+
+REFUSED = "refused"
+
+
+def ours(answer: str, files: Files) -> dict[str, str] | str:
+    result = check(answer, files)
+    return result.files_after(files) if isinstance(result, Patch) else result.code
+
+
+def without_fence(answer: str) -> str:
+    """What a simple caller would do before handing the answer to a patch tool."""
+    blocks = re.findall(r"^```[^\n]*\n(.*?)^```\s*$", answer, re.MULTILINE | re.DOTALL)
+    diffs = [block for block in blocks if re.search(r"^(@@|diff --git|--- )", block, re.MULTILINE)]
+    return "".join(diffs) or answer
+
+
+def command(*argv: str) -> Tool:
+    def run(answer: str, files: Files) -> dict[str, str] | str:
+        with tempfile.TemporaryDirectory(prefix="cfx-bench-") as name:
+            outer = Path(name)
+            root = outer / "work" / "tree"  # two levels down: what climbs out stays in the temporary folder
+            root.mkdir(parents=True)
+            for path, text in files.items():
+                place = root / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(text.encode())
+            done = subprocess.run(
+                argv, cwd=root, input=without_fence(answer).encode("utf-8", "replace"), capture_output=True,
+                timeout=30, check=False, env={"PATH": "/usr/bin:/bin", "GIT_CEILING_DIRECTORIES": str(outer)},
+            )  # fmt: skip
+            return _tree(root) if done.returncode == 0 else REFUSED
+
+    return run
+
+
+def _tree(root: Path) -> dict[str, str]:
+    return {
+        place.relative_to(root).as_posix(): place.read_bytes().decode("utf-8", "replace")
+        for place in sorted(root.rglob("*"))
+        if place.is_file() and place.suffix not in {".orig", ".rej"}
+    }
+
+
+def unidiff_strict(answer: str, files: Files) -> dict[str, str] | str:
+    """unidiff's reading, each hunk at its stated line or not at all."""
+    from unidiff.errors import UnidiffParseError
+    from unidiff.patch import PatchSet
+
+    try:
+        patch = PatchSet(without_fence(answer))
+    except UnidiffParseError:
+        return REFUSED
+    after = dict(files)
+    for file in patch:
+        if file.is_removed_file:
+            after.pop(file.path, None)
+            continue
+        old = [] if file.is_added_file else after.get(file.path, "").splitlines(keepends=True)
+        new: list[str] = []
+        done = 0
+        for hunk in file:
+            start = max(hunk.source_start - 1, 0)
+            source = [line.value for line in hunk.source_lines()]
+            if old[start : start + len(source)] != source or start < done:
+                return REFUSED
+            new += old[done:start] + [line.value for line in hunk.target_lines()]
+            done = start + len(source)
+        after[file.path] = "".join(new + old[done:])
+    return after if len(patch) else REFUSED
+
+
+def whatthepatch(answer: str, files: Files) -> dict[str, str] | str:
+    import whatthepatch as library  # type: ignore[import-not-found]
+
+    after = dict(files)
+    try:
+        for diff in library.parse_patch(without_fence(answer)):
+            path = re.sub(r"^[ab]/", "", diff.header.new_path or "")
+            lines = library.apply_diff(diff, after.get(path, ""))
+            after[path] = "\n".join(lines) + "\n"
+    except (library.exceptions.WhatThePatchException, AttributeError, IndexError):
+        return REFUSED
+    return after
+
+
+def available() -> tuple[dict[str, Tool], list[str]]:
+    """The tools on this machine, and the names of those that are not."""
+    tools: dict[str, Tool] = {"cfx diff": ours}
+    absent: list[str] = []
+    if shutil.which("git"):
+        tools["git apply"] = command("git", "apply", "-")
+        tools["git apply --recount -C1"] = command("git", "apply", "--recount", "-C1", "-")
+    else:
+        absent.append("git apply")
+    if shutil.which("patch"):
+        tools["GNU patch"] = command("patch", "-p1", "--batch", "--no-backup-if-mismatch")
+    else:
+        absent.append("GNU patch")
+    tools["unidiff, strict"] = unidiff_strict
+    if find_spec("whatthepatch"):
+        tools["whatthepatch"] = whatthepatch
+    else:
+        absent.append("whatthepatch")
+    return tools, absent
