@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from typing import Any
 
@@ -63,3 +64,13 @@ def pytest_runtest_makereport(
             if hasattr(value, "log_tail"):
                 report.sections.append((f"log of {name}", value.log_tail()))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One visible line for each reason to skip, however many tests it skips."""
+    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    reasons = Counter(
+        str(where[2]).removeprefix("Skipped: ") for where in skipped if isinstance(where, tuple)
+    )
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"SKIPPED {count}: {reason}")

@@ -73,11 +73,11 @@ def free_port() -> int:
 
 
 def wait_for(check: Callable[[], T | None], *, timeout_s: float, what: str, every_s: float = 0.03) -> T:
-    """The first result of ``check`` that is neither None nor False."""
+    """The first result of ``check`` that is true."""
     ends = time.monotonic() + timeout_s
     while True:
         result = check()
-        if result is not None and result is not False:
+        if result:
             return result
         if time.monotonic() > ends:
             raise AssertionError(f"after {timeout_s} s still no {what}")
