@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from tests.support.flows import (
     says,
     verdict,
 )
+from tests.support.postgres import PostgresServer
 from tests.support.processes import wait_for
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 from tests.support.server import OwnServer
@@ -152,3 +154,22 @@ def test_event_reader_goes_on_where_it_stopped_after_the_kill(
     rest = list(flows.stream(flow_id, seen[-1]["id"]))
     assert [int(event["id"]) for event in seen + rest] == list(range(1, len(seen + rest) + 1))
     assert rest[-1]["event"] == "flow.completed"
+
+
+def test_flow_on_postgres_survives_the_kill(
+    own_server: OwnServer, provider: Provider, postgres_server: PostgresServer
+) -> None:
+    """As docker-compose.yml runs it: migrated and keyed by commands, nothing but Postgres keeps the state."""
+    url = postgres_server.create_database()
+    server = own_server(CFX_DATABASE_URL=url, CFX_HASH_SALT="pepper of the tests, long enough")
+    flows = Flows(server.client)
+    provider.script(*loop([says(GOOD_DIFF, **MINUTES), says(GOOD_DIFF)]))
+    flow_id = flows.start()
+    provider.wait_for_calls(1, CODE)
+    server.kill()
+    shutil.rmtree(server.folder / "data", ignore_errors=True)
+    server.start()
+    assert flows.finish(flow_id)["status"] == "approved"
+    assert len(provider.calls(PLAN)) == 1
+    server.process.stop()
+    postgres_server.drop_database(url)

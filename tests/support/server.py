@@ -43,8 +43,12 @@ class Server:
             **variables,
         )
         self._clients: list[httpx.Client] = []
+        self.key: str = ""
+        if "CFX_DATABASE_URL" in variables:  # an operator's database: neither schema nor key comes by itself
+            self.cfx("migrate")
+            self.key = self.create_key("me")["key"]
         self.start()
-        self.key: str = json.loads((folder / "data" / "credentials.json").read_text())["key"]
+        self.key = self.key or json.loads((folder / "data" / "credentials.json").read_text())["key"]
         self.client = self.client_of(self.key)
 
     def start(self) -> None:
