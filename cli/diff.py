@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import typer
@@ -155,11 +156,11 @@ class Folder(Mapping[str, str]):
         self.read: dict[str, bytes] = {}
 
     def __contains__(self, path: object) -> bool:
-        if not isinstance(path, str):
+        if not isinstance(path, str) or not path:
             return False
-        place = self.root / path
-        above = [self.root / Path(*place.relative_to(self.root).parts[:depth]) for depth in range(1, 99)]
-        return place.is_file() and not any(part.is_symlink() for part in dict.fromkeys(above))
+        parts = PurePosixPath(path).parts
+        places = [self.root.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1)]
+        return places[-1].is_file() and not any(place.is_symlink() for place in places)
 
     def __getitem__(self, path: str) -> str:
         if path not in self:
@@ -173,8 +174,9 @@ class Folder(Mapping[str, str]):
             raise CommandError(f"{path} cannot be read ({error.strerror}).") from None
 
     def __iter__(self) -> Iterator[str]:
-        files = (place for place in self.root.rglob("*") if place.is_file())
-        return (place.relative_to(self.root).as_posix() for place in files)
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = [name for name in folders if name != ".git"]
+            yield from ((Path(folder) / name).relative_to(self.root).as_posix() for name in names)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

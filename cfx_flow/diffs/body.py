@@ -159,11 +159,12 @@ def _next_header(lines: list[str], start: int) -> int:
 
 def _before_prose(lines: list[str], start: int, end: int) -> int:
     """Cuts off prose after the hunk: a paragraph without marker, and after it no line but bullets."""
-    for at in range(start + 1, end):
+    changed = (at for at in range(end - 1, start, -1) if lines[at][:1] in {"+", "-"})
+    last_change = next((at for at in changed if not _BULLET.match(lines[at])), start)
+    for at in range(last_change + 1, end):
         line = lines[at]
-        if not line.strip() or line[0] in " +-\\\t" or (lines[at - 1].strip() and not line.startswith("```")):
-            continue
-        if all(_BULLET.match(line) for line in lines[at:end] if line[:1] in {"+", "-"}):
+        unmarked = line.strip() and line[0] not in " +-\\\t"
+        if unmarked and (not lines[at - 1].strip() or line.startswith("```")):
             return at
     return end
 

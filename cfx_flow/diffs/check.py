@@ -34,8 +34,8 @@ def check(text: str, files: Mapping[str, str], policy: Policy = _DEFAULT) -> Pat
     answer = Answer([])
     try:
         answer = extract(text, policy)
-        sections = parse(answer)
-        enforce_form(sections, policy)
+        sections = parse(answer, policy)
+        enforce_form(sections)
         changes, repairs = _fitted(sections, files, policy)
     except Refused as refused:
         return Refusal(str(refused.problems[0].code), refused.problems, tuple(answer.repairs))
@@ -47,8 +47,8 @@ def check_form(text: str, policy: Policy = _DEFAULT) -> FormReport:
     answer = Answer([])
     try:
         answer = extract(text, policy)
-        sections = parse(answer)
-        enforce_form(sections, policy)
+        sections = parse(answer, policy)
+        enforce_form(sections)
         enforce_paths([(common_paths(section)[0], section.line) for section in sections], policy)
     except Refused as refused:
         return FormReport("refused", tuple(answer.repairs), refused.problems)

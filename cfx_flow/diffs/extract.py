@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 from cfx_flow.diffs import unwrap
 from cfx_flow.diffs.model import Code, Policy, Problem, Refused, Repair
 
-FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([^`]*)$")
+FENCES = ("```", "~~~")
+FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([^`]*)")
+_MAX_MARGINS = 3
 _BULLET = re.compile(r"^[-+] \S")
 THINKING = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL)
 
@@ -49,7 +50,7 @@ def extract(text: str, policy: Policy) -> Answer:
         answer.repairs.append(Repair("json", "the diff was a string inside JSON"))
         text = inner
     lines = _lines(text, answer)
-    sections = list(_sections(lines, 0, answer))
+    sections = list(_sections(lines, 0, answer, _MAX_MARGINS))
     if any(section.fenced for section in sections) or (sections and not is_diff_like(lines)):
         answer.sections = sections
         answer.repairs.append(Repair("fence", "took the diff out of its code fence"))
@@ -61,7 +62,7 @@ def extract(text: str, policy: Policy) -> Answer:
     return answer
 
 
-def _sections(lines: list[str], offset: int, answer: Answer) -> Iterator[Section]:
+def _sections(lines: list[str], offset: int, answer: Answer, margins: int) -> Iterator[Section]:
     """The blocks that hold a diff: fences, and bare ones too, since leaving one out would apply half."""
     for block in _blocks(lines):
         block.first_line += offset
@@ -69,10 +70,11 @@ def _sections(lines: list[str], offset: int, answer: Answer) -> Iterator[Section
             yield block
         elif (
             not block.fenced
+            and margins
             and not is_diff_like(block.lines)
             and (inner := unwrap.margin_removed(block.lines)) is not None
         ):
-            found = list(_sections(inner, block.first_line - 1, answer))
+            found = list(_sections(inner, block.first_line - 1, answer, margins - 1))
             if found:
                 answer.repairs.append(
                     Repair("margin", "the diff was indented or quoted", None, block.first_line)
@@ -110,51 +112,40 @@ def _lines(text: str, answer: Answer) -> list[str]:
 
 
 def _blocks(lines: list[str]) -> list[Section]:
-    """The answer cut at its fences; fence lines themselves belong to no block."""
+    """The answer cut at its fences; fence lines themselves belong to no block.
+
+    A fence counts only at the margin: further in it is far more often a diff's own context line.
+    """
     blocks: list[Section] = []
     start, opened = 0, None
     for number, line in enumerate(lines):
-        match = FENCE.match(line) if "`" in line or "~" in line else None
-        if not match or (opened is None and not _opens(match)):
+        if not line.startswith(FENCES) or not (match := FENCE.fullmatch(line)):
             continue
         if opened is None:
             blocks.append(Section(start + 1, lines[start:number], fenced=False))
             start, opened = number + 1, match
-        elif _closes(match, opened):
-            blocks.append(_fence(lines, start, number, opened))
+        elif not match[2].strip() and match[1].startswith(opened[1]):
+            goes_on = _goes_on(lines, number + 1)
+            blocks.append(Section(start + 1, lines[start:number], fenced=True, goes_on=goes_on))
             start, opened = number + 1, None
-    if opened is None:
-        blocks.append(Section(start + 1, lines[start:], fenced=False))
-    else:
-        block = _fence(lines, start, len(lines), opened)
-        block.closed = False
-        blocks.append(block)
+    blocks.append(Section(start + 1, lines[start:], fenced=opened is not None, closed=opened is None))
     return [block for block in blocks if block.lines]
 
 
-def _opens(match: re.Match[str]) -> bool:
-    """Only at the margin: an indented fence is far more often a diff's context line than a fence."""
-    return match.group(1) == ""
-
-
-def _closes(match: re.Match[str], opened: re.Match[str]) -> bool:
-    indent, ticks, info = match.groups()
-    return indent == opened.group(1) and not info.strip() and ticks.startswith(opened.group(2))
-
-
-def _fence(lines: list[str], start: int, end: int, opened: re.Match[str]) -> Section:
-    return Section(start + 1, lines[start:end], fenced=True, goes_on=_goes_on(lines[end + 1 :]))
-
-
-def _goes_on(following: list[str]) -> bool:
+def _goes_on(lines: list[str], after: int) -> bool:
     """A fence line inside of a hunk that lost its marker closes the fence too early.
 
     What comes then are more changed lines; a list of bullets has one blank after its mark.
     """
-    if following and following[0][:1] in {"+", "-", " ", "@"} and following[0].strip():
+    if after < len(lines) and lines[after][:1] in {"+", "-", " ", "@"} and lines[after].strip():
         return True
-    prose = takewhile(lambda line: not line.startswith(("```", "~~~")), following)
-    return any(line[:1] in {"+", "-"} and not _BULLET.match(line) and line.strip(" -+") for line in prose)
+    for at in range(after, len(lines)):
+        line = lines[at]
+        if line.startswith(FENCES):
+            return False
+        if line[:1] in {"+", "-"} and not _BULLET.match(line) and line.strip(" -+"):
+            return True
+    return False
 
 
 def is_diff_like(lines: list[str]) -> bool:

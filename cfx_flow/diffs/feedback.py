@@ -6,6 +6,8 @@ from cfx_flow.diffs.model import Excerpt, Problem, Refusal
 
 _MAX_PROBLEMS = 8
 _MAX_LINES = 60
+_MAX_LENGTH = 1_000
+"""characters of a line; no one copies a longer one by hand"""
 
 
 def feedback(refusal: Refusal) -> str:
@@ -27,7 +29,7 @@ def _problem(problem: Problem) -> str:
     for excerpt in problem.excerpts:
         lines.append(f"  True lines of {problem.path} from line {excerpt.start} on, to be copied exactly:")
         lines += _numbered(excerpt)
-    return "\n".join(lines)
+    return "\n".join(line[:_MAX_LENGTH] for line in lines)
 
 
 def _numbered(excerpt: Excerpt) -> list[str]:

@@ -19,6 +19,9 @@ from cfx_flow.diffs.repairs.indentation import settle
 from cfx_flow.diffs.source import Source
 from cfx_flow.diffs.targets import Operation, Target, Tree, resolve
 
+_MAX_PROBLEMS = 200
+"""of one stage; who makes more of them learns nothing from the rest"""
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -30,7 +33,13 @@ def fit(
     repairs: list[Repair] = []
     targets = _targets(sections, files, repairs)
     enforce_paths([(target.path, target.line) for target in targets], policy)
-    placed = _each(targets, lambda target: _placed(target, files, policy, repairs))
+    try:
+        placed = _each(targets, lambda target: _placed(target, files, policy, repairs))
+    except Refused as refused:
+        # a file to delete that is gone tells less than hunks that are there already
+        raise Refused(
+            sorted(refused.problems, key=lambda problem: problem.code is Code.MISSING_TARGET)
+        ) from None
     modified = [item for item in placed if isinstance(item, Fitted)]
     settle(
         modified,
@@ -52,6 +61,8 @@ def _each(items: Iterable[T], work: Callable[[T], U]) -> list[U]:
             done.append(work(item))
         except Refused as refused:
             problems += refused.problems
+            if len(problems) >= _MAX_PROBLEMS:
+                break
     if problems:
         raise Refused(problems)
     return done
@@ -77,6 +88,9 @@ def _placed(
 ) -> Fitted | FileChange:
     if target.operation is Operation.CREATE:
         return _creation(target)
+    if target.path not in files:
+        message = f"there is no file {target.path} to delete"
+        raise Refused(Problem(Code.MISSING_TARGET, message, target.path, target.line))
     before = files[target.path]
     if "\0" in before:
         raise Refused(Problem(Code.BINARY, f"{target.path} is not a text file", target.path, target.line))

@@ -50,6 +50,7 @@ class Policy:
 
     max_bytes: int = 8 * 1024 * 1024
     max_files: int = 5_000
+    max_hunks: int = 50_000
     allowed: tuple[str, ...] | None = None
     """when given, every path must match one of these (``path_not_allowed``)"""
     protected: tuple[str, ...] = ()
@@ -225,6 +226,7 @@ class Hunk:
     """the answer ends in its last line, and not with a line end"""
     counts_hold: bool = True
     """the header's counts equal the body"""
+    _marks: str | None = field(init=False, default=None, repr=False, compare=False)
 
     @property
     def old(self) -> list[str]:
@@ -236,8 +238,10 @@ class Hunk:
 
     @property
     def marks(self) -> str:
-        """The first character of every body line."""
-        return "".join([line[0] for line in self.body])
+        """The first character of every body line; the body is final once they have been asked for."""
+        if self._marks is None:
+            self._marks = "".join([line[0] for line in self.body])
+        return self._marks
 
     @property
     def unmarked(self) -> bool:
@@ -245,7 +249,7 @@ class Hunk:
 
     @property
     def changes(self) -> bool:
-        return any(line[0] in "+-" for line in self.body)
+        return "+" in self.marks or "-" in self.marks
 
 
 @dataclass(slots=True)

@@ -3,34 +3,59 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from cfx_flow.diffs.body import read_body
 from cfx_flow.diffs.extract import Answer, Section
-from cfx_flow.diffs.model import Code, FileDiff, Hunk, Problem, Refused, Repair
+from cfx_flow.diffs.model import Code, FileDiff, Hunk, Policy, Problem, Refused, Repair
 from cfx_flow.diffs.paths import DEV_NULL, git_paths, header_path
 
-HUNK_HEADER = re.compile(r"^@@+\s*-\s*(\d+)(?:\s*,\s*(\d+))?\s*\+\s*(\d+)(?:\s*,\s*(\d+))?")
+HUNK_HEADER = re.compile(
+    r"^@@+\s*-\s*(\d{1,9})(?:\s*,\s*(\d{1,9}))?\s*\+\s*(\d{1,9})(?:\s*,\s*(\d{1,9}))?(?!\d)"
+)
 _MODE = re.compile(r"^(old|new|new file|deleted file) mode (\d+)\s*$")
 _INDEX = re.compile(r"^index [0-9a-f]+\.\.[0-9a-f]+(?: (\d+))?\s*$")
 _RENAME = re.compile(r"^(?:rename|copy) (?:from|to) |^(?:dis)?similarity index ")
 _BINARY = re.compile(r"^GIT binary patch|^Binary files? .* differ")
 
 
-def parse(answer: Answer) -> list[FileDiff]:
-    """All file sections of the answer, in order. Raises ``Refused`` (``truncated``, ``no_diff``)."""
+def parse(answer: Answer, policy: Policy) -> list[FileDiff]:
+    """All file sections of the answer, in order.
+
+    Raises ``Refused`` with ``truncated``, ``no_diff`` or ``oversize``.
+    """
     files: list[FileDiff] = []
+    budget = _Budget(policy.max_files, policy.max_hunks)
     for section in answer.sections:
-        _Reader(section, answer.repairs, last=section is answer.sections[-1]).read(files)
+        _Reader(section, answer.repairs, budget, last=section is answer.sections[-1]).read(files)
     if not files:
         raise Refused(Problem(Code.NO_DIFF, "the answer holds no unified diff"))
     return files
 
 
+@dataclass(slots=True)
+class _Budget:
+    """How many sections and hunks may still come."""
+
+    files: int
+    hunks: int
+
+    def take_file(self) -> None:
+        self.files -= 1
+        if self.files < 0:
+            raise Refused(Problem(Code.OVERSIZE, "the diff touches more files than are allowed"))
+
+    def take_hunk(self) -> None:
+        self.hunks -= 1
+        if self.hunks < 0:
+            raise Refused(Problem(Code.OVERSIZE, "the diff has more hunks than are allowed"))
+
+
 class _Reader:
     """Walks one section of the answer, line by line."""
 
-    def __init__(self, section: Section, repairs: list[Repair], *, last: bool) -> None:
-        self.section, self.repairs, self.last = section, repairs, last
+    def __init__(self, section: Section, repairs: list[Repair], budget: _Budget, *, last: bool) -> None:
+        self.section, self.repairs, self.budget, self.last = section, repairs, budget, last
         self.lines = section.lines
         self.at = 0
         self.in_hunk = False
@@ -78,6 +103,7 @@ class _Reader:
     def _git_header(self, line: str, files: list[FileDiff]) -> None:
         self.in_hunk = False
         self.current = FileDiff(self.number, git_paths=git_paths(line.removeprefix("diff --git ")))
+        self.budget.take_file()
         files.append(self.current)
         self.at += 1
 
@@ -92,6 +118,7 @@ class _Reader:
         self.in_hunk = False
         if self.current is None or self.current.hunks or self.current.old_path or self.current.new_path:
             self.current = FileDiff(self.number)
+            self.budget.take_file()
             files.append(self.current)
         current = self.current
         if (line := self.lines[self.at]).startswith("--- "):
@@ -123,6 +150,7 @@ class _Reader:
         if self.current is None:
             self.current = FileDiff(self.number)
             files.append(self.current)
+        self.budget.take_hunk()
         hunk = Hunk(self.number, [])
         if match := HUNK_HEADER.match(header):
             start, old, new_start, new = match.groups()

@@ -7,6 +7,7 @@ import unicodedata
 
 DEV_NULL = "/dev/null"
 PREFIX = re.compile(r"^[abciow12]/")
+_TWO_PATHS = re.compile(r'^("(?:[^"\\]|\\.)*"|\S+) ("(?:[^"\\]|\\.)*"|\S+)$')
 _ESCAPE = re.compile(r'\\([0-7]{1,3}|[abtnvfr"\\])')
 _SIMPLE = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}
 _PLAIN = re.compile(r"(?:\w[\w.+@=,-]{0,99}/){0,20}\w[\w.+@=,-]{0,99}", re.ASCII)
@@ -28,14 +29,16 @@ def header_path(text: str) -> str:
 def git_paths(text: str) -> tuple[str, str] | None:
     """Both paths of a ``diff --git`` line, None if they cannot be told apart.
 
-    With blanks in the names only the split at which both are equal but for the prefix is sure.
+    With blanks in the names only the split at which both are equal but for the prefix is sure; it lies
+    in the middle.
     """
-    if quoted := re.match(r'^("(?:[^"\\]|\\.)*"|\S+) ("(?:[^"\\]|\\.)*"|\S+)$', text.rstrip()):
+    text = text.rstrip()
+    if quoted := _TWO_PATHS.match(text):
         return header_path(quoted.group(1)), header_path(quoted.group(2))
-    words = text.rstrip().split(" ")
-    for cut in range(1, len(words)):
-        old, new = " ".join(words[:cut]), " ".join(words[cut:])
-        if without_prefix(old) == without_prefix(new):
+    middle = len(text) // 2
+    for cut in range(max(middle - 3, 0), min(middle + 4, len(text))):
+        old, new = text[:cut], text[cut + 1 :]
+        if text[cut] == " " and without_prefix(old) == without_prefix(new):
             return old, new
     return None
 
@@ -46,7 +49,7 @@ def without_prefix(path: str) -> str:
 
 def readings(path: str) -> tuple[str, ...]:
     """The paths that a raw one can mean: without its prefix, and as it stands."""
-    plain = _without_dot(path)
+    plain = _without_dot(path) if path.startswith("./") else path
     bare = _without_dot(without_prefix(plain))
     return (plain,) if bare == plain else (bare, plain)
 

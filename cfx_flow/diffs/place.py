@@ -36,7 +36,7 @@ class Fitted:
 def place(hunk: Hunk, source: Source, path: str) -> Placed | None:
     """The hunk at its sole place, exact or with trailing blanks ignored; None if there is none.
 
-    Raises ``Refused`` with ``no_anchor`` or ``ambiguous_match``.
+    Raises ``Refused`` with ``no_anchor``, ``ambiguous_match`` or ``already_applied``.
     """
     old = hunk.old
     if not old:
@@ -44,13 +44,27 @@ def place(hunk: Hunk, source: Source, path: str) -> Placed | None:
     if hunk.unmarked:
         return None  # to read such lines as context is a judgement
     start = _sole_place(hunk, old, source, path, exact=True)
-    if start is not None:
-        return at(hunk, start, source, exact=True)
-    bare = [line.rstrip(" \t\r") for line in old]
-    start = _sole_place(hunk, bare, source, path, exact=False)
+    exact = start is not None
+    if start is None:
+        start = _sole_place(hunk, [line.rstrip(" \t\r") for line in old], source, path, exact=False)
     if start is None:
         return None
-    return at(hunk, start, source, exact=False)
+    if was_added_before(hunk, start, source):
+        raise Refused(
+            Problem(Code.ALREADY_APPLIED, "the file already has the added lines here", path, hunk.line)
+        )
+    return at(hunk, start, source, exact=exact)
+
+
+def was_added_before(hunk: Hunk, start: int, source: Source) -> bool:
+    """A hunk that begins or ends in ``+`` lines still fits where it has been applied already."""
+    marks = hunk.marks
+    if marks[0] != "+" and marks[-1] != "+":
+        return False
+    new = [line.rstrip(" \t\r") for line in hunk.new]
+    first = start - (len(marks) - len(marks.lstrip("+")))
+    there = first >= 0 and source.stripped[first : first + len(new)] == new
+    return there and source.stripped[start : start + len(hunk.old)] != new
 
 
 def _without_anchor(hunk: Hunk, source: Source, path: str) -> Placed:

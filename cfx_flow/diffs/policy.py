@@ -12,11 +12,8 @@ _SYMLINK, _SUBMODULE = "120000", "160000"
 _PLAIN = {"100644", "0100644", "644"}
 
 
-def enforce_form(files: list[FileDiff], policy: Policy) -> None:
-    """Paths, links, modes, binaries, renames, number of files. Raises ``Refused`` with all problems."""
-    if len(files) > policy.max_files:
-        count = f"the diff touches {len(files):,} files, {policy.max_files:,} are allowed"
-        raise Refused(Problem(Code.OVERSIZE, count))
+def enforce_form(files: list[FileDiff]) -> None:
+    """Paths, links, modes, binaries, renames. Raises ``Refused`` with all problems."""
     if problems := [problem for file in files for problem in _form_problems(file)]:
         raise Refused(problems)
 
@@ -24,7 +21,7 @@ def enforce_form(files: list[FileDiff], policy: Policy) -> None:
 def _form_problems(file: FileDiff) -> Iterator[Problem]:
     for raw in dict.fromkeys(raw_paths(file)):
         if reason := why_unsafe(raw):
-            yield Problem(Code.UNSAFE_PATH, f"the path {raw!r} {reason}", raw, file.line)
+            yield Problem(Code.UNSAFE_PATH, f"the path {raw[:200]!r} {reason}", raw[:200], file.line)
     yield from _mode_problems(file)
     path = next(raw_paths(file), None)
     if file.binary:

@@ -53,19 +53,20 @@ def _read_back(text: str, changes: list[FileChange]) -> None:
         raise RenderError(f"counts of the canonical diff: {read}, of the change: {meant}")
 
 
-def _file(change: FileChange) -> Iterator[str]:
+def _file(change: FileChange) -> list[str]:
     old, new = quote(f"a/{change.path}"), quote(f"b/{change.path}")
+    lines: list[str] = []
     if " " not in change.path or not change.edits:
-        yield f"diff --git {old} {new}"
+        lines.append(f"diff --git {old} {new}")
         if change.before is None:
-            yield "new file mode 100644"
+            lines.append("new file mode 100644")
         if change.after is None:
-            yield "deleted file mode 100644"
-    if not change.edits:
-        return
-    yield f"--- {DEV_NULL if change.before is None else old}"
-    yield f"+++ {DEV_NULL if change.after is None else new}"
-    yield from _hunks(change)
+            lines.append("deleted file mode 100644")
+    if change.edits:
+        lines.append(f"--- {DEV_NULL if change.before is None else old}")
+        lines.append(f"+++ {DEV_NULL if change.after is None else new}")
+        lines += _hunks(change)
+    return lines
 
 
 def split(text: str | None) -> tuple[list[str], bool]:
@@ -79,22 +80,24 @@ def split(text: str | None) -> tuple[list[str], bool]:
     return lines, True
 
 
-def _hunks(change: FileChange) -> Iterator[str]:
+def _hunks(change: FileChange) -> list[str]:
     old, new = _Side(*split(change.before)), _Side(*split(change.after))
+    lines: list[str] = []
     shift = 0
     for group in _groups(change.edits):
         first = max(group[0].start - CONTEXT, 0)
         last = min(group[-1].end + CONTEXT, len(old.lines))
-        gained = sum(len(edit.new) - (edit.end - edit.start) for edit in group)
-        yield _header(first, last - first, first + shift, last - first + gained)
+        gained = sum([len(edit.new) - (edit.end - edit.start) for edit in group])
+        lines.append(_header(first, last - first, first + shift, last - first + gained))
         at = first
         for edit in group:
-            yield from old.marked(" ", at, edit.start)
-            yield from old.marked("-", edit.start, edit.end)
-            yield from new.marked("+", edit.start + shift, edit.start + shift + len(edit.new))
+            lines += old.marked(" ", at, edit.start)
+            lines += old.marked("-", edit.start, edit.end)
+            lines += new.marked("+", edit.start + shift, edit.start + shift + len(edit.new))
             shift += len(edit.new) - (edit.end - edit.start)
             at = edit.end
-        yield from old.marked(" ", at, last)
+        lines += old.marked(" ", at, last)
+    return lines
 
 
 def _header(old_start: int, old_count: int, new_start: int, new_count: int) -> str:

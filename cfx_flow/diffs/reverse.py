@@ -35,8 +35,8 @@ def reverse_text(text: str, policy: Policy | None = None) -> str | Refusal:
     """The same for a diff as text, without the files: repaired in form, placed nowhere."""
     policy = policy or Policy()
     try:
-        sections = parse(extract(text, policy))
-        enforce_form(sections, policy)
+        sections = parse(extract(text, policy), policy)
+        enforce_form(sections)
         return "".join(line + "\n" for section in sections for line in _section(section))
     except Refused as refused:
         return Refusal(str(refused.problems[0].code), refused.problems)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 
 from cfx_flow.diffs.model import Excerpt
+
+_MAX_COMPARED = 100_000
+"""lines; beyond it the search goes over the text, whose cost does not grow with the product"""
 
 
 class Source:
@@ -85,5 +88,16 @@ def _find(lines: list[str], places: dict[str, list[int]], block: list[str]) -> l
     if not block or any(line not in places for line in block):
         return []
     offset, rarest = min(enumerate(block), key=lambda item: len(places[item[1]]))
+    if len(places[rarest]) * len(block) > _MAX_COMPARED:
+        return list(islice(_find_in_text(lines, block), 2))
     starts = (place - offset for place in places[rarest] if place >= offset)
     return list(islice((start for start in starts if lines[start : start + len(block)] == block), 2))
+
+
+def _find_in_text(lines: list[str], block: list[str]) -> Iterator[int]:
+    haystack = "\n".join(["", *lines, ""])
+    needle = "\n".join(["", *block, ""])
+    at = haystack.find(needle)
+    while at >= 0:
+        yield haystack.count("\n", 0, at)
+        at = haystack.find(needle, at + 1)

@@ -91,6 +91,8 @@ def resolve(file: FileDiff, tree: Tree, repairs: list[Repair]) -> Target:
             Repair("new_file_header", "a new file was not marked as new", candidates[0], file.line)
         )
         return _creation(file, candidates[0], tree)
+    if file.deletes:  # whether it was ever there shows when the rest is placed
+        return Target(candidates[0], Operation.DELETE, file.line, file.hunks)
     raise Refused(_missing(file, candidates[0], tree))
 
 

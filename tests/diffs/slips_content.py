@@ -236,7 +236,7 @@ def ambiguous(edit: Edited, dice: Random) -> Edited | None:
             continue
         for p, piece in enumerate(section.pieces):
             for short in _shorter(piece):
-                places = stands_at(edit, section.path, short)
+                places = stands_at(edit, section.path, short, exact=True)
                 if len(places) > 1 and (number := _other_line(places, dice)):
                     spoilt = _with_piece(edit, s, p, [replace(short, old_start=number)])
                     return replace(spoilt, sections=[spoilt.sections[s]])

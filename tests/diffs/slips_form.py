@@ -292,10 +292,12 @@ def _all_unique(edit: Edited) -> bool:
     return True
 
 
-def stands_at(edit: Edited, path: str, piece: Piece) -> list[int]:
-    """Every line, from 0, at which the hunk's old side stands, trailing blanks aside."""
-    lines = [line.rstrip() for line in edit.before.get(path, "").split("\n")]
-    old = [line[1:].rstrip() for line in piece.lines if line[0] in " -"]
+def stands_at(edit: Edited, path: str, piece: Piece, *, exact: bool = False) -> list[int]:
+    """Every line, from 0, at which the hunk's old side stands; unless exact, trailing blanks aside."""
+    lines = edit.before.get(path, "").split("\n")
+    old = [line[1:] for line in piece.lines if line[0] in " -"]
+    if not exact:
+        lines, old = [line.rstrip() for line in lines], [line.rstrip() for line in old]
     return [at for at in range(len(lines)) if old and lines[at : at + len(old)] == old]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from cfx_flow.diffs.model import Edit, Hunk
-from cfx_flow.diffs.place import Placed, edits_of
+from cfx_flow.diffs.place import Placed, edits_of, was_added_before
 from cfx_flow.diffs.source import Source
 
+_MAX_LENGTH = 120
 _DOTS = re.compile(
     r"^\s*(?:#|//|/\*+|<!--|--|;+|%|\{/\*|\"{3}|rem\b)?\s*"
     r"(?:\.{3,}|…)\s*"
@@ -26,6 +27,8 @@ def elided_context(hunk: Hunk, source: Source) -> Placed | None:
         return None
     edits: list[Edit] = []
     for piece, start in zip(pieces, starts, strict=True):
+        if was_added_before(piece, start, source):
+            return None
         edits += edits_of(piece, start, source, returns_as_in_file=True)
     repair = ("elided_context", f"context was left out in {len(pieces) - 1} places")
     return Placed(starts[0], starts[-1] + len(pieces[-1].old), tuple(edits), (repair,))
@@ -33,7 +36,7 @@ def elided_context(hunk: Hunk, source: Source) -> Placed | None:
 
 def is_elision(line: str) -> bool:
     """A marked or unmarked context line that stands for others."""
-    return line[0] in " ?" and _DOTS.match(line[1:]) is not None
+    return line[0] in " ?" and len(line) <= _MAX_LENGTH and _DOTS.match(line[1:]) is not None
 
 
 def _pieces(hunk: Hunk, source: Source) -> list[Hunk]:

@@ -80,8 +80,10 @@ def _follow(fitted: Fitted, learned: dict[str, str]) -> bool:
         body = None if _indented(hunk, " -?") else _rewritten(hunk, learned, rules)
         if body is None:
             return False
-        read = replace(hunk, body=body)
-        fitted.hunks[index] = (hunk, with_file_lines(read, placed.start, fitted.source, *_REPAIR))
+        read = with_file_lines(replace(hunk, body=body), placed.start, fitted.source, *_REPAIR)
+        if read is None:
+            return False
+        fitted.hunks[index] = (hunk, read)
     return True
 
 

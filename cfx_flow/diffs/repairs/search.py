@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cfx_flow.diffs.model import Hunk
-from cfx_flow.diffs.place import Placed, at
+from cfx_flow.diffs.place import Placed, at, was_added_before
 from cfx_flow.diffs.source import Source
 
 MAX_CANDIDATES = 5_000
@@ -38,8 +38,11 @@ def starts_where(
     return [start for start in sorted(starts) if 0 <= start <= last and fits(start)]
 
 
-def with_file_lines(hunk: Hunk, start: int, source: Source, kind: str, message: str) -> Placed:
-    """The hunk with its context and removed lines taken from the file, placed at ``start``."""
+def with_file_lines(hunk: Hunk, start: int, source: Source, kind: str, message: str) -> Placed | None:
+    """The hunk with its context and removed lines taken from the file, placed at ``start``.
+
+    None if what it adds is there already.
+    """
     number = start
     body: list[str] = []
     for line in hunk.body:
@@ -49,6 +52,8 @@ def with_file_lines(hunk: Hunk, start: int, source: Source, kind: str, message: 
             body.append(("-" if line[0] == "-" else " ") + source.lines[number])
             number += 1
     read = Hunk(hunk.line, body, hunk.stated, old_at_eof=hunk.old_at_eof, new_at_eof=hunk.new_at_eof)
+    if was_added_before(read, start, source):
+        return None
     placed = at(read, start, source, exact=False)
     kept = tuple(repair for repair in placed.repairs if repair[0] == "offset")
     return Placed(placed.start, placed.end, placed.edits, (*kept, (kind, message)))

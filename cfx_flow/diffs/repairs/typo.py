@@ -9,6 +9,8 @@ from cfx_flow.diffs.source import Source
 
 _MAX_SLIPS = 2
 _MIN_LENGTH = 6
+_MAX_LENGTH = 500
+"""characters; in a longer line nobody can tell a slip from a change"""
 _MAX_CANDIDATES = 2_000
 
 
@@ -35,7 +37,7 @@ def context_typo(hunk: Hunk, source: Source) -> Placed | None:
     wrote, true = texts[index], source.stripped[start + index]
     if not is_slip(wrote, true, strict=at_edge):
         return None
-    message = f"a context line was off: {wrote.strip()!r} is {true.strip()!r} in the file"
+    message = f"a context line was off: {wrote.strip()[:80]!r} is {true.strip()[:80]!r} in the file"
     return with_file_lines(hunk, start, source, "context_typo", message)
 
 
@@ -48,15 +50,10 @@ def _candidates(texts: list[str], source: Source) -> list[int]:
             if (places := source.places_stripped(text))
         )
     )
-    if len(known) < len(texts) - 1:
+    if len(known) < len(texts) - 1 or any(count > _MAX_CANDIDATES for count, _ in known[:2]):
         return []
     last = len(source.lines) - len(texts)
-    starts = {
-        place - offset
-        for count, offset in known[:2]
-        if count <= _MAX_CANDIDATES
-        for place in source.places_stripped(texts[offset])
-    }
+    starts = {place - offset for _, offset in known[:2] for place in source.places_stripped(texts[offset])}
     return sorted(start for start in starts if 0 <= start <= last)
 
 
@@ -90,12 +87,8 @@ def _digits(text: str) -> str:
 
 def _distance(one: str, other: str, most: int) -> int:
     """Levenshtein's, or ``most + 1`` as soon as it is clear that it is greater."""
-    if abs(len(one) - len(other)) > most:
+    if abs(len(one) - len(other)) > most or max(len(one), len(other)) > _MAX_LENGTH:
         return most + 1
-    head = next(
-        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
-    one, other = one[head:], other[head:]
     row = list(range(len(other) + 1))
     for i, a in enumerate(one, 1):
         above, row[0] = row[0], i
