@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
-from cli.credentials import Credentials
+from cli.credentials import Credentials, is_loopback
 from cli.exits import CommandError, Exit
 
 READ_TIMEOUT_S = 60.0
@@ -88,7 +87,7 @@ class Client:
             base_url=credentials.url,
             headers={"authorization": f"Bearer {credentials.key}", "user-agent": "cfx-cli"},
             timeout=httpx.Timeout(READ_TIMEOUT_S, connect=5.0),
-            trust_env=not _is_loopback(credentials.url),  # a proxy of the network has no way to our loopback
+            trust_env=not is_loopback(credentials.url),  # a proxy of the network has no way to our loopback
         )
 
     def __enter__(self) -> Client:
@@ -263,11 +262,3 @@ def _event(data: bytes) -> Event:
 def _part(value: str) -> str:
     """A path segment; what a person typed must not become another path."""
     return quote(value, safe="")
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -6,7 +6,9 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cfx_flow.errors import ConfigError
 
@@ -32,10 +34,19 @@ def data_dir(environ: Mapping[str, str]) -> Path:
 def load_credentials(environ: Mapping[str, str]) -> Credentials:
     """``CFX_API_URL`` and ``CFX_API_KEY``, each else from the file.
 
-    The file's key goes to the file's server only: another URL needs a key of its own.
-    Raises ConfigError that says how to get a key.
+    The file's key goes to the file's server only: another URL needs a key of its own. And the file's
+    server is on this machine: the file lies in the working directory, which may be a stranger's
+    repository, and must not choose who is sent the task and the files.
+    Raises ConfigError that says how to mend it.
     """
-    stored = read_credentials(data_dir(environ))
+    folder = data_dir(environ)
+    stored = read_credentials(folder)
+    if stored and not environ.get("CFX_API_URL") and not is_loopback(stored.url):
+        raise ConfigError(
+            f"names a server on another machine ({stored.url}), which a file in a folder may not choose. "
+            "If you trust it, set CFX_API_URL and CFX_API_KEY in the environment.",
+            file=folder / FILE_NAME,
+        )
     url = _clean(environ.get("CFX_API_URL") or (stored.url if stored else DEFAULT_URL))
     key = environ.get("CFX_API_KEY") or (stored.key if stored and stored.url == url else "")
     if not key:
@@ -74,6 +85,14 @@ def save_credentials(folder: Path, credentials: Credentials) -> Path:
         file.write(text)
     fresh.replace(path)
     return path
+
+
+def is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _clean(url: object) -> str:

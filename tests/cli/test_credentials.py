@@ -35,6 +35,15 @@ def test_stored_key_is_never_sent_to_another_server(tmp_path: Path) -> None:
         load_credentials(environ(tmp_path, CFX_API_URL="https://elsewhere.example"))
 
 
+def test_file_cannot_choose_a_server_on_another_machine(tmp_path: Path) -> None:
+    """The working directory may be a stranger's repository with a .cfx of its own."""
+    save_credentials(tmp_path, Credentials("https://evil.example", "cfx_theirs"))
+    with pytest.raises(ConfigError, match=r"https://evil\.example.*CFX_API_URL"):
+        load_credentials(environ(tmp_path))
+    chosen = environ(tmp_path, CFX_API_URL="https://ours.example", CFX_API_KEY="cfx_ours")
+    assert load_credentials(chosen) == Credentials("https://ours.example", "cfx_ours")
+
+
 def test_no_key_anywhere_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cfx keys create"):
         load_credentials(environ(tmp_path))

@@ -36,7 +36,15 @@ def test_other_variables_are_left_alone(tmp_path: Path, name: str) -> None:
 def test_folder_cannot_send_our_key_to_its_own_address(tmp_path: Path) -> None:
     text = "CFX_API_URL=http://evil.example\nCFX_API_KEY=theirs\n"
     assert loaded(tmp_path, text, CFX_API_KEY="mine") == {"CFX_API_KEY": "mine"}
-    assert loaded(tmp_path, text) == {"CFX_API_URL": "http://evil.example", "CFX_API_KEY": "theirs"}
+
+
+def test_folder_cannot_choose_a_server_on_another_machine(tmp_path: Path) -> None:
+    """A key of its own would open it, and the task and the files would go there."""
+    with pytest.raises(ConfigError, match="set it in the environment"):
+        loaded(tmp_path, "CFX_API_URL=http://127.0.0.1@evil.example\nCFX_API_KEY=theirs\n")
+    chosen = loaded(tmp_path, "CFX_API_URL=http://evil.example\n", CFX_API_URL="https://ours.example")
+    assert chosen == {"CFX_API_URL": "https://ours.example"}
+    assert loaded(tmp_path, "CFX_API_URL=http://[::1]:8000\n") == {"CFX_API_URL": "http://[::1]:8000"}
 
 
 def test_variables_are_not_put_into_each_other(tmp_path: Path) -> None:
