@@ -28,7 +28,7 @@ from cfx_flow.workspace.store import SnapshotStore
 from graphs.ask import Asker
 from graphs.checkpoints import MakeSaver, database_errors, open_checkpoints
 from graphs.plan_code_review import build
-from graphs.state import FlowState, checked_state, first_state
+from graphs.state import FlowState, checked_state, first_state, unreadable_state
 from graphs.work import Tools, Work
 
 RECURSION_LIMIT = 1_000
@@ -130,13 +130,13 @@ async def _saved(graph: CompiledStateGraph[FlowState, Work], config: Mapping[str
     try:
         snapshot = await graph.aget_state(dict(config))  # type: ignore[arg-type]
     except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError):
-        return checked_state(None)
+        raise unreadable_state() from None
     return checked_state(snapshot.values) if snapshot.values else None
 
 
 def _outcome(state: FlowState) -> Outcome:
     if "status" not in state:
-        return checked_state(None)  # type: ignore[return-value]  # raises: a graph that ended says how
+        raise unreadable_state()  # a graph that ended says how
     reason = Reason(state["reason"]) if "reason" in state else None
     return Outcome(FlowStatus(state["status"]), reason, state["message"])
 

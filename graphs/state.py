@@ -54,6 +54,10 @@ def checked_state(values: object) -> FlowState:
     try:
         return _STRICT.validate_python(values, strict=True)
     except ValidationError:
-        raise FlowFailed(
-            Reason.STATE, "The saved state of this flow cannot be read. Start it again as a new flow."
-        ) from None
+        raise unreadable_state() from None
+
+
+def unreadable_state() -> FlowFailed:
+    return FlowFailed(
+        Reason.STATE, "The saved state of this flow cannot be read. Start it again as a new flow."
+    )

@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from cfx_flow.diffs import Patch, check
 
@@ -87,7 +89,7 @@ def unidiff_strict(answer: str, files: Files) -> dict[str, str] | str:
 
 
 def whatthepatch(answer: str, files: Files) -> dict[str, str] | str:
-    import whatthepatch as library  # type: ignore[import-not-found]
+    library: Any = import_module("whatthepatch")
 
     after = dict(files)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -93,10 +94,10 @@ class InProcessDispatcher:
             flow_id = lane.waiting.popleft()
             task = asyncio.create_task(self._runner.run(flow_id, self._drain), name=f"flow {flow_id}")
             lane.running[flow_id] = task
-            task.add_done_callback(lambda _, flow_id=flow_id: self._done(user_id, flow_id))  # type: ignore[misc]
+            task.add_done_callback(partial(self._done, user_id, flow_id))
 
-    def _done(self, user_id: str, flow_id: str) -> None:
-        task = self._lanes[user_id].running.pop(flow_id)
+    def _done(self, user_id: str, flow_id: str, task: asyncio.Task[None]) -> None:
+        del self._lanes[user_id].running[flow_id]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("flow_task_died", flow_id=flow_id, exc_info=error)
         self._fill(user_id)
