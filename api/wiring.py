@@ -69,7 +69,9 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
     async with AsyncExitStack() as closing:
         store = await open_store(settings.store_url)
         closing.push_async_callback(store.close)
-        accounts = Accounts(store, load_pepper(settings), clock, settings.daily_limit)
+        accounts = Accounts(
+            store, load_pepper(settings), clock, settings.daily_limit, settings.streams_per_user
+        )
         closing.push_async_callback(accounts.close)
         request_log = RequestLog(store)
         await request_log.start()

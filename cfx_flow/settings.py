@@ -28,6 +28,7 @@ class Settings(BaseModel):
     models_file: Path = Field(HOUSE / "config" / "models.yaml", validation_alias="CFX_MODELS_FILE")
     hash_salt: SecretStr | None = Field(None, validation_alias=AliasChoices("CFX_HASH_SALT", "HASH_SALT"))
     daily_limit: int = Field(1000, ge=0, validation_alias="CFX_DAILY_LIMIT")
+    streams_per_user: int = Field(2, ge=1, validation_alias="CFX_STREAMS_PER_USER")
     running_flows_per_user: int = Field(5, ge=1, validation_alias="CFX_RUNNING_FLOWS_PER_USER")
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias="CFX_LOG_LEVEL")

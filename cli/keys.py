@@ -33,6 +33,9 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
     daily_limit: Annotated[
         int | None, typer.Option(min=0, help="Requests a day with this key, instead of the user's limit.")
     ] = None,
+    max_streams: Annotated[
+        int | None, typer.Option(min=0, help="Streams at a time with this key, instead of the user's limit.")
+    ] = None,
     permission: Annotated[list[str] | None, typer.Option(help="For instance workspace; repeatable.")] = None,
     expires: Annotated[
         str | None, typer.Option(metavar="WHEN", help="12h, 90d, 4w, or a date such as 2030-01-31 (UTC).")
@@ -44,7 +47,12 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
 
     async def work(accounts: Accounts) -> tuple[str, KeyInfo]:
         made = await accounts.create_key(
-            user, label=label, permissions=permission or (), daily_limit=daily_limit, expires_at=expires_at
+            user,
+            label=label,
+            permissions=permission or (),
+            daily_limit=daily_limit,
+            max_streams=max_streams,
+            expires_at=expires_at,
         )
         return made.key, made
 
@@ -144,6 +152,7 @@ def _shown(info: KeyInfo) -> dict[str, Any]:
         "status": info.status,
         "permissions": sorted(info.permissions),
         "daily_limit": info.daily_limit,
+        "max_streams": info.max_streams,
         "created_at": _iso(info.created_at),
         "expires_at": _iso(info.expires_at),
         "last_used_at": _iso(info.last_used_at),
@@ -160,7 +169,7 @@ def _print_table(keys: list[KeyInfo]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    header = ("id", "user", "label", "status", "a day", "expires", "last used")
+    header = ("id", "user", "label", "status", "a day", "streams", "expires", "last used")
     rows = [_cells(info, datetime.now(UTC)) for info in keys]
     console = Console()
     if not console.is_terminal:
@@ -183,6 +192,7 @@ def _cells(info: KeyInfo, now: datetime) -> tuple[str, ...]:
         info.label or "",
         "expired" if expired and info.status == "active" else info.status,
         "" if info.daily_limit is None else str(info.daily_limit),
+        "" if info.max_streams is None else str(info.max_streams),
         f"{info.expires_at.astimezone():%Y-%m-%d}" if info.expires_at else "never",
         f"{info.last_used_at.astimezone():%Y-%m-%d %H:%M}" if info.last_used_at else "never",
     )

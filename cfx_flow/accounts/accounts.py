@@ -23,6 +23,7 @@ from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import accounts, api_keys
 
 ACTIVE, REVOKED = "active", "revoked"
+MOST_STREAMS = 1000
 NOBODY = b"\0" * 32
 
 MALFORMED = (
@@ -49,6 +50,7 @@ class KeyInfo:
     status: str
     permissions: frozenset[str]
     daily_limit: int | None
+    max_streams: int | None
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -63,11 +65,19 @@ class NewKey(KeyInfo):
 class Accounts:
     """``close()`` waits for the last ``last_used_at`` to be written."""
 
-    def __init__(self, store: Store, pepper: SecretStr, clock: Clock, default_daily_limit: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        pepper: SecretStr,
+        clock: Clock,
+        default_daily_limit: int,
+        default_max_streams: int = 2,
+    ) -> None:
         self._store = store
         self._pepper = pepper.get_secret_value().encode()
         self._clock = clock
         self._default_daily_limit = default_daily_limit
+        self._default_max_streams = default_max_streams
         self._answers = AnswerCache(clock)
         self._last_used = LastUsed(store, clock)
 
@@ -115,16 +125,18 @@ class Accounts:
             role=row.role,
             api_key_id=row.id,
             daily_limit=next(limit for limit in limits if limit is not None),
+            max_streams=row.limits.get("streams", self._default_max_streams),
             permissions=frozenset(row.permissions),
         )
 
-    async def create_key(
+    async def create_key(  # noqa: PLR0913 - one parameter for each thing that a key has
         self,
         user_name: str,
         *,
         label: str | None = None,
         permissions: Iterable[str] = frozenset(),
         daily_limit: int | None = None,
+        max_streams: int | None = None,
         expires_at: datetime | None = None,
     ) -> NewKey:
         """Makes the account when it is absent. Raises InvalidRequest, or Conflict for a disabled account."""
@@ -132,8 +144,7 @@ class Accounts:
         user_name = _clean(user_name, "user name")
         label = None if label is None else _clean(label, "label")
         granted = frozenset(_clean(name, "permission") for name in permissions)
-        if daily_limit is not None and not 0 <= daily_limit < 2**31:
-            raise InvalidRequest("a daily limit is a number from 0 to 2147483647", param="daily_limit")
+        _check_limits(daily_limit, max_streams)
         if expires_at is not None and expires_at <= now:
             raise InvalidRequest("the expiry lies in the past", param="expires_at")
         fresh = make_key()
@@ -148,6 +159,7 @@ class Accounts:
                 status=ACTIVE,
                 permissions=granted,
                 daily_limit=daily_limit,
+                max_streams=max_streams,
                 created_at=now,
                 expires_at=expires_at,
                 last_used_at=None,
@@ -228,6 +240,7 @@ def _info(row: Row[Any]) -> KeyInfo:
         status=row.status,
         permissions=frozenset(row.permissions),
         daily_limit=row.limits.get("daily"),
+        max_streams=row.limits.get("streams"),
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
@@ -235,6 +248,7 @@ def _info(row: Row[Any]) -> KeyInfo:
 
 
 def _row_of(info: KeyInfo, digest: bytes) -> dict[str, Any]:
+    limits = {"daily": info.daily_limit, "streams": info.max_streams}
     return {
         "id": info.id,
         "user_id": info.user_id,
@@ -243,10 +257,17 @@ def _row_of(info: KeyInfo, digest: bytes) -> dict[str, Any]:
         "label": info.label,
         "status": info.status,
         "permissions": sorted(info.permissions),
-        "limits": {} if info.daily_limit is None else {"daily": info.daily_limit},
+        "limits": {name: limit for name, limit in limits.items() if limit is not None},
         "created_at": info.created_at,
         "expires_at": info.expires_at,
     }
+
+
+def _check_limits(daily_limit: int | None, max_streams: int | None) -> None:
+    if daily_limit is not None and not 0 <= daily_limit < 2**31:
+        raise InvalidRequest("a daily limit is a number from 0 to 2147483647", param="daily_limit")
+    if max_streams is not None and not 0 <= max_streams <= MOST_STREAMS:
+        raise InvalidRequest(f"a key has 0 to {MOST_STREAMS} streams at a time", param="max_streams")
 
 
 def _clean(text: str, what: str) -> str:

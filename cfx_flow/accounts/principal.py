@@ -16,4 +16,6 @@ class Principal:
     """uuid of the key's row, never the key"""
     daily_limit: int
     """resolved: the key's own limit, else the account's, else the default"""
+    max_streams: int = 2
+    """resolved: the key's own limit, else the setting"""
     permissions: frozenset[str] = field(default_factory=frozenset)

@@ -1,6 +1,7 @@
 """How much a user may ask for."""
 
 from cfx_flow.limits.daily import Allowance, RateLimiter
+from cfx_flow.limits.slots import Claim, Slot, StreamSlots, Talk
 from cfx_flow.limits.sql import SqlRateLimiter
 
-__all__ = ["Allowance", "RateLimiter", "SqlRateLimiter"]
+__all__ = ["Allowance", "Claim", "RateLimiter", "Slot", "SqlRateLimiter", "StreamSlots", "Talk"]

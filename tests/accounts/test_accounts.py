@@ -69,6 +69,20 @@ async def test_limit_is_the_keys_own_then_the_accounts_then_the_default(
     assert (await make_accounts().authenticate(own.key)).daily_limit == 0
 
 
+async def test_streams_are_the_keys_own_or_the_default(make_accounts: MakeAccounts) -> None:
+    own = await make_accounts().create_key("ada", max_streams=5)
+    plain = await make_accounts().create_key("ada")
+    assert own.max_streams == 5
+    assert (await make_accounts().authenticate(own.key)).max_streams == 5
+    assert (await make_accounts().authenticate(plain.key)).max_streams == 2
+
+
+@pytest.mark.parametrize("limits", [{"daily_limit": -1}, {"daily_limit": 2**31}, {"max_streams": 1001}])
+async def test_limits_out_of_range_are_refused(accounts: Accounts, limits: dict[str, int]) -> None:
+    with pytest.raises(InvalidRequest, match="0 to"):
+        await accounts.create_key("ada", **limits)
+
+
 async def test_typo_is_refused_without_asking_the_database(fake_clock: FakeClock) -> None:
     key = make_key().text
     async with opened("postgresql://127.0.0.1:1/nothing-listens-here") as store:

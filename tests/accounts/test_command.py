@@ -59,13 +59,16 @@ def cfx(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedPr
 
 @pytest.mark.e2e
 def test_a_keys_life_on_the_command_line(tmp_path: Path) -> None:
-    made = json.loads(cfx(tmp_path, "keys", "create", "--user", "ada", "--daily-limit", "5", "--json").stdout)
+    limits = ("--daily-limit", "5", "--max-streams", "3")
+    made = json.loads(cfx(tmp_path, "keys", "create", "--user", "ada", *limits, "--json").stdout)
     assert read_key_id(made["key"]) == made["key_id"]
-    assert (made["user"], made["daily_limit"], made["status"]) == ("ada", 5, "active")
+    assert (made["user"], made["daily_limit"], made["max_streams"]) == ("ada", 5, 3)
+    assert made["status"] == "active"
     plain = cfx(tmp_path, "keys", "create", "--user", "ada", "--label", "[red]editor")
     assert read_key_id(plain.stdout.strip()) is not None
     listed = cfx(tmp_path, "keys", "list")
     assert "[red]editor" in listed.stdout
+    assert "\t5\t3\t" in listed.stdout
     assert made["key"] not in listed.stdout
     assert cfx(tmp_path, "keys", "revoke", made["id"]).returncode == 0
     states = {
