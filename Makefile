@@ -41,6 +41,7 @@ $(BIN)/uv:
 $(RUN_STAMP): $(BIN)/uv
 	$(UV) -r requirements/run.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q cfx_flow graphs api cli
 	@touch $@
 
 $(DEV_STAMP): $(RUN_STAMP)

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from functools import partial
 
-from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.chat import ChatEndpoint
-from api.errors import install_error_handlers
+from api.late_app import LateApp
 from api.middleware.authentication import Authentication
 from api.middleware.body_cap import BodyCap
 from api.middleware.entry import Entry
 from api.middleware.limits import Limits
-from api.openapi import describe
-from api.routes import flows, health, models, snapshots
+from api.probes import Probes
 from api.wiring import Services
 
 CHAT_PATHS = frozenset({"/v1/chat/completions", "/chat/completions"})
-ROUTERS: tuple[APIRouter, ...] = (health.router, models.router, flows.router, snapshots.router)
 
 
-def create_app(services: Services) -> ASGIApp:
-    """Opens nothing: ``open_services`` has done it, and whoever called that closes again."""
-    front_door = FrontDoor(chat=ChatEndpoint(services), rest=_fastapi(services))
+def create_app(services: Services, rest: ASGIApp | None = None) -> ASGIApp:
+    """Opens nothing: ``open_services`` has done it, and whoever called that closes again.
+
+    ``rest`` is what FastAPI serves; built at its first request if it is not given.
+    """
+    front_door = FrontDoor(
+        chat=ChatEndpoint(services),
+        probes=Probes(services.readiness),
+        rest=rest or late_rest(services),
+    )
     return Entry(
         Authentication(
             Limits(
@@ -37,30 +41,25 @@ def create_app(services: Services) -> ASGIApp:
     )
 
 
-class FrontDoor:
-    """Chat does not go through FastAPI, whose routing and responses cost more than the whole relay."""
+def late_rest(services: Services) -> LateApp:
+    """Everything but chat and probes: FastAPI, imported when it is asked for."""
+    return LateApp(partial(_build_rest, services))
 
-    def __init__(self, *, chat: ASGIApp, rest: ASGIApp) -> None:
-        self._chat = chat
+
+def _build_rest(services: Services) -> ASGIApp:
+    from api.rest import create_rest
+
+    return create_rest(services)
+
+
+class FrontDoor:
+    """Chat does not go through FastAPI, whose routing and responses cost more than the whole relay;
+    probes do not wait for it."""
+
+    def __init__(self, *, chat: ASGIApp, probes: ASGIApp, rest: ASGIApp) -> None:
+        self._plain = dict.fromkeys(CHAT_PATHS, chat) | dict.fromkeys(Probes.PATHS, probes)
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_chat = scope["type"] == "http" and scope["path"] in CHAT_PATHS
-        await (self._chat if is_chat else self._rest)(scope, receive, send)
-
-
-def _fastapi(services: Services) -> FastAPI:
-    app = FastAPI(
-        title="CF-X Flow",
-        version=version("cfx-flow"),
-        description="Plan-Code-Review for software changes: one stage per call, or the whole durable loop.",
-        redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
-        redirect_slashes=False,
-    )
-    app.state.services = services
-    install_error_handlers(app)
-    for router in ROUTERS:
-        app.include_router(router)
-    describe(app)
-    return app
+        app = self._plain.get(scope["path"], self._rest) if scope["type"] == "http" else self._rest
+        await app(scope, receive, send)

@@ -1,10 +1,12 @@
-"""The OpenAPI document: FastAPI's own, plus what it cannot know: chat, keys, and the shape of errors."""
+"""The OpenAPI document: FastAPI's own, plus what it cannot know: chat, probes, keys, the shape of errors."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fastapi import FastAPI
+
+from api.readiness import Readiness
 
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -42,6 +44,8 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     paths = document["paths"]
     for path in ("/v1/chat/completions", "/chat/completions"):
         paths[path] = {"post": _chat(path)}
+    paths["/healthz"] = {"get": _probe("healthz", "The process answers", {"type": "object"})}
+    paths["/readyz"] = {"get": _readyz()}
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
@@ -77,6 +81,24 @@ def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
         "description": description,
         "schema": {"type": "string", **schema},
     }
+
+
+def _probe(name: str, summary: str, schema: dict[str, Any]) -> dict[str, Any]:
+    content = {"application/json": {"schema": schema}}
+    return {
+        "tags": ["health"],
+        "summary": summary,
+        "operationId": name,
+        "responses": {"200": {"description": "Yes", "content": content}},
+    }
+
+
+def _readyz() -> dict[str, Any]:
+    schema = Readiness.model_json_schema()
+    operation = _probe("readyz", "The database answers and an upstream can be reached", schema)
+    content = operation["responses"]["200"]["content"]
+    operation["responses"]["503"] = {"description": "No, and what is missing", "content": content}
+    return operation
 
 
 def _chat(path: str) -> dict[str, Any]:

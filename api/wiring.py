@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import TypeVar
 
 import structlog
@@ -105,9 +106,14 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
         )
 
 
+async def import_graph() -> ModuleType:
+    """In a thread, so that chat is answered meanwhile: langgraph takes longer than all the rest."""
+    return await asyncio.to_thread(import_module, "graphs.runtime")
+
+
 async def start_flows(services: Services) -> None:
-    """Imports the graph in a thread, so that chat is answered meanwhile, then takes up unfinished flows."""
-    runtime = await asyncio.to_thread(import_module, "graphs.runtime")
+    """Brings the graph, then takes up unfinished flows."""
+    runtime = await import_graph()
     services.graph.arrive(await _once_the_store_answers(lambda: runtime.open_graph(services)))
     await _once_the_store_answers(services.dispatcher.recover)
 

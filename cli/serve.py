@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import socket
@@ -45,6 +46,8 @@ def serve(host: Host = None, port: Port = None, or_demo: OrDemo = False, as_json
 
 def _serve(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
     """Whatever can be wrong is found out before anything is written."""
+    gc.disable()  # until the server has imported everything: see api/server.py
+
     import uvloop
 
     from api.logs import configure_logs
@@ -82,7 +85,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _run(settings: Settings, environ: dict[str, str], listener: socket.socket, as_json: bool) -> None:
-    from api.app import create_app
     from api.server import Server
     from api.wiring import open_services
 
@@ -90,7 +92,7 @@ async def _run(settings: Settings, environ: dict[str, str], listener: socket.soc
     async with open_services(settings, environ) as services:
         key = await _first_key(services)
         credentials = _leave_credentials(settings.data_dir, url, key)
-        server = Server(create_app(services), services)
+        server = Server(services)
         await server.run_until_stopped(listener, lambda: _announce(url, key, credentials, as_json))
 
 

@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.types import Message, Receive, Scope, Send
 
-from api.errors import error_response, install_error_handlers, invalid_request
+from api.errors import error_response
 from api.middleware.entry import Entry
+from api.refusals import install_error_handlers, invalid_request
 from cfx_flow.clock import SystemClock
 from cfx_flow.errors import Conflict, InvalidRequest, RateLimitExceeded
 from tests.api.conftest import client_of

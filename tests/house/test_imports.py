@@ -48,6 +48,19 @@ def test_app_is_imported_without_the_graph_library() -> None:
     assert not {"langgraph", "langchain_core", "langchain_openai", "alembic", "cli"} & set(found["loaded"])
 
 
+def test_chat_and_probes_answer_before_fastapi_is_imported() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, api.server; print(*sys.modules)"],
+        cwd=HOUSE,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout.split()
+    assert "api.chat" in loaded
+    assert not {"fastapi", "langgraph", "alembic"} & set(loaded)
+
+
 def test_command_is_imported_without_the_server() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import sys, cli.main; print(*sys.modules)"],

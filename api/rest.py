@@ -1,0 +1,31 @@
+"""What FastAPI serves: every route but chat and the probes."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+
+from api.openapi import describe
+from api.refusals import install_error_handlers
+from api.routes import flows, models, snapshots
+from api.wiring import Services
+
+ROUTERS: tuple[APIRouter, ...] = (models.router, flows.router, snapshots.router)
+
+
+def create_rest(services: Services) -> FastAPI:
+    app = FastAPI(
+        title="CF-X Flow",
+        version=version("cfx-flow"),
+        description="Plan-Code-Review for software changes: one stage per call, or the whole durable loop.",
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    install_error_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    describe(app)
+    return app
