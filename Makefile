@@ -11,7 +11,7 @@ RUN_STAMP := $(VENV)/.run-$(call hash,run)
 DEV_STAMP := $(VENV)/.dev-$(call hash,dev)
 LITELLM_STAMP := .venv-litellm/.stamp-$(call hash,litellm)
 
-.PHONY: run test check lint types campaign lock dev litellm clean
+.PHONY: run test check lint types campaign bench lock dev litellm clean
 
 run: $(RUN_STAMP)
 	@$(BIN)/cfx serve --or-demo
@@ -29,6 +29,9 @@ lint: $(DEV_STAMP)
 
 types: $(DEV_STAMP)
 	$(BIN)/mypy
+
+bench: dev litellm
+	$(BIN)/python -m benchmarks.gateway
 
 dev: $(DEV_STAMP)
 litellm: $(LITELLM_STAMP)

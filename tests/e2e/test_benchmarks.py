@@ -1,0 +1,24 @@
+"""The benchmark of the gateway runs, in its shortest form; what it measures then means nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.gateway.table import ROWS
+from tests.support.processes import HOUSE, child_environ
+
+
+def test_benchmark_of_the_gateway_measures_every_row(tmp_path: Path) -> None:
+    report = tmp_path / "figures.json"
+    argv = [sys.executable, "-m", "benchmarks.gateway", "--smoke", "--no-litellm", "--json", str(report)]
+    done = subprocess.run(
+        argv, cwd=HOUSE, env=child_environ(), capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(row.title in done.stdout for row in ROWS)
+    measured = json.loads(report.read_text())["this"]
+    expected = {row.id for row in ROWS if "litellm" not in row.id}
+    assert {row for row in expected - measured.keys() if "redis" not in row} == set()
