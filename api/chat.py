@@ -13,7 +13,7 @@ from decimal import Decimal
 from starlette.types import Receive, Scope, Send
 
 from api.context import Admission, RequestContext, context_of
-from api.downstream import ClientGone, Downstream, Pace
+from api.downstream import ClientGone, CutOff, Downstream, Pace
 from api.wiring import Services
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.chat import Ask, ChatCall, Wishes, cfx_of_failure, read_ask
@@ -101,10 +101,12 @@ class _Visit:
             self._context.error_code = "client_gone"
             if self._is_charged:
                 self._record("cancelled", "The caller closed the connection.")
+        except CutOff as cut:
+            await self._cut_off(cut.error)
         except CfxError as error:
             await self._fail(error)
-        except asyncio.CancelledError:
-            await self._cut_off()  # and then this task ends, as it was told to
+        except asyncio.CancelledError:  # the server stops; and then this task ends, as it was told to
+            await self._cut_off(UpstreamUnavailable("The server is being restarted. Send the request again."))
         except Exception:
             await self._fail(InternalError(self._context.request_id))
             raise  # the outermost middleware writes it to the log
@@ -116,8 +118,8 @@ class _Visit:
         try:
             await (self._stream(call) if streamed else self._whole(call))
         except asyncio.CancelledError:
-            if self._downstream.was_left():
-                raise ClientGone from None
+            if (reason := self._downstream.why_stopped()) is not None:
+                raise reason from None
             raise
         finally:
             self._downstream.unwatch()
@@ -150,6 +152,13 @@ class _Visit:
         self._record("success")
 
     async def _stream(self, call: ChatCall) -> None:
+        with self._services.key_watch.over(self._principal.api_key_id, self._end_for):
+            await self._relay(call)
+
+    def _end_for(self, error: CfxError) -> None:
+        self._downstream.stop(CutOff(error))
+
+    async def _relay(self, call: ChatCall) -> None:
         downstream = self._downstream
         events = await call.open()
         await downstream.start_stream()
@@ -165,9 +174,8 @@ class _Visit:
         await downstream.end_stream()
         self._record("success")
 
-    async def _cut_off(self) -> None:
-        """The server stops and could not wait any longer; what was cancelled may still say so."""
-        error = UpstreamUnavailable("The server is being restarted. Send the request again.")
+    async def _cut_off(self, error: CfxError) -> None:
+        """It is we who end the call: what ran so far was used, and the caller is told why."""
         if self._is_charged:
             self._record("cancelled", error.message)
         self._context.error_code = error.code

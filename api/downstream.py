@@ -40,6 +40,13 @@ class ClientGone(Exception):
     """The caller closed the connection; nothing can be sent any more."""
 
 
+class CutOff(Exception):
+    """We end the call while it runs; the caller is told ``error``."""
+
+    def __init__(self, error: CfxError) -> None:
+        self.error = error
+
+
 class Downstream:
     """Used by one task. ``watch`` … ``unwatch`` enclose the time in which the caller may leave."""
 
@@ -62,7 +69,7 @@ class Downstream:
         self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._gone = False
+        self._reason: Exception | None = None
 
     async def read_body(self) -> bytes:
         """Raises ClientGone, and what the body cap raises."""
@@ -76,7 +83,7 @@ class Downstream:
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def watch(self, *, streamed: bool) -> None:
-        """From here on a caller who leaves cancels the task; ``was_left`` knows whether it was that."""
+        """From here on a caller who leaves cancels the task, as ``stop`` does; ``why_stopped`` tells."""
         self._is_watched = True
         self._task = asyncio.current_task()
         self._quiet_since = self._loop.time()
@@ -92,11 +99,18 @@ class Downstream:
         if self._watcher is not None:
             self._watcher.cancel()
 
-    def was_left(self) -> bool:
+    def stop(self, reason: Exception) -> None:
+        """Breaks off whatever the task is waiting for. Only the first reason counts, and none once the
+        response has come to its end."""
+        if self._is_watched and not self.has_ended and self._reason is None and self._task is not None:
+            self._reason = reason
+            self._task.cancel()
+
+    def why_stopped(self) -> Exception | None:
         """Asked by who caught a CancelledError; takes the cancellation back if it came from here."""
-        if self._gone and self._task is not None:
+        if self._reason is not None and self._task is not None:
             self._task.uncancel()
-        return self._gone
+        return self._reason
 
     async def start_stream(self) -> None:
         await self._aside_done()
@@ -182,6 +196,4 @@ class Downstream:
         """The body is read, so the only message left is the end of the connection."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        if self._is_watched and not self.has_ended and self._task is not None:
-            self._gone = True
-            self._task.cancel()
+        self.stop(ClientGone())

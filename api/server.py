@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 import uvicorn
@@ -30,7 +31,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 create_app(services, self._rest),
-                http=Protocol,
+                http=partial(Protocol, stall_s=services.settings.stalled_reader_s),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -15,6 +15,7 @@ import structlog
 from api.late_graph import LateGraph
 from api.readiness import ReadinessProbe
 from cfx_flow.accounts import Accounts, load_pepper
+from cfx_flow.accounts.key_watch import KeyWatch
 from cfx_flow.clock import Clock, SystemClock
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.dispatch import Dispatcher, InProcessDispatcher
@@ -47,6 +48,7 @@ class Services:
     prompts: Prompts
     store: Store
     accounts: Accounts
+    key_watch: KeyWatch
     limiter: RateLimiter
     request_log: RequestLog
     breakers: Breakers
@@ -74,6 +76,8 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
             store, load_pepper(settings), clock, settings.daily_limit, settings.streams_per_user
         )
         closing.push_async_callback(accounts.close)
+        key_watch = KeyWatch(accounts)
+        closing.push_async_callback(key_watch.close)
         request_log = RequestLog(store)
         await request_log.start()
         closing.push_async_callback(request_log.close)
@@ -94,6 +98,7 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
             prompts=prompts,
             store=store,
             accounts=accounts,
+            key_watch=key_watch,
             limiter=SqlRateLimiter(store, clock),
             request_log=request_log,
             breakers=Breakers(clock),

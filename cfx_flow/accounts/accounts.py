@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -128,6 +128,18 @@ class Accounts:
             max_streams=row.limits.get("streams", self._default_max_streams),
             permissions=frozenset(row.permissions),
         )
+
+    async def refused_among(self, api_key_ids: Sequence[str]) -> dict[str, str]:
+        """Of keys that were let in before: those that no longer would be, and why. Raises
+        StoreUnavailable."""
+        query = _keys().where(api_keys.c.id.in_(api_key_ids))
+        async with self._store.read() as connection:
+            rows = {row.id: row for row in await connection.execute(query)}
+        now = self._clock.now()
+        answers = {
+            key_id: self._judge(rows[key_id], now) if key_id in rows else UNKNOWN for key_id in api_key_ids
+        }
+        return {key_id: answer for key_id, answer in answers.items() if isinstance(answer, str)}
 
     async def create_key(  # noqa: PLR0913 - one parameter for each thing that a key has
         self,

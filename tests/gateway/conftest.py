@@ -25,7 +25,9 @@ from api.middleware.authentication import Authentication
 from api.middleware.body_cap import BodyCap
 from api.middleware.entry import Entry
 from api.middleware.limits import Limits
+from api.protocol import STALL_S, Protocol
 from api.wiring import Services, open_services
+from cfx_flow.accounts.key_watch import KeyWatch
 from cfx_flow.settings import Settings
 from cfx_flow.store.tables import request_logs
 from cfx_flow.upstream.client import UpstreamClient
@@ -125,10 +127,11 @@ def _app(services: Services, pace: Pace | None) -> ASGIApp:
 
 
 @asynccontextmanager
-async def _listening(app: ASGIApp) -> AsyncIterator[str]:
+async def _listening(app: ASGIApp, stall_s: float) -> AsyncIterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_config=None)
+        protocol: Any = partial(Protocol, stall_s=stall_s)
+        config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_config=None)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with asyncio.timeout(10):
@@ -147,7 +150,12 @@ def open_gateway(provider: Provider, sqlite_url: str, tmp_path: Path) -> OpenGat
 
     @asynccontextmanager
     async def opening(
-        *, read_s: float | None = None, pace: Pace | None = None, upstream: str = provider.url, **environ: str
+        *,
+        read_s: float | None = None,
+        pace: Pace | None = None,
+        stall_s: float = STALL_S,
+        upstream: str = provider.url,
+        **environ: str,
     ) -> AsyncIterator[Gateway]:
         models_file = SHIPPED if read_s is None else _with_timeout(tmp_path / "models.yaml", read_s)
         environ = {
@@ -162,9 +170,11 @@ def open_gateway(provider: Provider, sqlite_url: str, tmp_path: Path) -> OpenGat
             upstream_client = UpstreamClient(Sweeper(period_s=0.05))
             await upstream_client.open()
             closing.push_async_callback(upstream_client.close)
-            services = replace(services, upstream=upstream_client)
+            key_watch = KeyWatch(services.accounts, check_every_s=0.1)
+            closing.push_async_callback(key_watch.close)
+            services = replace(services, upstream=upstream_client, key_watch=key_watch)
             key = (await services.accounts.create_key("alice")).key
-            url = await closing.enter_async_context(_listening(_app(services, pace)))
+            url = await closing.enter_async_context(_listening(_app(services, pace), stall_s))
             client = httpx.AsyncClient(
                 base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=20, trust_env=False
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -91,6 +92,41 @@ async def test_a_reader_who_stalls_holds_bounded_memory(gateway: Gateway, provid
     assert call["completed_at"] is None
     writer.transport.abort()
     await asyncio.to_thread(provider.wait_for_disconnect)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_reader_who_takes_nothing_is_cut_off(
+    open_gateway: OpenGateway, provider: Provider, streamed: bool
+) -> None:
+    provider.reply({"content": "x" * 40_000_000, "chunk_chars": 200_000})
+    async with open_gateway(stall_s=0.2) as gateway:
+        reader, writer = await gateway.open_request(model="cfx-review", stream=streamed)
+        await reader.readuntil(b"\r\n\r\n")
+        (row,) = await gateway.rows(1)
+        assert row["status"] == ("cancelled" if streamed else "success")
+        await asyncio.sleep(0.5)
+        received = 0
+        with contextlib.suppress(ConnectionResetError):
+            while piece := await reader.read(1_000_000):
+                received += len(piece)
+        assert received < 39_000_000
+        writer.close()
+        if streamed:
+            await asyncio.to_thread(provider.wait_for_disconnect)
+
+
+async def test_a_reader_who_is_merely_slow_gets_everything(
+    open_gateway: OpenGateway, provider: Provider
+) -> None:
+    provider.reply({"content": "x" * 3_000_000, "chunk_chars": 100_000})
+    async with open_gateway(stall_s=0.15) as gateway:
+        reader, writer = await gateway.open_request(model="cfx-review", stream=True)
+        received = b""
+        while not received.endswith(b"0\r\n\r\n"):
+            await asyncio.sleep(0.02)
+            received += await reader.read(60_000)
+        assert b"[DONE]" in received
+        writer.close()
 
 
 async def test_a_body_that_never_ends_is_nobodys_call(gateway: Gateway, provider: Provider) -> None:

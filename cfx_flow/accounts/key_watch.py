@@ -1,0 +1,79 @@
+"""Keys of what is still running: a stream must not outlive the key that opened it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from cfx_flow.accounts.accounts import Accounts
+from cfx_flow.errors import InvalidApiKey, StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+CHECK_EVERY_S = 30.0
+RETRY_AFTER_S = 1.0
+
+OnRefused = Callable[[InvalidApiKey], None]
+
+
+class KeyWatch:
+    """One look at all keys in use every 30 s, not a timer for each stream. While the database does not
+    answer nothing is ended: it is asked again soon."""
+
+    def __init__(self, accounts: Accounts, check_every_s: float = CHECK_EVERY_S) -> None:
+        self._accounts = accounts
+        self._check_every_s = check_every_s
+        self._in_use: dict[str, set[OnRefused]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._checking: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def over(self, api_key_id: str, on_refused: OnRefused) -> Iterator[None]:
+        """Inside the block ``on_refused`` is called, in the loop, once the key is no longer good."""
+        users = self._in_use.setdefault(api_key_id, set())
+        users.add(on_refused)
+        if self._timer is None:
+            self._check_in(self._check_every_s)
+        try:
+            yield
+        finally:
+            users.discard(on_refused)
+            if not users and self._in_use.get(api_key_id) is users:
+                del self._in_use[api_key_id]
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._checking is not None:
+            self._checking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._checking
+
+    def _check_in(self, pause_s: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(pause_s, self._begin_check)
+
+    def _begin_check(self) -> None:
+        """Idle while nothing runs."""
+        self._timer = None
+        if self._in_use:
+            self._checking = asyncio.create_task(self._check_and_go_on())
+
+    async def _check_and_go_on(self) -> None:
+        pause_s = self._check_every_s
+        try:
+            await self.check()
+        except StoreUnavailable as error:
+            log.warning("key_watch.store_unavailable", reason=error.message)
+            pause_s = min(RETRY_AFTER_S, pause_s)
+        if self._timer is None:
+            self._check_in(pause_s)
+
+    async def check(self) -> None:
+        """Raises StoreUnavailable."""
+        for api_key_id, reason in (await self._accounts.refused_among(list(self._in_use))).items():
+            for on_refused in tuple(self._in_use.get(api_key_id, ())):
+                on_refused(InvalidApiKey(reason))
