@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from cfx_flow.errors import InvalidRequest
 from cfx_flow.flows.model import Event, Flow, FlowOptions, FlowStatus, StageUsage, Step
 
 
@@ -72,31 +66,3 @@ def storable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [storable(item) for item in value]
     return value
-
-
-def is_uuid(text: str) -> bool:
-    """Only the one form that we give out: everything else is not a flow of ours."""
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
-
-
-def cursor_of(flow: Flow) -> str:
-    position = json.dumps([flow.created_at.isoformat(), flow.id])
-    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str) -> tuple[datetime, str]:
-    """Raises InvalidRequest."""
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        created_at, flow_id = json.loads(text)
-        moment = datetime.fromisoformat(created_at)
-        if moment.tzinfo is None or not is_uuid(flow_id):
-            raise ValueError("not a position")
-    except (ValueError, TypeError, AttributeError, binascii.Error):
-        raise InvalidRequest(
-            "This cursor is none of ours: take next_cursor from a list.", param="cursor"
-        ) from None
-    return moment, flow_id

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, insert, select, update
+from sqlalchemy import Select, Update, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.clock import Clock
@@ -28,16 +27,14 @@ from cfx_flow.flows.model import (
     Step,
 )
 from cfx_flow.flows.rows import (
-    cursor_of,
     event_of,
     event_row,
     flow_of,
     flow_row,
-    is_uuid,
-    read_cursor,
     step_of,
     step_row,
 )
+from cfx_flow.store.cursor import Position, is_uuid, newest_first
 from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import flow_events, flow_steps, flows
 
@@ -73,13 +70,13 @@ class FlowStore:
         query = select(*_PLAIN).where(flows.c.user_id == user_id)
         if status is not None:
             query = query.where(flows.c.status == status)
-        if cursor is not None:
-            query = query.where(_after(*read_cursor(cursor)))
-        query = query.order_by(flows.c.created_at.desc(), flows.c.id.desc()).limit(limit + 1)
+        after = None if cursor is None else Position.from_cursor(cursor)
+        query = newest_first(query, flows.c.created_at, flows.c.id, after).limit(limit + 1)
         async with self._store.read() as connection:
             found = [flow_of(row) for row in (await connection.execute(query)).mappings()]
         page = found[:limit]
-        return page, cursor_of(page[-1]) if len(found) > limit else None
+        last = Position(page[-1].created_at, page[-1].id) if len(found) > limit else None
+        return page, last.to_cursor() if last else None
 
     async def patch(self, user_id: str, flow_id: str) -> str:
         """The newest diff that passed the check. Raises NotFound while there is none."""
@@ -271,12 +268,6 @@ def _step_update(flow_id: str, step: Step) -> Update:
 
 def _by_id(flow_id: str) -> Select[Any]:
     return select(*_PLAIN).where(flows.c.id == flow_id)
-
-
-def _after(created_at: datetime, flow_id: str) -> ColumnElement[bool]:
-    """Further down the list. Not as a row comparison: that would lose the columns' types."""
-    same_time = (flows.c.created_at == created_at) & (flows.c.id < flow_id)
-    return (flows.c.created_at < created_at) | same_time
 
 
 def _own(user_id: str, flow_id: str) -> Select[Any]:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import uuid
 from collections import deque
 from itertools import islice
-from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from cfx_flow.errors import StoreUnavailable
-from cfx_flow.ledger.record import CallRecord, to_row
+from cfx_flow.ledger.meter import Meter
+from cfx_flow.ledger.record import CallRecord, LogRow, ordered_ids, to_row
+from cfx_flow.ledger.write import write_batch
 from cfx_flow.store.engine import Store
-from cfx_flow.store.tables import request_logs
 
 log = structlog.get_logger(__name__)
 
 CAPACITY = 10_000
-MAX_BATCH = 500
-GATHER_S = 0.1
+MAX_BATCH = 250
+"""some 3 ms of SQLite's only write lock, for which a request's counter may be waiting"""
+GATHER_S = 0.2
 RETRY_AFTER_S = (0.2, 1.0, 5.0)
 CLOSE_TIMEOUT_S = 5.0
 
@@ -33,6 +33,7 @@ class RequestLog:
     def __init__(
         self,
         store: Store,
+        meter: Meter | None = None,
         *,
         capacity: int = CAPACITY,
         gather_s: float = GATHER_S,
@@ -40,10 +41,11 @@ class RequestLog:
     ) -> None:
         self.dropped = 0
         self._store = store
+        self._meter = meter or Meter()
         self._capacity = capacity
         self._gather_s = gather_s
         self._retry_after_s = retry_after_s
-        self._queue: deque[tuple[str, CallRecord]] = deque()
+        self._queue: deque[CallRecord] = deque()
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -55,14 +57,18 @@ class RequestLog:
         return len(self._queue)
 
     def record(self, call: CallRecord) -> None:
-        """Never blocks, never raises. The row's id is made here: a batch that is written again after an
-        unclear failure leaves one row, not two."""
+        """Never blocks, never raises; the meter counts what the queue has no room for, too."""
+        try:
+            self._meter.observe(call)
+        except (TypeError, ArithmeticError):
+            log.warning("unusable record", request_id=call.request_id)
         if self._closing.is_set() or len(self._queue) >= self._capacity:
             self._drop(1)
             return
-        self._queue.append((str(uuid.uuid4()), call))
-        self._empty.clear()
-        self._wake.set()
+        self._queue.append(call)
+        if self._empty.is_set():
+            self._empty.clear()
+            self._wake.set()
 
     async def start(self) -> None:
         if self._writer is None:
@@ -98,12 +104,13 @@ class RequestLog:
             self._empty.set()
 
     async def _write_batch(self) -> None:
-        """The batch leaves the queue only when it is settled, so that ``close`` can count it."""
+        """The batch leaves the queue only when it is settled, so that ``close`` can count it. Its rows have
+        their ids before the first try: after an unclear failure they are written once, not twice."""
         batch = list(islice(self._queue, MAX_BATCH))
         rows = self._rows(batch)
-        for pause_s in (*self._retry_after_s, None):
+        for number, pause_s in enumerate((*self._retry_after_s, None)):
             try:
-                await self._insert(rows)
+                await self._write(rows, is_again=number > 0)
                 break
             except StoreUnavailable as error:
                 if pause_s is None or self._closing.is_set():
@@ -111,15 +118,15 @@ class RequestLog:
                     break
                 await self._pause(pause_s)
             except SQLAlchemyError:
-                await self._insert_one_by_one(rows)
+                await self._write_one_by_one(rows)
                 break
         for _ in batch:
             self._queue.popleft()
 
-    def _rows(self, batch: list[tuple[str, CallRecord]]) -> list[dict[str, Any]]:
+    def _rows(self, batch: list[CallRecord]) -> list[LogRow]:
         """Without the records that hold rubbish: one of them must not end the writer."""
         rows = []
-        for row_id, call in batch:
+        for row_id, call in zip(ordered_ids(len(batch)), batch, strict=True):
             try:
                 rows.append(to_row(row_id, call))
             except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
@@ -132,20 +139,17 @@ class RequestLog:
             async with asyncio.timeout(pause_s):
                 await self._closing.wait()
 
-    async def _insert_one_by_one(self, rows: list[dict[str, Any]]) -> None:
+    async def _write_one_by_one(self, rows: list[LogRow]) -> None:
         """One bad row spoils a batch: the others are saved without it."""
         for row in rows:
             try:
-                await self._insert([row])
+                await self._write([row], is_again=False)
             except (StoreUnavailable, SQLAlchemyError) as error:
                 self._drop(1, type(error).__name__)
 
-    async def _insert(self, rows: list[dict[str, Any]]) -> None:
-        if not rows:
-            return
-        statement = self._store.insert(request_logs).on_conflict_do_nothing(index_elements=["id"])
-        async with self._store.transaction() as connection:
-            await connection.execute(statement, rows)
+    async def _write(self, rows: list[LogRow], *, is_again: bool) -> None:
+        if rows:
+            await write_batch(self._store, rows, perhaps_written=is_again)
 
     def _drop(self, count: int, reason: str = "queue full") -> None:
         if count:

@@ -7,6 +7,7 @@ written twice after a crash must be the same row.
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 
 from cfx_flow.store.types import Json, Usd, UtcDateTime
@@ -37,6 +39,13 @@ metadata = MetaData(
 
 def _id() -> Uuid[str]:
     return Uuid(as_uuid=False)
+
+
+def _rare(column: str, where: str) -> Index:
+    """Of the few rows that one looks for, so that the many cost nothing when they are written."""
+    return Index(
+        None, "user_id", column, "created_at", sqlite_where=text(where), postgresql_where=text(where)
+    )
 
 
 accounts = Table(
@@ -101,6 +110,24 @@ request_logs = Table(
     Column("error_message", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Index(None, "user_id", "created_at"),
+    _rare("status", "status <> 'success'"),
+    _rare("session_id", "session_id IS NOT NULL"),
+)
+
+daily_usage = Table(
+    "daily_usage",  # summed in the transaction that writes the rows: a year is read in milliseconds
+    metadata,
+    Column("user_id", _id(), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("stage", String(16), primary_key=True),  # '' where the log has none
+    Column("model", String(200), primary_key=True),  # '' where the log has none
+    Column("requests", Integer, nullable=False),
+    Column("errors", Integer, nullable=False),
+    Column("rate_limited", Integer, nullable=False),
+    Column("cancelled", Integer, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_micro_usd", BigInteger, nullable=False),  # whole micro-dollars: sums are exact on SQLite too
 )
 
 snapshots = Table(

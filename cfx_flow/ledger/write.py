@@ -1,0 +1,102 @@
+"""A batch of rows into the database, with the day's sums, in one transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cfx_flow.ledger.record import LogRow
+from cfx_flow.store.engine import Store
+from cfx_flow.store.tables import daily_usage, request_logs
+
+COLUMNS = ", ".join(LogRow._fields)
+INSERT_SQLITE = f"INSERT INTO request_logs ({COLUMNS}) VALUES ({', '.join('?' * len(LogRow._fields))})"  # noqa: S608 - names of our own
+INSERT_POSTGRES = (
+    f"INSERT INTO request_logs ({COLUMNS}) "  # noqa: S608 - names of our own
+    f"SELECT {COLUMNS} FROM json_populate_recordset(NULL::request_logs, %s::json)"
+)
+"""One parameter for the whole batch: a row costs the client 4 µs instead of 40."""
+
+
+async def write_batch(store: Store, rows: Sequence[LogRow], *, perhaps_written: bool = False) -> None:
+    """All or nothing. ``perhaps_written``: an earlier try ended unclear, so look before writing twice.
+
+    Raises StoreUnavailable, and SQLAlchemyError for a row that the database refuses.
+    """
+    async with store.transaction() as connection:
+        if perhaps_written and await _is_written(connection, rows[0].id):
+            return
+        await _insert(connection, store.dialect, rows)
+        await connection.execute(_add_to_sums(store), sums_of(rows))
+
+
+async def _is_written(connection: AsyncConnection, row_id: str) -> bool:
+    query = select(request_logs.c.id).where(request_logs.c.id == row_id)
+    return (await connection.execute(query)).first() is not None
+
+
+async def _insert(connection: AsyncConnection, dialect: str, rows: Sequence[LogRow]) -> None:
+    """The driver's own forms of the values, made here: SQLAlchemy's conversions cost more than the rest."""
+    if dialect == "sqlite":
+        await connection.exec_driver_sql(INSERT_SQLITE, [_sqlite_values(row) for row in rows])
+        return
+    batch = msgspec.json.encode([row._asdict() for row in rows]).decode()
+    await connection.exec_driver_sql(INSERT_POSTGRES, (batch,))
+
+
+def _sqlite_values(row: LogRow) -> tuple[Any, ...]:
+    """As the columns' types would bind them: uuids without hyphens, money as a float, times as text."""
+    id_, user_id, api_key_id, request_id, session_id, flow_id, *plain = row
+    return (
+        id_,
+        user_id.replace("-", ""),
+        api_key_id and api_key_id.replace("-", ""),
+        request_id.replace("-", ""),
+        session_id,
+        flow_id and flow_id.replace("-", ""),
+        *plain[:6],
+        float(row.cost_usd),
+        *plain[7:11],
+        row.created_at.isoformat(" ", "microseconds")[:26],
+    )
+
+
+def sums_of(rows: Iterable[LogRow]) -> list[dict[str, Any]]:
+    """Per user, day, stage and model; in the order of these, so that two processes cannot deadlock."""
+    sums: dict[tuple[str, date, str, str], list[int]] = defaultdict(lambda: [0] * len(_SUMMED))
+    for row in rows:
+        day = row.created_at.date()
+        total = sums[row.user_id, day, row.stage or "", row.model or ""]
+        total[0] += 1
+        total[1] += row.status == "error"
+        total[2] += row.status == "rate_limited"
+        total[3] += row.status == "cancelled"
+        total[4] += row.input_tokens
+        total[5] += row.output_tokens
+        total[6] += int(row.cost_usd.scaleb(6))
+    names = (*_KEYS, *_SUMMED)
+    return [dict(zip(names, (*key, *sums[key]), strict=True)) for key in sorted(sums)]
+
+
+_KEYS = ("user_id", "day", "stage", "model")
+_SUMMED = (
+    "requests",
+    "errors",
+    "rate_limited",
+    "cancelled",
+    "input_tokens",
+    "output_tokens",
+    "cost_micro_usd",
+)
+
+
+def _add_to_sums(store: Store) -> Any:
+    insert = store.insert(daily_usage)
+    added = {name: daily_usage.c[name] + insert.excluded[name] for name in _SUMMED}
+    return insert.on_conflict_do_update(index_elements=list(_KEYS), set_=added)
