@@ -23,7 +23,8 @@ from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.runner import FlowRunner
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.ledger import RequestLog
-from cfx_flow.limits import RateLimiter, SqlRateLimiter
+from cfx_flow.limits import RateLimiter, StreamSlots
+from cfx_flow.limits.open import open_limits
 from cfx_flow.prompts import Prompts
 from cfx_flow.settings import Settings
 from cfx_flow.stages.check import load_config
@@ -50,6 +51,7 @@ class Services:
     accounts: Accounts
     key_watch: KeyWatch
     limiter: RateLimiter
+    slots: StreamSlots
     request_log: RequestLog
     breakers: Breakers
     upstream: UpstreamClient
@@ -78,6 +80,7 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
         closing.push_async_callback(accounts.close)
         key_watch = KeyWatch(accounts)
         closing.push_async_callback(key_watch.close)
+        limits = await closing.enter_async_context(open_limits(settings.store_url, clock))
         request_log = RequestLog(store)
         await request_log.start()
         closing.push_async_callback(request_log.close)
@@ -99,7 +102,8 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
             store=store,
             accounts=accounts,
             key_watch=key_watch,
-            limiter=SqlRateLimiter(store, clock),
+            limiter=limits.daily,
+            slots=limits.slots,
             request_log=request_log,
             breakers=Breakers(clock),
             upstream=upstream,

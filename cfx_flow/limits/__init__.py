@@ -2,6 +2,5 @@
 
 from cfx_flow.limits.daily import Allowance, RateLimiter
 from cfx_flow.limits.slots import Claim, Slot, StreamSlots, Talk
-from cfx_flow.limits.sql import SqlRateLimiter
 
-__all__ = ["Allowance", "Claim", "RateLimiter", "Slot", "SqlRateLimiter", "StreamSlots", "Talk"]
+__all__ = ["Allowance", "Claim", "RateLimiter", "Slot", "StreamSlots", "Talk"]

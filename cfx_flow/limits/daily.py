@@ -1,12 +1,21 @@
-"""The daily limit, as its callers see it; ``tests/limits/`` holds every implementation to one suite."""
+"""The daily limit, as its callers see it, and what is the same on every backend.
+
+A backend is a CounterTable; ``tests/limits/`` holds each of them to one suite.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from cfx_flow.clock import next_midnight
+from cfx_flow.clock import Clock, next_midnight
+from cfx_flow.store.group_commit import GroupCommit, NowOrLater
+
+MOST_A_DAY = 2**31 - 1
+"""what the column holds"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,8 @@ class RateLimiter(Protocol):
 
     async def check_and_increment(self, user_id: str, day_utc: date, limit: int) -> Allowance:
         """Counts one request if the limit leaves room, in one atomic step: never one above it, never a
-        refusal while some are left. Raises StoreUnavailable."""
+        refusal while some are left. A caller that is cancelled here may have been counted.
+        Raises StoreUnavailable."""
         ...
 
     async def peek(self, user_id: str, day_utc: date, limit: int) -> Allowance:
@@ -32,10 +42,78 @@ class RateLimiter(Protocol):
         ...
 
 
-def granted(count: int, day_utc: date, limit: int) -> Allowance:
-    """This ask was the ``count``-th of the day."""
-    return Allowance(True, limit, max(limit - count, 0), next_midnight(day_utc))
+class Tally(NamedTuple):
+    """The asks of one batch that are alike."""
+
+    user_id: str
+    day: date
+    limit: int
+    """from 1 to MOST_A_DAY"""
 
 
-def refused(day_utc: date, limit: int) -> Allowance:
-    return Allowance(False, limit, 0, next_midnight(day_utc))
+class Counted(NamedTuple):
+    before: int
+    """the counter when the first of them was looked at"""
+    granted: int
+
+
+class CounterTable(Protocol):
+    def add(self, tallies: Sequence[tuple[Tally, int]], now: datetime) -> NowOrLater[Sequence[Counted]]:
+        """Counts ``min(asks, what the limit leaves)`` for each tally, as if one after the other; the same
+        user may come with several limits. No two tallies are equal. Raises StoreUnavailable."""
+        ...
+
+    async def count_of(self, user_id: str, day: date) -> int: ...
+
+
+class DailyLimiter:
+    """RateLimiter over a table: the asks of a batch become one addition for each user and limit."""
+
+    def __init__(self, table: CounterTable, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+        self._asks: GroupCommit[Tally, int | None] = GroupCommit(self._commit)
+
+    async def check_and_increment(self, user_id: str, day_utc: date, limit: int) -> Allowance:
+        if limit <= 0:
+            return _allowance(None, day_utc, limit)
+        left = await self._asks.ask(Tally(user_id, day_utc, min(limit, MOST_A_DAY)))
+        return _allowance(left, day_utc, limit)
+
+    async def peek(self, user_id: str, day_utc: date, limit: int) -> Allowance:
+        left = limit - await self._table.count_of(user_id, day_utc)
+        return _allowance(left if left > 0 else None, day_utc, limit)
+
+    def _commit(self, asks: list[Tally]) -> NowOrLater[Sequence[int | None]]:
+        asked: dict[Tally, int] = {}
+        for ask in asks:
+            asked[ask] = asked.get(ask, 0) + 1
+        tallies = list(asked.items())
+        counted = self._table.add(tallies, self._clock.now())
+        if isinstance(counted, asyncio.Future):
+            return asyncio.ensure_future(_shared_out_later(asks, tallies, counted))
+        return _shared_out(asks, tallies, counted)
+
+
+def _shared_out(
+    asks: list[Tally], tallies: list[tuple[Tally, int]], counted: Sequence[Counted]
+) -> list[int | None]:
+    """What each ask leaves, in the order in which they came; ``None`` for the refused."""
+    shares = {tally: _lefts(tally, count) for (tally, _), count in zip(tallies, counted, strict=True)}
+    return [shares[ask].pop() if shares[ask] else None for ask in asks]
+
+
+def _lefts(tally: Tally, counted: Counted) -> list[int | None]:
+    """The last granted first: the j-th leaves ``limit - before - j``."""
+    first = tally.limit - counted.before - 1
+    return list(range(first - counted.granted + 1, first + 1))
+
+
+async def _shared_out_later(
+    asks: list[Tally], tallies: list[tuple[Tally, int]], counted: asyncio.Future[Sequence[Counted]]
+) -> list[int | None]:
+    return _shared_out(asks, tallies, await counted)
+
+
+def _allowance(left: int | None, day_utc: date, limit: int) -> Allowance:
+    return Allowance(left is not None, limit, left or 0, next_midnight(day_utc))

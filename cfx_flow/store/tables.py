@@ -84,8 +84,23 @@ usage_counters = Table(
     Column("user_id", _id(), nullable=False),
     Column("day", Date, nullable=False),
     Column("request_count", Integer, nullable=False),
+    # Of the last addition. Postgres tells it apart by this: before 18, RETURNING has no old values.
+    Column("granted", Integer),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("user_id", "day"),
+)
+
+# One row for each slot that a user ever used; the token is its holder's, or empty.
+stream_slots = Table(
+    "stream_slots",
+    metadata,
+    Column("user_id", _id(), primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("token", String(32), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("session_id", String(200)),
+    Column("message_count", Integer, nullable=False),
+    Column("digest", LargeBinary(64), nullable=False),
 )
 
 request_logs = Table(

@@ -46,19 +46,32 @@ _POSTGRES = {
 
 def explain(error: DBAPIError) -> str | None:
     """A sentence if the database is at fault; ``None`` if our statement or our values are."""
-    name = getattr(error.orig, "sqlite_errorname", None)
-    if name is not None:
-        if name == "SQLITE_ERROR" and "no such table" in str(error.orig):
-            return NO_SCHEMA
-        return next((text for prefix, text in _SQLITE.items() if name.startswith(prefix)), None)
-    state = getattr(error.orig, "sqlstate", None)
-    if state is not None:
-        for length in (5, 2):
-            if state[:length] in _POSTGRES:
-                return _POSTGRES[state[:length]]
+    if getattr(error.orig, "sqlite_errorname", None) is not None:
+        return explain_sqlite(error.orig)
+    text = explain_postgres(getattr(error.orig, "sqlstate", None))
+    if text is not None:
+        return text
     if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
         return NO_ANSWER
     return None
+
+
+def explain_sqlite(error: BaseException | None) -> str | None:
+    """Of sqlite3's own errors."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_ERROR" and "no such table" in str(error):
+        return NO_SCHEMA
+    return next((text for prefix, text in _SQLITE.items() if name.startswith(prefix)), None)
+
+
+def explain_postgres(state: str | None) -> str | None:
+    """Of an SQLSTATE."""
+    state = state or ""
+    return _POSTGRES.get(state[:5]) or _POSTGRES.get(state[:2])
+
+
+def unavailable(text: str) -> StoreUnavailable:
+    return StoreUnavailable(text, headers={"retry-after": "2"})
 
 
 @contextmanager
@@ -67,9 +80,9 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise StoreUnavailable(BUSY, headers={"retry-after": "2"}) from error
+        raise unavailable(BUSY) from error
     except DBAPIError as error:
         text = explain(error)
         if text is None:
             raise
-        raise StoreUnavailable(text, headers={"retry-after": "2"}) from error
+        raise unavailable(text) from error

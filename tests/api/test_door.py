@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -14,9 +14,8 @@ from api.context import Admission
 from api.middleware.entry import clean_path
 from api.wiring import Services
 from cfx_flow.accounts.principal import Principal
-from cfx_flow.errors import RateLimitExceeded, StoreUnavailable
-from cfx_flow.limits import Allowance, SqlRateLimiter
-from cfx_flow.store.engine import Store
+from cfx_flow.errors import RateLimitExceeded
+from cfx_flow.limits.open import open_limits
 from tests.api.conftest import MAX_BODY_BYTES, client_of
 from tests.support.clock import FakeClock
 from tests.support.shapes import assert_identified, error_of
@@ -110,23 +109,20 @@ async def test_refusal_says_what_is_left_and_counts_nothing(
     assert answer.headers["x-ratelimit-remaining"] == "3"
 
 
-class _DeadStore(SqlRateLimiter):
-    async def peek(self, user_id: str, day_utc: date, limit: int) -> Allowance:
-        raise StoreUnavailable("The database does not answer.")
-
-
 async def test_store_that_fails_costs_the_headers_and_not_the_answer(services: Services, key: str) -> None:
-    dead = replace(services, limiter=_DeadStore(services.store, services.clock))
-    async with client_of(create_app(dead), key) as client:
-        answer = await client.get("/v1/models")
+    nowhere = "postgresql://127.0.0.1:1/nothing-listens-here"
+    async with open_limits(nowhere, services.clock) as limits:
+        dead = replace(services, limiter=limits.daily)
+        async with client_of(create_app(dead), key) as client:
+            answer = await client.get("/v1/models")
     assert answer.status_code == 200
     assert "x-ratelimit-limit" not in answer.headers
 
 
 @pytest.fixture
-async def admission(sqlite_store: Store, fake_clock: FakeClock) -> Admission:
+async def admission(services: Services, fake_clock: FakeClock) -> Admission:
     principal = Principal("00000000-0000-4000-8000-000000000001", "ada", "user", "k", daily_limit=2)
-    return Admission(SqlRateLimiter(sqlite_store, fake_clock), principal, fake_clock)
+    return Admission(services.limiter, principal, fake_clock)
 
 
 async def test_charge_counts_down_to_a_refusal_that_says_when_to_come_back(admission: Admission) -> None:

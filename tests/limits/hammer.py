@@ -12,25 +12,23 @@ import sys
 from datetime import date
 
 from cfx_flow.clock import SystemClock
-from cfx_flow.limits import SqlRateLimiter
-from cfx_flow.store.engine import open_store
+from cfx_flow.limits.open import open_limits
 
 DAY = date(2026, 3, 1)
 CONCURRENT = 8
 
 
 async def hammer(url: str, user_id: str, limit: int, asks: int) -> None:
-    store = await open_store(url)
-    limiter = SqlRateLimiter(store, SystemClock())
     left = iter(range(asks))
 
-    async def ask() -> None:
-        for _ in left:
-            answer = await limiter.check_and_increment(user_id, DAY, limit)
-            print(json.dumps([answer.allowed, answer.remaining]), flush=True)
+    async with open_limits(url, SystemClock()) as limits:
 
-    await asyncio.gather(*(ask() for _ in range(CONCURRENT)))
-    await store.close()
+        async def ask() -> None:
+            for _ in left:
+                answer = await limits.daily.check_and_increment(user_id, DAY, limit)
+                print(json.dumps([answer.allowed, answer.remaining]), flush=True)
+
+        await asyncio.gather(*(ask() for _ in range(CONCURRENT)))
 
 
 if __name__ == "__main__":

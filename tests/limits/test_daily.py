@@ -9,17 +9,12 @@ from datetime import UTC, date, datetime
 import pytest
 
 from cfx_flow.errors import StoreUnavailable
-from cfx_flow.limits import Allowance, RateLimiter, SqlRateLimiter
-from cfx_flow.store.engine import Store, open_store
+from cfx_flow.limits import Allowance, RateLimiter
+from cfx_flow.limits.open import open_limits
 from tests.support.clock import FakeClock
 
 DAY, NEXT_DAY = date(2026, 12, 31), date(2027, 1, 1)
 MIDNIGHT = datetime(2027, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def limiter(store: Store, fake_clock: FakeClock) -> RateLimiter:
-    return SqlRateLimiter(store, fake_clock)
 
 
 @pytest.fixture
@@ -95,10 +90,8 @@ async def test_store_that_does_not_answer_refuses_nobody_by_mistake(
     fake_clock: FakeClock, user_id: str
 ) -> None:
     """It fails closed, but as the store's failure: the caller must not read "limit exceeded"."""
-    store = await open_store("postgresql://127.0.0.1:1/nothing-listens-here")
-    limiter = SqlRateLimiter(store, fake_clock)
-    with pytest.raises(StoreUnavailable):
-        await limiter.check_and_increment(user_id, DAY, 1)
-    with pytest.raises(StoreUnavailable):
-        await limiter.peek(user_id, DAY, 1)
-    await store.close()
+    async with open_limits("postgresql://127.0.0.1:1/nothing-listens-here", fake_clock) as limits:
+        with pytest.raises(StoreUnavailable):
+            await limits.daily.check_and_increment(user_id, DAY, 1)
+        with pytest.raises(StoreUnavailable):
+            await limits.daily.peek(user_id, DAY, 1)

@@ -13,11 +13,10 @@ import uuid
 import pytest
 
 from cfx_flow.clock import SystemClock
-from cfx_flow.limits import SqlRateLimiter
+from cfx_flow.limits.open import open_limits
 from cfx_flow.settings import HOUSE
 from cfx_flow.store.address import sqlite_file
 from tests.limits.hammer import CONCURRENT, DAY
-from tests.support.stores import opened
 
 pytestmark = pytest.mark.e2e
 TIMEOUT_S = 120
@@ -54,8 +53,8 @@ async def test_killed_process_takes_nothing_with_it_but_what_was_in_flight(datab
     answers = granted(seen) + theirs
     assert len(set(answers)) == len(answers)
     assert limit - CONCURRENT <= len(answers) <= limit
-    async with opened(database_url) as store:
-        assert not (await SqlRateLimiter(store, SystemClock()).peek(user_id, DAY, limit)).allowed
+    async with open_limits(database_url, SystemClock()) as limits:
+        assert not (await limits.daily.peek(user_id, DAY, limit)).allowed
 
 
 def test_hammer_leaves_a_healthy_file(sqlite_url: str) -> None:

@@ -1,0 +1,48 @@
+"""The daily counter on SQLite: looked at and written within one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import partial
+
+from cfx_flow.limits.daily import Counted, Tally
+from cfx_flow.store.group_commit import NowOrLater
+from cfx_flow.store.quick_sqlite import QuickSqlite, stored_id, stored_time
+
+_COUNT = "SELECT request_count FROM usage_counters WHERE user_id = ? AND day = ?"
+_ADD = (
+    "UPDATE usage_counters SET request_count = request_count + ?, updated_at = ?"
+    " WHERE user_id = ? AND day = ?"
+)
+_BEGIN = "INSERT INTO usage_counters (request_count, updated_at, user_id, day, id) VALUES (?, ?, ?, ?, ?)"
+
+
+class SqliteCounter:
+    def __init__(self, database: QuickSqlite) -> None:
+        self._database = database
+
+    def add(self, tallies: Sequence[tuple[Tally, int]], now: datetime) -> NowOrLater[Sequence[Counted]]:
+        return self._database.write(partial(_add, tallies, stored_time(now)))
+
+    async def count_of(self, user_id: str, day: date) -> int:
+        key = (stored_id(user_id), day.isoformat())
+        row = self._database.read(lambda connection: connection.execute(_COUNT, key).fetchone())
+        return row[0] if row else 0
+
+
+def _add(tallies: Sequence[tuple[Tally, int]], now: str, connection: sqlite3.Connection) -> list[Counted]:
+    counted = []
+    for (user_id, day, limit), asks in tallies:
+        key = (stored_id(user_id), day.isoformat())
+        row = connection.execute(_COUNT, key).fetchone()
+        before = row[0] if row else 0
+        granted = min(asks, max(limit - before, 0))
+        if row and granted:
+            connection.execute(_ADD, (granted, now, *key))
+        elif granted:
+            connection.execute(_BEGIN, (granted, now, *key, uuid.uuid4().hex))
+        counted.append(Counted(before, granted))
+    return counted
