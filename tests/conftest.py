@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Generator
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 import structlog
 from xdist.scheduler import LoadScopeScheduling
+
+gc.disable()  # until the tests are collected: imports make objects that never go
 
 pytest_plugins = [
     "tests.support.provider",
@@ -45,6 +48,11 @@ class OneLiteLlm(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneLiteLlm | None:
     return OneLiteLlm(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

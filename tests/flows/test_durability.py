@@ -16,6 +16,8 @@ from tests.flows.conftest import House, OpenHouse
 from tests.support.flows import GOOD_DIFF, loop, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 
+pytestmark = pytest.mark.e2e
+
 SLOW = {"first_byte_delay_s": 30}
 
 

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from api.app import create_app
 from api.sse import frame, frames
 from cfx_flow.flows.feed import READERS_PER_USER, Feed, follow
@@ -106,6 +108,7 @@ async def test_a_reader_that_comes_back_gets_what_it_missed_and_no_more(
     assert page == {"data": everything[4:], "last_seq": len(everything)}
 
 
+@pytest.mark.e2e
 async def test_a_model_that_writes_slowly_shows_progress(house: House, provider: Provider) -> None:
     slow_plan = says("# Plan " + "x" * 60, chunk_chars=10, chunk_delay_s=0.4)
     provider.script(*loop([says(GOOD_DIFF)], plan=[slow_plan]))
@@ -154,6 +157,7 @@ async def test_the_twenty_first_reader_is_told_to_wait(house: House, provider: P
         await reader.until("flow.completed")
 
 
+@pytest.mark.e2e
 async def test_a_shutdown_ends_the_stream_so_that_its_reader_comes_back(
     house: House, provider: Provider
 ) -> None:

@@ -11,6 +11,8 @@ from tests.flows.conftest import House
 from tests.support.flows import GOOD_DIFF, loop, says
 from tests.support.provider import CODE, PLAN, Provider
 
+pytestmark = pytest.mark.e2e
+
 ALL_DOWN = {"status": 503}
 
 

@@ -79,6 +79,7 @@ async def test_a_refused_diff_goes_back_to_code_with_the_reason(house: House, pr
     assert len(provider.calls(REVIEW)) == 1
 
 
+@pytest.mark.e2e
 async def test_a_round_is_spent_after_two_fixes_and_review_never_sees_a_refused_diff(
     house: House, provider: Provider
 ) -> None:
@@ -106,6 +107,7 @@ async def test_a_revise_verdict_goes_back_to_code_with_the_findings(house: House
     assert GOOD_DIFF.strip() in told
 
 
+@pytest.mark.e2e
 async def test_a_reviewer_who_never_approves_ends_in_max_rounds(house: House, provider: Provider) -> None:
     provider.script(*loop([says(GOOD_DIFF)], [verdict("revise", finding("still wrong"))]))
 
@@ -151,6 +153,7 @@ async def test_two_unreadable_reviews_are_a_named_failure_and_never_an_approval(
     assert (await house.step(flow["id"], 4))["status"] == "failed"
 
 
+@pytest.mark.e2e
 async def test_an_empty_plan_is_asked_for_once_more(house: House, provider: Provider) -> None:
     provider.script(*loop([says(GOOD_DIFF)], plan=[says("  \n"), says("# Plan\n")]))
     assert (await house.run())["status"] == "approved"
@@ -190,6 +193,7 @@ async def test_tokens_and_cost_are_summed_per_stage_and_logged_per_call(
     ]
 
 
+@pytest.mark.e2e
 async def test_only_models_that_obey_a_schema_are_sent_one(house: House, provider: Provider) -> None:
     provider.script(*loop([says(GOOD_DIFF)]))
     await house.run(stages={"review": {"model": "deepseek-v3"}, "code": {"model": "gpt-4.1-nano"}})

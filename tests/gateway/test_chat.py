@@ -184,6 +184,7 @@ async def test_a_used_up_day_refuses_without_asking_the_upstream(
         assert sorted(row["status"] for row in rows) == ["rate_limited"] * 4 + ["success"] * 2
 
 
+@pytest.mark.e2e
 async def test_many_at_once_each_get_their_own_answer(gateway: Gateway, provider: Provider) -> None:
     provider.script(
         *[{"last_contains": f"<{n}>", "replies": [{"content": f"answer {n}"}]} for n in range(40)]
@@ -192,6 +193,7 @@ async def test_many_at_once_each_get_their_own_answer(gateway: Gateway, provider
     assert [s.text for s in await asyncio.gather(*streams)] == [f"answer {n}" for n in range(40)]
 
 
+@pytest.mark.e2e
 async def test_connections_to_the_upstream_are_used_again(gateway: Gateway) -> None:
     for _ in range(10):
         assert (await gateway.chat()).status_code == 200

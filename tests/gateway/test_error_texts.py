@@ -198,6 +198,7 @@ def test_an_error_inside_a_stream_is_read_by_its_code(frame: object, kind: type[
     assert type(error_of_frame(frame, model="deepseek-v3")) is kind
 
 
+@pytest.mark.e2e
 @given(st.text(max_size=3000))
 def test_any_text_is_cleaned_to_one_bounded_printable_line(text: str) -> None:
     cleaned = clean(text)

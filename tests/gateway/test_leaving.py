@@ -44,6 +44,7 @@ async def test_a_caller_who_leaves_ends_the_upstream_request(
     assert set(states.values()) == {BreakerState.CLOSED}
 
 
+@pytest.mark.e2e
 async def test_a_caller_who_leaves_before_anyone_watches_is_noticed_too(
     open_gateway: OpenGateway, provider: Provider
 ) -> None:
@@ -81,6 +82,7 @@ async def test_nothing_is_left_behind_by_callers_who_leave(gateway: Gateway, pro
     assert gateway.services.upstream.sweeper._members == set()
 
 
+@pytest.mark.e2e
 async def test_a_reader_who_stalls_holds_bounded_memory(gateway: Gateway, provider: Provider) -> None:
     """The upstream is held back instead: of 40 MB it has written but a part while nobody reads."""
     provider.reply({"content": "x" * 40_000_000, "chunk_chars": 200_000})

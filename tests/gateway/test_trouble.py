@@ -12,6 +12,8 @@ from tests.gateway.conftest import QUICK, Gateway, OpenGateway
 from tests.support.processes import free_port
 from tests.support.provider import Provider
 
+pytestmark = pytest.mark.e2e
+
 UNAVAILABLE, LIMITED = "upstream_unavailable", "upstream_rate_limited"
 CONTENT = {"content": "one two three four five six", "chunk_chars": 4}
 

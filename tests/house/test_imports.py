@@ -37,6 +37,7 @@ def test_core_loads_neither_web_framework_nor_graph_library_nor_terminal() -> No
     assert not (foreign | ours) & set(found["loaded"])
 
 
+@pytest.mark.e2e
 def test_graphs_know_neither_api_nor_cli() -> None:
     found = _import("graphs")
     assert not {"api", "cli", "fastapi", "typer"} & set(found["loaded"])
@@ -74,7 +75,11 @@ def test_command_is_imported_without_the_server() -> None:
     assert not {"fastapi", "sqlalchemy", "langgraph", "pydantic", "httpx", "rich", "yaml"} & loaded
 
 
-@pytest.mark.parametrize("packages", [("cfx_flow", "api", "cli"), ("graphs",)], ids=lambda names: names[0])
+@pytest.mark.parametrize(
+    "packages",
+    [("cfx_flow", "api", "cli"), pytest.param(("graphs",), marks=pytest.mark.e2e)],
+    ids=lambda names: names[0],
+)
 def test_importing_reads_no_environment_opens_nothing_and_starts_nothing(packages: tuple[str, ...]) -> None:
     found = _import(*packages)
     assert found["did"] == []

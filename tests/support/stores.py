@@ -1,7 +1,7 @@
 """Stores to test against: real SQLite files and a real Postgres, both with the schema that Alembic makes.
 
-``store`` runs a test on both; ``sqlite_store`` is the cheap one. ``database_url`` is an empty, migrated
-database for tests that start processes.
+``store`` runs a test on both (Postgres in the slow half); ``sqlite_store`` is the cheap one.
+``database_url`` is an empty, migrated database for tests that start processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from cfx_flow.store.migrate import MIGRATIONS, migrate
 from tests.support.clock import FakeClock
 from tests.support.postgres import PostgresServer, empty_database, running_postgres
 
-BACKENDS = ("sqlite", "postgres")
+BACKENDS = ("sqlite", pytest.param("postgres", marks=pytest.mark.e2e))
+"""the fast half asks SQLite only; the slow half asks both"""
 
 
 def pytest_report_header() -> str:
