@@ -25,6 +25,7 @@ from cfx_flow.flows.store import FlowStore
 from cfx_flow.ledger import RequestLog
 from cfx_flow.limits import RateLimiter, StreamSlots
 from cfx_flow.limits.open import open_limits
+from cfx_flow.limits.resends import Resends
 from cfx_flow.prompts import Prompts
 from cfx_flow.settings import Settings
 from cfx_flow.stages.check import load_config
@@ -52,6 +53,7 @@ class Services:
     key_watch: KeyWatch
     limiter: RateLimiter
     slots: StreamSlots
+    resends: Resends
     request_log: RequestLog
     breakers: Breakers
     upstream: UpstreamClient
@@ -104,6 +106,7 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
             key_watch=key_watch,
             limiter=limits.daily,
             slots=limits.slots,
+            resends=Resends(clock),
             request_log=request_log,
             breakers=Breakers(clock),
             upstream=upstream,
