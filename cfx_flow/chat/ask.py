@@ -93,6 +93,6 @@ def _messages(request: ChatRequest) -> list[dict[str, Any]]:
     """Only for a call that names no stage."""
     try:
         messages: list[dict[str, Any]] = msgspec.json.decode(request.messages)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"messages: {error}", param="messages") from None
     return messages

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from cfx_flow.chat.request import ChatRequest
+from cfx_flow.errors import InvalidRequest
 from cfx_flow.stages.model import Stage, Target
 
 _OPTIONS = msgspec.json.Decoder(dict[str, Raw] | None)
@@ -49,7 +50,10 @@ def _clamp(fields: dict[str, Raw], request: ChatRequest, cap: int) -> None:
 
 def _with_usage(fields: dict[str, Raw]) -> Raw:
     """Usage is always asked of the upstream: the request log needs it, whether or not the caller does."""
-    options = _OPTIONS.decode(fields.get("stream_options", _NULL)) or {}
+    try:
+        options = _OPTIONS.decode(fields.get("stream_options", _NULL)) or {}
+    except RecursionError:  # read once already, but with fewer calls on the stack
+        raise InvalidRequest("stream_options: nested too deeply.", param="stream_options") from None
     return _raw(options | {"include_usage": True})
 
 

@@ -24,6 +24,9 @@ from cfx_flow.upstream.wire import decode_json
 MAX_KEPT_CHARS = 4 * 1024 * 1024
 """of a reply that will be checked as a diff; a longer one is relayed unchecked"""
 
+MAX_NAMED_CALLS = 1_000
+MAX_CALL_KEY_CHARS = 40
+
 DONE = frame(b"[DONE]")
 
 _ANY = msgspec.json.Decoder()
@@ -44,7 +47,7 @@ class StreamRelay:
         self._head: dict[str, Any] = {}
         self._finished = False
         self._usage: dict[str, Any] | None = None
-        self._named_calls: set[tuple[object, object]] = set()
+        self._named_calls: set[str] = set()
         self._text: list[str] = []
         self._kept_chars = 0
         self._bytes = 0
@@ -135,7 +138,7 @@ class StreamRelay:
     def _changed(self, chunk: dict[str, Any], data: bytes) -> bytes:
         """Relayed as it came unless something in it had to be taken out or put in."""
         changed = False
-        choices = [choice for choice in chunk.get("choices") or () if isinstance(choice, dict)]
+        choices = _objects(chunk.get("choices"))
         if isinstance(chunk.get("usage"), dict):
             self._usage = chunk.pop("usage")
             changed = True
@@ -143,7 +146,7 @@ class StreamRelay:
                 return b""  # its own chunk is written at the end, if it was asked for
         for choice in choices:
             changed = self._choice(choice) or changed
-        out = frame(msgspec.json.encode(chunk) if changed else data)
+        out = frame(msgspec.json.encode(chunk) if changed else data.replace(b"\n", b" "))
         self._count(out, 1)
         return out
 
@@ -156,15 +159,14 @@ class StreamRelay:
         if self._keeps_text and not choice.get("index"):
             self._keep(delta.get("content"))
         changed = False
-        for call in delta.get("tool_calls") or ():
-            if isinstance(call, dict):
-                changed = self._name_call(choice.get("index"), call) or changed
+        for call in _objects(delta.get("tool_calls")):
+            changed = self._name_call(choice.get("index"), call) or changed
         return changed
 
     def _name_call(self, choice_index: object, call: dict[str, Any]) -> bool:
         """The first chunk of each tool call carries its id, or editors cannot answer it."""
-        key = (choice_index, call.get("index"))
-        if key in self._named_calls:
+        key = f"{choice_index} {call.get('index')}"[:MAX_CALL_KEY_CHARS]
+        if key in self._named_calls or len(self._named_calls) >= MAX_NAMED_CALLS:
             return False
         self._named_calls.add(key)
         if call.get("id"):
@@ -222,6 +224,10 @@ def _is_plain(whole: bytes) -> bool:
 def _reports_usage(whole: bytes) -> bool:
     """OpenAI writes ``"usage":null`` into every chunk but the last."""
     return whole.count(b'"usage"') != whole.count(b'"usage":null') + whole.count(b'"usage": null')
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _says_something(choice: dict[str, Any]) -> bool:

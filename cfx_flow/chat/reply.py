@@ -27,7 +27,10 @@ class Reply:
 
     def text(self) -> str | None:
         """What the first choice says; None if it says nothing or calls tools."""
-        choice = msgspec.json.decode(self.fields["choices"])[0]
+        try:
+            choice = msgspec.json.decode(self.fields["choices"])[0]
+        except (msgspec.DecodeError, RecursionError):
+            return None  # it holds a number beyond any float, or is nested to the brim
         message = choice.get("message") if isinstance(choice, dict) else None
         if not isinstance(message, dict) or message.get("tool_calls"):
             return None
@@ -47,10 +50,11 @@ def read_reply(body: bytes, headers: Mapping[str, str], *, model: str, input_byt
         fields: dict[str, Raw] = decode_json(body, _FIELDS)
         choices = _CHOICES.decode(fields.get("choices", _EMPTY))
         usage = msgspec.json.decode(fields.get("usage", _NULL))
+        error = msgspec.json.decode(fields.get("error", _NULL))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise talked_rubbish(model, "answered something that is not a reply") from None
-    if "error" in fields and bytes(fields["error"]) != b"null":
-        raise error_of_frame(msgspec.json.decode(fields["error"]), model=model)
+    if error is not None:
+        raise error_of_frame(error, model=model)
     if not choices:
         raise talked_rubbish(model, "answered without a reply in it")
     if not isinstance(usage, dict):

@@ -119,7 +119,7 @@ def _fields(body: bytes) -> dict[str, Raw]:
 def _decoded(name: str, raw: Raw) -> Any:
     try:
         return _TYPES[name].decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _refusal(name, error) from None
 
 
@@ -128,7 +128,7 @@ def _roles(fields: Fields) -> frozenset[str]:
         raise InvalidRequest("messages: missing. Send a list with at least one message.", param="messages")
     try:
         return roles_of(fields["messages"])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _refusal("messages", error) from None
 
 
