@@ -11,7 +11,10 @@ import pytest
 import structlog
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.campaign import load_hypothesis_profile
+
 gc.disable()  # until the tests are collected: imports make objects that never go
+load_hypothesis_profile()
 
 pytest_plugins = [
     "tests.support.provider",
