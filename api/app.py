@@ -38,6 +38,7 @@ def create_app(services: Services, rest: ASGIApp | None = None) -> ASGIApp:
             accounts=services.accounts,
         ),
         clock=services.clock,
+        meter=services.meter,
     )
 
 

@@ -176,9 +176,9 @@ class _Visit:
 
     async def _cut_off(self, error: CfxError) -> None:
         """It is we who end the call: what ran so far was used, and the caller is told why."""
+        self._context.error_code = error.code
         if self._is_charged:
             self._record("cancelled", error.message)
-        self._context.error_code = error.code
         await self._downstream.fail(error, self._cfx())
 
     async def _fail(self, error: CfxError) -> None:
@@ -212,6 +212,7 @@ class _Visit:
                 ttft_ms=None if first_at is None else self._ms_until(first_at),
                 status=status,
                 error_message=error_message,
+                error_code=self._context.error_code,
                 created_at=services.clock.now(),
             )
         )

@@ -24,7 +24,7 @@ ERROR_SCHEMA: dict[str, Any] = {
         }
     },
 }
-OPEN = frozenset({"/healthz", "/readyz"})
+OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
 _METHODS = ("get", "put", "post", "delete", "patch")
 
 

@@ -8,10 +8,15 @@ from fastapi import APIRouter, FastAPI
 
 from api.openapi import describe
 from api.refusals import install_error_handlers
-from api.routes import flows, models, snapshots
+from api.routes import flows, metrics, models, snapshots
 from api.wiring import Services
 
-ROUTERS: tuple[APIRouter, ...] = (models.router, flows.router, snapshots.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    models.router,
+    flows.router,
+    snapshots.router,
+    metrics.router,
+)
 
 
 def create_rest(services: Services) -> FastAPI:

@@ -22,12 +22,13 @@ from cfx_flow.flows.dispatch import Dispatcher, InProcessDispatcher
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.runner import FlowRunner
 from cfx_flow.flows.store import FlowStore
-from cfx_flow.ledger import RequestLog
+from cfx_flow.ledger import Meter, RequestLog
 from cfx_flow.limits import RateLimiter, StreamSlots
 from cfx_flow.limits.open import open_limits
 from cfx_flow.limits.resends import Resends
 from cfx_flow.prompts import Prompts
 from cfx_flow.settings import Settings
+from cfx_flow.stages.catalogue import model_names
 from cfx_flow.stages.check import load_config
 from cfx_flow.stages.load import require_upstreams
 from cfx_flow.stages.model import Models
@@ -55,6 +56,7 @@ class Services:
     slots: StreamSlots
     resends: Resends
     request_log: RequestLog
+    meter: Meter
     breakers: Breakers
     upstream: UpstreamClient
     snapshots: SnapshotStore
@@ -62,6 +64,11 @@ class Services:
     dispatcher: Dispatcher
     graph: LateGraph
     readiness: ReadinessProbe
+
+    @property
+    def streams_running(self) -> int:
+        """Of chat, in this process: each keeps its key under watch."""
+        return self.key_watch.running
 
 
 @asynccontextmanager
@@ -83,7 +90,8 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
         key_watch = KeyWatch(accounts)
         closing.push_async_callback(key_watch.close)
         limits = await closing.enter_async_context(open_limits(settings.store_url, clock))
-        request_log = RequestLog(store)
+        meter = Meter(model_names(models))
+        request_log = RequestLog(store, meter)
         await request_log.start()
         closing.push_async_callback(request_log.close)
         upstream = UpstreamClient()
@@ -108,6 +116,7 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
             slots=limits.slots,
             resends=Resends(clock),
             request_log=request_log,
+            meter=meter,
             breakers=Breakers(clock),
             upstream=upstream,
             snapshots=SnapshotStore(store, clock),

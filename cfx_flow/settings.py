@@ -32,6 +32,7 @@ class Settings(BaseModel):
     running_flows_per_user: int = Field(5, ge=1, validation_alias="CFX_RUNNING_FLOWS_PER_USER")
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")
     stalled_reader_s: float = Field(120.0, ge=1, le=86_400, validation_alias="CFX_STALLED_READER_S")
+    metrics_token: SecretStr | None = Field(None, validation_alias="CFX_METRICS_TOKEN")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias="CFX_LOG_LEVEL")
 
     @classmethod

@@ -8,7 +8,7 @@ from api.context import context_of
 from cfx_flow.accounts import Accounts
 from cfx_flow.errors import InvalidApiKey
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 HOW = "Send `Authorization: Bearer cfx_…`; `cfx keys create --user NAME` makes a key."
 
 

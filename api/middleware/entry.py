@@ -13,12 +13,13 @@ from api.errors import error_response
 from api.middleware.limits import limit_headers
 from cfx_flow.clock import Clock
 from cfx_flow.errors import CfxError, InternalError
+from cfx_flow.ledger import Meter
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 _SLASHES = re.compile("/{2,}")
-PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 CLIENT_LEFT = 499
 """in the access log, of a caller who left before any status went out. **Source**: nginx"""
 
@@ -30,9 +31,10 @@ def clean_path(path: str) -> str:
 
 
 class Entry:
-    def __init__(self, app: ASGIApp, *, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, *, clock: Clock, meter: Meter | None = None) -> None:
         self._app = app
         self._clock = clock
+        self._meter = meter or Meter()
         self._log: FilteringBoundLogger = structlog.get_logger("cfx.http")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +55,7 @@ class Entry:
             self._log.exception("request.broke", request_id=context.request_id, path=scope["path"])
             await self._refuse(InternalError(context.request_id), scope, receive, reply)
         finally:
+            self._meter.responses[CLIENT_LEFT if reply.status is None else reply.status] += 1
             self._write(scope, context, reply.status)
 
     async def _refuse(self, error: CfxError, scope: Scope, receive: Receive, reply: _Reply) -> None:

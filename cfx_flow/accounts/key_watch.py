@@ -31,6 +31,11 @@ class KeyWatch:
         self._timer: asyncio.TimerHandle | None = None
         self._checking: asyncio.Task[None] | None = None
 
+    @property
+    def running(self) -> int:
+        """How many blocks of ``over`` are entered."""
+        return sum(map(len, self._in_use.values()))
+
     @contextmanager
     def over(self, api_key_id: str, on_refused: OnRefused) -> Iterator[None]:
         """Inside the block ``on_refused`` is called, in the loop, once the key is no longer good."""

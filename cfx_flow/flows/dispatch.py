@@ -19,6 +19,12 @@ DRAIN_S = 5.0
 """how long a shutdown waits for running steps before it stops them in the middle"""
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    running: int
+    waiting: int
+
+
 class Dispatcher(Protocol):
     async def submit(self, flow_id: str, user_id: str) -> None:
         """The flow's row is written; it runs as soon as its turn comes."""
@@ -30,6 +36,10 @@ class Dispatcher(Protocol):
 
     async def recover(self) -> int:
         """Take up what an earlier process left unfinished; how many."""
+        ...
+
+    def load(self) -> Load:
+        """What this process works on."""
         ...
 
     async def close(self) -> None:
@@ -73,6 +83,10 @@ class InProcessDispatcher:
         for flow_id, user_id in unfinished:
             await self.submit(flow_id, user_id)
         return len(unfinished)
+
+    def load(self) -> Load:
+        lanes = self._lanes.values()
+        return Load(sum(len(lane.running) for lane in lanes), sum(len(lane.waiting) for lane in lanes))
 
     async def close(self) -> None:
         self._drain.requested.set()

@@ -1,6 +1,7 @@
 """What was asked, of whom, and what it cost."""
 
+from cfx_flow.ledger.meter import Meter
 from cfx_flow.ledger.record import CallRecord
 from cfx_flow.ledger.request_log import RequestLog
 
-__all__ = ["CallRecord", "RequestLog"]
+__all__ = ["CallRecord", "Meter", "RequestLog"]

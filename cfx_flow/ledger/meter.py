@@ -57,8 +57,6 @@ class Meter:
 
     models: Collection[str] = ()
     """the names that may stand in the label: those of models.yaml"""
-    streams: int = 0
-    """running now"""
     responses: Counter[int] = field(default_factory=Counter)
     """by HTTP status, over all paths"""
     latency: dict[tuple[str, str], Histogram] = field(default_factory=dict)

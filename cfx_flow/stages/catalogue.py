@@ -42,6 +42,12 @@ def public_ids(models: Models) -> tuple[str, ...]:
     return (*STAGE_IDS, AUTO, *models.direct.targets)
 
 
+def model_names(models: Models) -> frozenset[str]:
+    """As the upstreams know them: what may stand in the log and in a metric's label."""
+    staged = (target for stage in models.stages.values() for target in stage.targets)
+    return frozenset(target.model for target in (*staged, *models.direct.targets.values()))
+
+
 def cheapest(models: Models) -> Target | None:
     """Of the direct whitelist, by the price of a token in and a token out; None when it is empty."""
     return min(
