@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from starlette.types import Scope
@@ -63,7 +62,7 @@ class Admission:
 class RequestContext:
     started: float
     """the clock's monotonic seconds"""
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    request_id: str
     principal: Principal | None = None
     admission: Admission | None = None
     stage: str | None = None

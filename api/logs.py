@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import json
 import logging
 import sys
+import threading
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
+import msgspec
 import structlog
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 NOISY = ("uvicorn", "httpx", "httpx2", "openai", "alembic")
 """libraries that tell what we tell already, or with details that do not belong in a log"""
+LATE_S = 0.02
 
 
 def configure_logs(level: str, stream: TextIO | None = None) -> None:
     """Ours and the libraries' records take the same way out. Called once, by whoever starts the process."""
     stream = stream or sys.stderr
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    lines = LineWriter(stream)
+    atexit.register(lines.flush)
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, *shared, *_rendering(stream)],
+        processors=[_stamp, *_rendering(stream)],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, _stamp],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(stream)],
         )
     )
@@ -39,7 +45,63 @@ def configure_logs(level: str, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+class LineWriter:
+    """Where both kinds of record end. What is said in passing waits for up to ``LATE_S``, so that a busy
+    server writes once for many requests; a warning, and what comes from a thread or before the loop runs,
+    goes out at once and takes along what waits."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._waiting: list[str] = []
+        self._lock = threading.Lock()
+
+    def info(self, line: str) -> None:
+        if self._add(line + "\n") > 1:
+            return
+        try:
+            asyncio.get_running_loop().call_later(LATE_S, self.flush)
+        except RuntimeError:
+            self.flush()
+
+    debug = info
+
+    def warning(self, line: str) -> None:
+        self._add(line + "\n")
+        self.flush()
+
+    error = critical = warning
+
+    def write(self, text: str) -> None:
+        """Of the libraries' records, by a handler that flushes."""
+        self._add(text)
+
+    def flush(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            if waiting:
+                self._stream.write("".join(waiting))
+                self._stream.flush()
+
+    def _add(self, text: str) -> int:
+        with self._lock:
+            self._waiting.append(text)
+            return len(self._waiting)
+
+
+def _stamp(_logger: Any, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["level"] = level
+    event["timestamp"] = datetime.now(UTC).isoformat().removesuffix("+00:00") + "Z"
+    return event
+
+
+def _json(event: MutableMapping[str, Any], **_options: Any) -> str:
+    try:
+        return msgspec.json.encode(event, enc_hook=str).decode()
+    except (UnicodeEncodeError, TypeError):  # half a character of a file's name, or a key that is no text
+        return json.dumps(event, default=str, skipkeys=True)
+
+
 def _rendering(stream: TextIO) -> list[Any]:
     if stream.isatty():
         return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]

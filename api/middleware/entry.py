@@ -13,6 +13,7 @@ from api.errors import error_response
 from api.middleware.limits import limit_headers
 from cfx_flow.clock import Clock
 from cfx_flow.errors import CfxError, InternalError
+from cfx_flow.ids import Ids
 from cfx_flow.ledger import Meter
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ CLIENT_LEFT = 499
 
 def clean_path(path: str) -> str:
     """``//v1//models/`` is ``/v1/models``: editors glue base URLs and paths together as they please."""
-    path = _SLASHES.sub("/", path)
+    if "//" in path:
+        path = _SLASHES.sub("/", path)
     return path if path == "/" else path.rstrip("/")
 
 
@@ -35,13 +37,14 @@ class Entry:
         self._app = app
         self._clock = clock
         self._meter = meter or Meter()
+        self._new_id = Ids()
         self._log: FilteringBoundLogger = structlog.get_logger("cfx.http")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        context = RequestContext(started=self._clock.monotonic())
+        context = RequestContext(self._clock.monotonic(), self._new_id())
         scope["path"] = clean_path(scope["path"])
         scope.setdefault("state", {})[KEY] = context
         reply = _Reply(send, context)
@@ -94,7 +97,7 @@ class _Reply:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), *await self._headers()]}
+            message["headers"] = [*message.get("headers", ()), *await self._headers()]
         await self._send(message)
 
     async def _headers(self) -> Headers:

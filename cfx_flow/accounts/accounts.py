@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -79,24 +81,41 @@ class Accounts:
         self._default_daily_limit = default_daily_limit
         self._default_max_streams = default_max_streams
         self._answers = AnswerCache(clock)
+        self._asked: dict[bytes, asyncio.Task[Principal | str]] = {}
         self._last_used = LastUsed(store, clock)
 
     async def authenticate(self, token: str) -> Principal:
         """Raises InvalidApiKey, saying what to do. An answer is kept for 5 s at most, so a revocation takes
         effect within that time in every process."""
-        key_id = read_key_id(token)
-        if key_id is None:
-            raise InvalidApiKey(MALFORMED)
-        digest = hash_key(self._pepper, token)
-        answer = self._answers.get(digest)
+        label = self._answers.label(token)
+        answer = self._answers.get(label)
         if answer is None:
-            answer = await self._look_up(key_id, digest)
+            answer = await self._ask_once(label, token)
         if isinstance(answer, str):
             raise InvalidApiKey(answer)
         return answer
 
-    async def _look_up(self, key_id: str, digest: bytes) -> Principal | str:
+    async def _ask_once(self, label: bytes, token: str) -> Principal | str:
+        """Whoever asks for the same key meanwhile gets the same answer: when one falls out of the cache,
+        a busy editor would else ask the database as often as it has requests under way."""
+        key_id = read_key_id(token)
+        if key_id is None:
+            raise InvalidApiKey(MALFORMED)
+        asked = self._asked.get(label)
+        if asked is None:
+            asked = self._asked[label] = asyncio.create_task(self._look_up(key_id, token, label))
+            asked.add_done_callback(partial(self._answered, label))
+        return await asyncio.shield(asked)
+
+    def _answered(self, label: bytes, asked: asyncio.Task[Principal | str]) -> None:
+        if self._asked.get(label) is asked:
+            del self._asked[label]
+        if not asked.cancelled():
+            asked.exception()  # whoever waited for it has seen it; all of them may have gone
+
+    async def _look_up(self, key_id: str, token: str, label: bytes) -> Principal | str:
         """The Principal, or why not. A failing store raises and is not remembered."""
+        digest = hash_key(self._pepper, token)
         asked_at = self._clock.monotonic()
         async with self._store.read() as connection:
             row = (await connection.execute(_keys().where(api_keys.c.key_id == key_id))).one_or_none()
@@ -108,7 +127,7 @@ class Accounts:
             if row.expires_at:
                 valid_s = min(valid_s, (row.expires_at - now).total_seconds())
             self._last_used.note(row.id, row.last_used_at)
-        self._answers.put(digest, answer, until=asked_at + valid_s)
+        self._answers.put(label, answer, until=asked_at + valid_s)
         return answer
 
     def _judge(self, row: Row[Any], now: datetime) -> Principal | str:
@@ -216,9 +235,11 @@ class Accounts:
         if row is None:
             raise NotFound("there is no such key; `cfx keys list` shows the ids")
         self._answers.clear()
+        self._asked.clear()
         return _info(row)
 
     async def close(self) -> None:
+        await asyncio.gather(*self._asked.values(), return_exceptions=True)
         await self._last_used.close()
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, event, select, update
 
 from cfx_flow.accounts import Accounts, Principal
 from cfx_flow.accounts.cache import AnswerCache
@@ -169,6 +169,19 @@ def test_invented_keys_cannot_push_real_ones_out(fake_clock: FakeClock) -> None:
     assert cache.get(b"real") == ada
     assert cache.get(b"invented 0") is None
     assert cache.get(b"invented 99") == "unknown"
+
+
+async def test_many_with_one_key_ask_the_database_once(make_accounts: MakeAccounts, store: Store) -> None:
+    made = await make_accounts().create_key("ada")
+    accounts = make_accounts()
+    asked: list[str] = []
+    engine = store._engine.sync_engine
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    everyone = [asyncio.create_task(accounts.authenticate(made.key)) for _ in range(50)]
+    await asyncio.sleep(0)
+    everyone.pop().cancel()  # who goes takes nobody else's answer along
+    assert {principal.name for principal in await asyncio.gather(*everyone)} == {"ada"}
+    assert sum("FROM api_keys" in statement for statement in asked) == 1
 
 
 async def test_failing_store_is_not_taken_for_a_wrong_key(make_accounts: MakeAccounts, store: Store) -> None:

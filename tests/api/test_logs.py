@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +11,8 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import httpx
+
+from api.logs import LATE_S, LineWriter
 
 Lines = Sequence[MutableMapping[str, Any]]
 
@@ -72,3 +76,29 @@ def test_every_line_is_json_on_stderr_the_libraries_too() -> None:
 
 def test_level_is_obeyed() -> None:
     assert [line["event"] for line in _lines("error")] == ["broke"]
+
+
+async def test_many_lines_are_written_at_once_and_a_warning_takes_them_along() -> None:
+    written: list[str] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    lines = LineWriter(Stream())
+    for line in ("one", "two"):
+        lines.info(line)
+    assert written == []
+    await asyncio.sleep(LATE_S * 3)
+    assert written == ["one\ntwo\n"]
+    lines.info("three")
+    lines.warning("four")
+    assert written[1:] == ["three\nfour\n"]
+
+
+async def test_line_of_a_thread_is_not_lost() -> None:
+    stream = io.StringIO()
+    lines = LineWriter(stream)
+    await asyncio.gather(*(asyncio.to_thread(lines.info, f"line {n}") for n in range(50)))
+    assert sorted(stream.getvalue().splitlines()) == sorted(f"line {n}" for n in range(50))

@@ -1,0 +1,25 @@
+"""Random UUIDs at a sixth of the price: a system call for a hundred of them, and no object in between."""
+
+from __future__ import annotations
+
+import os
+
+_POOL_BYTES = 2048
+_HEX_DIGITS = 32
+
+
+class Ids:
+    """``Ids()()`` is a new one, as ``str(uuid.uuid4())`` writes it (RFC 9562, version 4)."""
+
+    def __init__(self) -> None:
+        self._pool = ""
+        self._at = 0
+
+    def __call__(self) -> str:
+        at = self._at
+        if at >= len(self._pool):
+            self._pool, at = os.urandom(_POOL_BYTES).hex(), 0
+        self._at = at + _HEX_DIGITS
+        digits = self._pool[at : at + _HEX_DIGITS]
+        variant = "89ab"[int(digits[16], 16) & 3]
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
