@@ -8,6 +8,7 @@ the usage's ``cost`` is dropped), openai 3 ``_exceptions.py``; LiteLLM puts the 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 import httpx2
+import msgspec
 import openai
 from langchain_core.messages import BaseMessage
 from langchain_core.messages.ai import AIMessageChunk
@@ -25,6 +27,7 @@ from langchain_openai import ChatOpenAI, StreamChunkTimeoutError
 from pydantic import SecretStr
 
 from cfx_flow.errors import UpstreamError
+from cfx_flow.flows.model import FlowFailed, Reason
 from cfx_flow.stages.model import Stage, Target, Upstream
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.classify import (
@@ -54,6 +57,11 @@ class Question:
     schema: Mapping[str, Any] | None = None
     """a JSON schema for models that obey one; others are asked for it by the prompt alone"""
 
+    def fingerprint(self) -> bytes:
+        """SHA-256 of what is asked. Not of whom: an answer stays one when models.yaml has changed."""
+        said = [(message.type, message.content) for message in self.messages]
+        return hashlib.sha256(msgspec.json.encode([self.stage.name, said, self.schema])).digest()
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -68,6 +76,17 @@ class Answer:
     ttft_ms: int | None
     attempts: int
     finish_reason: str
+
+    def to_json(self) -> bytes:
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_json(cls, stored: bytes) -> Answer:
+        """Raises FlowFailed (state)."""
+        try:
+            return msgspec.json.decode(stored, type=cls)
+        except msgspec.MsgspecError:
+            raise FlowFailed(Reason.STATE, "The stored answer of a model cannot be read.") from None
 
 
 class Asker:

@@ -77,17 +77,22 @@ class Work:
         messages: Sequence[BaseMessage],
         schema: Mapping[str, Any] | None = None,
     ) -> tuple[Step, Answer]:
-        """One model call: admitted by budget and daily limit, counted, logged.
+        """One model call: admitted by budget and daily limit, journalled, counted, logged. One that was
+        answered before a crash comes from the journal and costs nothing.
 
         Raises FlowFailed (budget, limit_reached, state), UpstreamError.
         """
-        self.run.check_budget()
         question = Question(self.tools.models.stages[name], self.targets(name), messages, schema)
+        effect = await self.run.next_call(step, question.fingerprint())
+        if effect.answer is not None:
+            return step, Answer.from_json(effect.answer)
+        self.run.check_budget()
         await self._charge()
+        effect = await self.run.starts(effect)
         answer = await self._ask(step, name, question)
         self._log(name, answer)
         usage = Usage(1, answer.input_tokens, answer.output_tokens, answer.cost_usd, answer.duration_ms)
-        return await self.run.paid(step, Call(name, answer.model, usage)), answer
+        return await self.run.paid(step, effect, Call(name, answer.model, usage), answer.to_json()), answer
 
     async def _charge(self) -> None:
         limit = self.flow.options.daily_limit

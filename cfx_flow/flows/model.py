@@ -141,9 +141,11 @@ class StageUsage:
 
     model: str | None = None
     usage: Usage = Usage()
+    repeats: int = 0
+    """calls among them that an earlier run had begun when it died: maybe paid twice"""
 
-    def add(self, model: str, usage: Usage) -> StageUsage:
-        return replace(self, model=model, usage=self.usage + usage)
+    def add(self, model: str, usage: Usage, *, is_repeat: bool = False) -> StageUsage:
+        return replace(self, model=model, usage=self.usage + usage, repeats=self.repeats + is_repeat)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -153,6 +155,7 @@ class StageUsage:
             "output_tokens": self.usage.output_tokens,
             "cost_usd": str(self.usage.cost_usd),
             "duration_ms": self.usage.duration_ms,
+            "maybe_paid_twice": self.repeats,
         }
 
     @classmethod
@@ -164,7 +167,7 @@ class StageUsage:
             Decimal(stored["cost_usd"]),
             stored["duration_ms"],
         )
-        return cls(stored["model"], usage)
+        return cls(stored["model"], usage, stored.get("maybe_paid_twice", 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from cfx_flow.clock import Clock
+from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.model import Event, Flow, FlowFailed, Reason, StageUsage, Step, Usage
 from cfx_flow.flows.rows import stages_json
-from cfx_flow.flows.store import Fence, FlowStore
+from cfx_flow.flows.store import Entry, Fence, FlowStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class FlowRun:
         self._spent = flow.spent
         self._active_before_s = flow.spent.duration_ms / 1000
         self._began = clock.monotonic()
+        self._calls = 0
+        """model calls of the step that is open, those from the journal included"""
+        self._is_again = False
+        """an earlier run had opened this step: the journal may know its calls"""
 
     # Steps ------------------------------------------------------------------------------
 
@@ -59,15 +64,34 @@ class FlowRun:
         known = await self._flows.step(self.flow.id, n)
         if known is not None and known.status == "completed" and known.node == node:
             return known
+        self._calls, self._is_again = 0, known is not None
         step = _fresh(n, node, round_, input, self._clock)
+        if known is not None and known.node == node:
+            step = _with_calls_of(known, step)
         again = {"again": True} if known is not None else {}
         event = self.event("step.started", step, stage=stage, data={"node": node, **again})
-        await self._write(opens=step, changes={"round": round_, "step": n}, events=[event])
+        await self._write(Entry(opens=step, changes={"round": round_, "step": n}, events=[event]))
         return step
 
-    async def paid(self, step: Step, call: Call) -> Step:
-        """Counts a model call at once, whether or not what it said can be used."""
-        self._stages[call.stage] = self._stages.get(call.stage, StageUsage()).add(call.model, call.usage)
+    async def next_call(self, step: Step, request_hash: bytes) -> Effect:
+        """The step's next model call, as the journal knows it: with an ``answer`` it is not made again."""
+        number, self._calls = self._calls, self._calls + 1
+        known = None
+        if self._is_again:
+            known = await self._flows.effect(self.flow.id, step.n, number, request_hash)
+        return known or Effect(step.n, number, request_hash, 0, None, self._clock.now())
+
+    async def starts(self, effect: Effect) -> Effect:
+        """Written before the call: one that is not answered here was in flight when the process died."""
+        effect = replace(effect, tries=effect.tries + 1, started_at=self._clock.now())
+        await self._write(Entry(effect=effect))
+        return effect
+
+    async def paid(self, step: Step, effect: Effect, call: Call, answer: bytes) -> Step:
+        """Counts a model call at once, whether or not what it said can be used; in one transaction with
+        its answer in the journal."""
+        before = self._stages.get(call.stage, StageUsage())
+        self._stages[call.stage] = before.add(call.model, call.usage, is_repeat=effect.tries > 1)
         self._spent += call.usage
         step = replace(
             step,
@@ -83,7 +107,8 @@ class FlowRun:
             "output_tokens": self._spent.output_tokens,
             "cost_usd": self._spent.cost_usd,
         }
-        await self._write(step=step, changes=changes)
+        effect = replace(effect, answer=answer, done_at=self._clock.now())
+        await self._write(Entry(step=step, changes=changes, effect=effect))
         return step
 
     async def finish(self, step: Step, result: Result, *, stage: str | None = None) -> Step:
@@ -108,12 +133,12 @@ class FlowRun:
             )
         timed = [replace(event, at=now) for event in result.events]
         changes = {} if result.patch is None else {"patch": result.patch}
-        await self._write(step=step, changes=changes, events=[done, *timed])
+        await self._write(Entry(step=step, changes=changes, events=[done, *timed]))
         return step
 
     async def progress(self, step: Step, stage: str, output_chars: int) -> None:
         event = self.event("step.progressed", step, stage=stage, data={"output_chars": output_chars})
-        await self._write(events=[event])
+        await self._write(Entry(events=[event]))
 
     async def output_of(self, n: int) -> Step:
         """An earlier step of this flow, which must be there."""
@@ -157,16 +182,8 @@ class FlowRun:
     def out_of_time(self) -> FlowFailed:
         return _over(f"all of {self.flow.options.budget.seconds} seconds")
 
-    async def _write(
-        self,
-        *,
-        opens: Step | None = None,
-        step: Step | None = None,
-        changes: Mapping[str, Any] | None = None,
-        events: Sequence[Event] = (),
-    ) -> None:
-        fence = Fence(self.flow.id, self.flow.epoch)
-        await self._flows.write(fence, changes=changes, opens=opens, step=step, events=events)
+    async def _write(self, entry: Entry) -> None:
+        await self._flows.write(Fence(self.flow.id, self.flow.epoch), entry)
 
 
 def _fresh(n: int, node: str, round_: int, input: Mapping[str, Any], clock: Clock) -> Step:
@@ -185,6 +202,18 @@ def _fresh(n: int, node: str, round_: int, input: Mapping[str, Any], clock: Cloc
         cost_usd=Decimal(0),
         started_at=clock.now(),
         completed_at=None,
+    )
+
+
+def _with_calls_of(known: Step, step: Step) -> Step:
+    """What an earlier run of the step has paid for stays counted."""
+    return replace(
+        step,
+        model=known.model,
+        attempts=known.attempts,
+        input_tokens=known.input_tokens,
+        output_tokens=known.output_tokens,
+        cost_usd=known.cost_usd,
     )
 
 

@@ -7,7 +7,7 @@ in the transaction that writes what the event tells.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Select, Update, insert, select, update
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.clock import Clock
 from cfx_flow.errors import Conflict, NotFound
+from cfx_flow.flows.effects import Effect, find_effect, put_effect
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.model import (
     UNFINISHED,
@@ -49,6 +50,21 @@ class Fence:
     flow_id: str
     epoch: int
     status: FlowStatus = FlowStatus.IN_PROGRESS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a runner writes in one transaction."""
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """of the flow's row"""
+    opens: Step | None = None
+    """a new step, with its input"""
+    step: Step | None = None
+    """all but the input of one that is open"""
+    effect: Effect | None = None
+    """a model call of the step"""
+    events: Sequence[Event] = ()
 
 
 class FlowStore:
@@ -169,26 +185,17 @@ class FlowStore:
         self.feed.ring(flow_id)
         return claimed
 
-    async def write(
-        self,
-        fence: Fence,
-        *,
-        changes: Mapping[str, Any] | None = None,
-        opens: Step | None = None,
-        step: Step | None = None,
-        events: Sequence[Event] = (),
-    ) -> None:
-        """A step, what it changes in the flow's row, and its events: all or nothing. Raises Fenced.
-
-        ``opens`` writes a new step with its input, ``step`` all but the input of one that is open.
-        """
+    async def write(self, fence: Fence, entry: Entry) -> None:
+        """All of it or nothing. Raises Fenced."""
         async with self._store.transaction() as connection:
-            await _change(connection, fence, changes or {}, events)
-            if opens is not None:
-                await self._upsert(connection, fence.flow_id, opens)
-            if step is not None:
-                await connection.execute(_step_update(fence.flow_id, step))
-        if events:
+            await _change(connection, fence, entry.changes, entry.events)
+            if entry.opens is not None:
+                await self._upsert(connection, fence.flow_id, entry.opens)
+            if entry.step is not None:
+                await connection.execute(_step_update(fence.flow_id, entry.step))
+            if entry.effect is not None:
+                await put_effect(connection, self._store, fence.flow_id, entry.effect)
+        if entry.events:
             self.feed.ring(fence.flow_id)
 
     async def end(self, flow_id: str, epoch: int | None, outcome: Outcome) -> bool:
@@ -219,6 +226,10 @@ class FlowStore:
             await connection.execute(insert(flow_events).values(**event_row(flow_id, seq, event)))
         self.feed.ring(flow_id)
         return True
+
+    async def effect(self, flow_id: str, step: int, call: int, request_hash: bytes) -> Effect | None:
+        async with self._store.read() as connection:
+            return await find_effect(connection, flow_id, step, call, request_hash)
 
     async def step(self, flow_id: str, n: int) -> Step | None:
         query = select(flow_steps).where(flow_steps.c.flow_id == flow_id, flow_steps.c.n == n)

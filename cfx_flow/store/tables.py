@@ -207,6 +207,19 @@ flow_steps = Table(
     Column("completed_at", UtcDateTime),
 )
 
+effects = Table(
+    "effects",  # see flows/effects.py
+    metadata,
+    Column("flow_id", _id(), ForeignKey("flows.id", ondelete="CASCADE"), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("call", Integer, primary_key=True),
+    Column("request_hash", LargeBinary(32), primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("answer", LargeBinary),  # bytes: Postgres' text takes no NUL, and models write it
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
+)
+
 flow_events = Table(
     "flow_events",
     metadata,

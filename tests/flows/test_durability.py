@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, text, update
 
 from cfx_flow.flows.model import Fenced, FlowStatus, Outcome
-from cfx_flow.flows.store import Fence
-from cfx_flow.store.tables import flows
+from cfx_flow.flows.store import Entry, Fence
+from cfx_flow.store.tables import effects, flows
 from tests.flows.conftest import House, OpenHouse
 from tests.support.flows import GOOD_DIFF, loop, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
@@ -77,6 +77,42 @@ async def test_a_step_that_finished_just_before_the_crash_is_not_paid_again(
     assert flow["status"] == "approved"
     assert len(provider.calls(PLAN)) == 1
     assert flow["stages"]["plan"]["calls"] == 1
+
+
+async def test_an_answer_that_came_before_the_crash_is_not_paid_again(
+    any_house: House, provider: Provider
+) -> None:
+    """REVIEW asks twice within one step: the first answer is unreadable, the process dies in the second."""
+    unreadable = says("Looks \0 fine to me.")
+    provider.script(*loop([says(GOOD_DIFF)], [unreadable, verdict("approve") | SLOW, verdict("approve")]))
+    flow_id = await any_house.start()
+    await asyncio.to_thread(provider.wait_for_calls, 2, REVIEW)
+
+    await kill(flow_id)
+    await any_house.services.dispatcher.recover()
+
+    flow = await any_house.ended(flow_id)
+    assert flow["status"] == "approved"
+    assert len(provider.calls(REVIEW)) == 3  # the one in flight was repeated, the answered one was not
+    review = flow["stages"]["review"]
+    assert (review["calls"], review["maybe_paid_twice"]) == (2, 1)
+    assert (await any_house.step(flow_id, flow["step"]))["attempts"] == 2
+
+
+async def test_an_effect_is_journalled_before_the_call_and_its_answer_with_the_cost(
+    any_house: House, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF) | SLOW, says(GOOD_DIFF)]))
+    flow_id = await any_house.start()
+    await at_stage(provider, CODE)
+    async with any_house.services.store.read() as connection:
+        rows = (await connection.execute(select(effects).order_by(effects.c.step))).mappings().all()
+    assert [(row["step"], row["call"], row["tries"], row["done_at"] is None) for row in rows] == [
+        (1, 0, 1, False),
+        (2, 0, 1, True),
+    ]
+    assert b"# Plan" in rows[0]["answer"]
+    assert (await any_house.get(flow_id))["stages"]["plan"]["calls"] == 1
 
 
 async def test_a_shutdown_leaves_flows_resumable_and_the_next_start_ends_them(
@@ -184,7 +220,7 @@ async def test_a_runner_whose_epoch_is_over_writes_nothing(any_house: House, pro
     assert new.epoch == 2
 
     with pytest.raises(Fenced):
-        await store.write(Fence(flow_id, 1), changes={"round": 9})
+        await store.write(Fence(flow_id, 1), Entry(changes={"round": 9}))
     assert not await store.end(flow_id, 1, Outcome(FlowStatus.APPROVED, None, "no"))
 
     assert (await any_house.get(flow_id))["status"] == "in_progress"

@@ -12,7 +12,7 @@ from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import InvalidRequest, NotFound
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.model import Budget, Event, Flow, FlowOptions, FlowStatus, Outcome, Reason
-from cfx_flow.flows.store import Fence, FlowStore
+from cfx_flow.flows.store import Entry, Fence, FlowStore
 from cfx_flow.flows.submit import Origin, new_flow
 from cfx_flow.store.engine import Store
 from cfx_flow.workspace.snapshot import from_files
@@ -73,7 +73,7 @@ async def test_events_are_numbered_without_gaps_under_concurrency(desk: Desk) ->
     event = Event(type="step.progressed", at=desk.clock.now())
 
     fence = Fence(flow.id, claimed.epoch)
-    await asyncio.gather(*(desk.flows.write(fence, events=[event, event]) for _ in range(25)))
+    await asyncio.gather(*(desk.flows.write(fence, Entry(events=[event, event])) for _ in range(25)))
 
     assert [event.seq for event in await desk.flows.events(flow.id)] == list(range(1, 53))
     assert [event.seq for event in await desk.flows.events(flow.id, after=50)] == [51, 52]
