@@ -33,7 +33,7 @@ def at_rest(watched_process: Watched) -> dict[str, Any]:
 
     def rest() -> dict[str, Any] | None:
         state = watched_process.state()
-        return None if "Server._start_flows" in state["tasks"] else state
+        return None if any("start" in name for name in state["tasks"]) else state
 
     return wait_for(rest, timeout_s=60, what="server at rest")
 

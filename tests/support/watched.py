@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from tests.support.watched_server import USERS
 
 T = TypeVar("T")
 LANES = USERS
-READ_S = 0.4
+READ_S, PATIENT_READ_S = 0.4, 60
 SETTLE_S = 20.0
 """a bound, not a figure: other work may hold the machine"""
 
@@ -60,6 +60,7 @@ class Watched:
             CFX_LOG_LEVEL="warning",
             CFX_STAGES_LANE=f"{upstream.url}/stages",
             **{f"CFX_LANE_{n}": f"{upstream.url}/{lane(n)}" for n in range(LANES)},
+            **{f"CFX_PATIENT_{n}": f"{upstream.url}/{patient(n)}" for n in range(LANES)},
         )
         (folder / "data").mkdir()
         ready = folder / "ready.json"
@@ -102,13 +103,22 @@ class Watched:
             "upstream connections": now["upstream_connections"],
             "waits": now["waiting"],
             "log rows": now["rows_waiting"],
+            "slots": self.slots_held(),
         }
         return {name: count for name, count in more.items() if count}
 
     def rows(self) -> Counter[str]:
         """How many rows of the request log have each status."""
-        with sqlite3.connect(f"file:{self._database}?mode=ro", uri=True) as connection:
-            return Counter(dict(connection.execute("select status, count(*) from request_logs group by 1")))
+        return Counter(dict(self._query("select status, count(*) from request_logs group by 1")))
+
+    def slots_held(self) -> int:
+        """Slots that were given back expired long ago."""
+        count: int = self._query("select count(*) from stream_slots where expires_at > '2000'")[0][0]
+        return count
+
+    def _query(self, statement: str) -> list[Any]:
+        with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as connection:
+            return connection.execute(statement).fetchall()
 
     def log_tail(self) -> str:
         return self.process.log_tail()
@@ -118,12 +128,20 @@ def lane(number: int) -> str:
     return f"lane-{number}"
 
 
+def patient(number: int) -> str:
+    """The same lane's other model, whose upstream may stay silent for long."""
+    return f"patient-{number}"
+
+
 def _models() -> dict[str, Any]:
-    """A model for each lane, each with an address of its own; the stages have one more."""
+    """Two models for each lane, each with an address of its own; the stages have one more."""
     shipped: dict[str, Any] = yaml.safe_load((HOUSE / "config" / "models.yaml").read_text())
     timeouts = {"connect_stream_s": 2, "connect_s": 2, "read_s": READ_S}
     model = {"context_window": 131072, "max_output_tokens": 8192, "price": {"input": 1, "output": 2}}
     shipped["upstreams"] = {lane(n): {"url_env": f"CFX_LANE_{n}", "timeouts": timeouts} for n in range(LANES)}
+    waits = {"connect_stream_s": 2, "connect_s": 2, "read_s": PATIENT_READ_S}
+    for n in range(LANES):
+        shipped["upstreams"][patient(n)] = {"url_env": f"CFX_PATIENT_{n}", "timeouts": waits}
     shipped["upstreams"]["stages"] = {"url_env": "CFX_STAGES_LANE", "timeouts": timeouts}
     shipped["models"] = {name: {"upstream": name, **model} for name in shipped["upstreams"]}
     for stage in shipped["stages"].values():

@@ -21,7 +21,6 @@ from typing import Any
 
 import uvloop
 
-from api.app import create_app
 from api.logs import configure_logs
 from api.server import Server
 from api.wiring import Services, open_services
@@ -104,7 +103,7 @@ async def _run(settings: Settings, listener: socket.socket, ready_file: Path) ->
             scratch.write_text(json.dumps({**ports, "keys": keys}))
             scratch.rename(ready_file)
 
-        await Server(create_app(services), services).run_until_stopped(listener, announce)
+        await Server(services).run_until_stopped(listener, announce)
         window.close()
         await upstream.close()
 
