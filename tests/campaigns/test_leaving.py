@@ -22,7 +22,9 @@ CASES = 1_000
 LET_GO_S = 5.0
 """a bound on a busy machine; SPEC says 250 ms, and benchmarks/ measures it"""
 
-Moment = Literal["in the head", "in the body", "before the first byte", "after the head", "amid the reply", "at the end"]
+Moment = Literal[
+    "in the head", "in the body", "before the first byte", "after the head", "amid the reply", "at the end"
+]
 Way = Literal["close", "reset", "half close"]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\n"
 EVENT = b"data: " + json.dumps(CHUNKS[1]).encode() + b"\n\n"

@@ -31,15 +31,18 @@ def _refuse_constant(name: str) -> None:
     raise NotHttpError(f"{name} is not JSON")
 
 
-async def talk(port: int, request: bytes, *, timeout_s: float) -> bytes:
-    """Everything that comes back until the server closes. Raises TimeoutError: a server that hangs."""
+async def talk(port: int, request: bytes, *, timeout_s: float, quiet_s: float | None = None) -> bytes:
+    """Everything that comes back until the server closes. Raises TimeoutError: a server that hangs.
+
+    With ``quiet_s`` it ends as well once nothing has come for so long.
+    """
     async with asyncio.timeout(timeout_s):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             writer.write(request)
             got = bytearray()
             try:
-                while piece := await reader.read(65536):
+                while piece := await _piece(reader, quiet_s):
                     got += piece
             except ConnectionError:
                 pass  # what came before it counts
@@ -48,17 +51,30 @@ async def talk(port: int, request: bytes, *, timeout_s: float) -> bytes:
             writer.transport.abort()
 
 
-def answers_in(raw: bytes) -> list[RawAnswer]:
-    """All responses of one connection, the 1xx ones left out. Raises NotHttpError."""
+async def _piece(reader: asyncio.StreamReader, quiet_s: float | None) -> bytes:
+    try:
+        async with asyncio.timeout(quiet_s):
+            return await reader.read(65536)
+    except TimeoutError:
+        if quiet_s is None:
+            raise
+        return b""
+
+
+def answers_in(raw: bytes, *, heads: bool = False) -> list[RawAnswer]:
+    """All responses of one connection, the 1xx ones left out. Raises NotHttpError.
+
+    ``heads``: they answer HEAD, so that none has a body.
+    """
     answers = []
     while raw:
-        answer, raw = _one(raw)
+        answer, raw = _one(raw, heads)
         if answer.status >= 200:
             answers.append(answer)
     return answers
 
 
-def _one(raw: bytes) -> tuple[RawAnswer, bytes]:
+def _one(raw: bytes, heads: bool) -> tuple[RawAnswer, bytes]:
     head, end, rest = raw.partition(b"\r\n\r\n")
     first, *lines = head.split(b"\r\n")
     status = _STATUS_LINE.fullmatch(first)
@@ -69,7 +85,7 @@ def _one(raw: bytes) -> tuple[RawAnswer, bytes]:
         raise NotHttpError(f"bad header lines: {head!r}")
     headers = {f[1].decode().lower(): f[2].decode("latin-1") for f in fields if f}
     number = int(status[1])
-    if number < 200 or number in (204, 304):
+    if heads or number < 200 or number in (204, 304):
         return RawAnswer(number, headers, b""), rest
     if headers.get("transfer-encoding") == "chunked":
         body, rest = _chunks(rest)

@@ -13,7 +13,7 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -21,6 +21,8 @@ End: TypeAlias = Literal["fin", "rst", "hold", "keep"]
 """close, reset, stay silent until the client leaves, or read the next request"""
 Step: TypeAlias = bytes | float | End
 """bytes to send, seconds to wait, or how it ends; a script without an end closes"""
+Script: TypeAlias = Sequence[Step] | Callable[[bytes], Sequence[Step]]
+"""a function is given the request's body"""
 
 _LENGTH = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
 _NEVER_READ = 30.0
@@ -40,7 +42,7 @@ class Call:
 
 @dataclass
 class RawUpstream:
-    scripts: dict[str, Sequence[Step]] = field(default_factory=dict)
+    scripts: dict[str, Script] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     open_connections: int = 0
     url: str = ""
@@ -82,11 +84,12 @@ class RawUpstream:
         """Whether another request may come on this connection."""
         head = await reader.readuntil(b"\r\n\r\n")
         length = _LENGTH.search(head)
-        await reader.readexactly(int(length[1]) if length else 0)
+        body = await reader.readexactly(int(length[1]) if length else 0)
         lane = head.split(b" ", 2)[1].split(b"/")[1].decode()
         call = Call(lane, time.monotonic())
         self.calls.append(call)
-        playing = asyncio.create_task(_play(self.scripts.get(lane, ()), writer))
+        script = self.scripts.get(lane, ())
+        playing = asyncio.create_task(_play(script(body) if callable(script) else script, writer))
         leaving = asyncio.create_task(reader.read(1))
         try:
             await asyncio.wait({playing, leaving}, return_when=asyncio.FIRST_COMPLETED)
