@@ -15,8 +15,9 @@ from starlette.types import Receive, Scope, Send
 from api.context import Admission, RequestContext, context_of
 from api.downstream import ClientGone, CutOff, Downstream, Pace
 from api.wiring import Services
-from cfx_flow.accounts.principal import Principal
-from cfx_flow.chat import Ask, ChatCall, Wishes, cfx_of_failure, read_ask
+from cfx_flow.chat import ChatCall, Wishes, cfx_of_failure, read_ask
+from cfx_flow.chat.conversation import Conversation
+from cfx_flow.chat.request import ChatRequest
 from cfx_flow.errors import (
     BudgetExceeded,
     CfxError,
@@ -24,17 +25,26 @@ from cfx_flow.errors import (
     InvalidApiKey,
     MethodNotAllowed,
     RateLimitExceeded,
+    StreamReplaced,
     TooManyConcurrentRequests,
     UpstreamUnavailable,
 )
 from cfx_flow.ledger import CallRecord
 from cfx_flow.ledger.record import Status
+from cfx_flow.limits import resends
+from cfx_flow.limits.resends import says_resend
+from cfx_flow.limits.slots import Slot
 from cfx_flow.stages.model import Target
 
 EVENTS_PER_YIELD = 16
 """a hot stream never waits, and a task that never waits cannot be cancelled"""
 
 MAX_SESSION_CHARS = 200
+
+GONE_ON = (
+    "This reply was ended because a newer request goes on with the same conversation, or because its place "
+    "among your running streams was lost. Send the request again if you still want it."
+)
 
 
 class ChatEndpoint:
@@ -49,28 +59,42 @@ class ChatEndpoint:
                 headers={"allow": "POST"},
             )
         context = context_of(scope)
-        if context.principal is None or context.admission is None:
+        if context.admission is None:
             raise InvalidApiKey("There is no key in this request.")
         downstream = Downstream(receive, send, context, self._services.upstream.sweeper, self._pace)
-        visit = _Visit(self._services, context, context.principal, context.admission, downstream)
-        await visit.run(_Headers.of(scope))
+        await _Visit(self._services, context, context.admission, downstream, _Headers.of(scope)).run()
 
 
 @dataclass(frozen=True, slots=True)
 class _Headers:
     wishes: Wishes
     session_id: str | None
+    replaces: bool
+    """the session's running stream"""
+    is_resend: bool
 
     @classmethod
     def of(cls, scope: Scope) -> _Headers:
         """A header that was sent twice counts as it was sent last."""
         found = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
-        session_id = found.get(b"x-cfx-session-id", "")[:MAX_SESSION_CHARS]
-        wishes = Wishes(found.get(b"x-cfx-stage"), found.get(b"x-cfx-prompt"), found.get(b"user-agent"))
-        return cls(wishes, session_id or None)
+        return cls(
+            wishes=Wishes(found.get(b"x-cfx-stage"), found.get(b"x-cfx-prompt"), found.get(b"user-agent")),
+            session_id=found.get(b"x-cfx-session-id", "")[:MAX_SESSION_CHARS] or None,
+            replaces=found.get(b"x-cfx-replace", "").strip().lower() == "true",
+            is_resend=says_resend(found.get(resends.HEADER)),
+        )
 
 
-_READ = frozenset({b"x-cfx-stage", b"x-cfx-prompt", b"x-cfx-session-id", b"user-agent"})
+_READ = frozenset(
+    {
+        b"x-cfx-stage",
+        b"x-cfx-prompt",
+        b"x-cfx-session-id",
+        b"x-cfx-replace",
+        b"user-agent",
+        resends.HEADER,
+    }
+)
 
 
 class _Visit:
@@ -80,26 +104,30 @@ class _Visit:
         self,
         services: Services,
         context: RequestContext,
-        principal: Principal,
         admission: Admission,
         downstream: Downstream,
+        headers: _Headers,
     ) -> None:
         self._services = services
         self._context = context
-        self._principal = principal
+        self._principal = admission.principal
         self._admission = admission
         self._downstream = downstream
-        self._session_id: str | None = None
+        self._headers = headers
         self._call: ChatCall | None = None
-        self._is_charged = False
+        self._body: bytes | None = None
+        """as long as a re-send may have to be known by it"""
+        self._is_admitted = False
+        self._is_free = False
 
-    async def run(self, headers: _Headers) -> None:
-        self._session_id = headers.session_id
+    async def run(self) -> None:
         try:
-            await self._answer(headers.wishes)
+            if not self._headers.is_resend:
+                self._admission.refuse_early()
+            await self._answer()
         except ClientGone:
             self._context.error_code = "client_gone"
-            if self._is_charged:
+            if self._is_admitted:
                 self._record("cancelled", "The caller closed the connection.")
         except CutOff as cut:
             await self._cut_off(cut.error)
@@ -111,62 +139,84 @@ class _Visit:
             await self._fail(InternalError(self._context.request_id))
             raise  # the outermost middleware writes it to the log
 
-    async def _answer(self, wishes: Wishes) -> None:
-        call, streamed = self._resolved(await self._downstream.read_body(), wishes)
-        self._call = call
-        self._downstream.watch(streamed=streamed)
+    async def _answer(self) -> None:
+        self._body = await self._downstream.read_body()
+        request, self._call = self._resolve(self._body)
+        self._downstream.watch(streamed=request.streamed)
         try:
-            await (self._stream(call) if streamed else self._whole(call))
+            await (self._stream(request, self._call) if request.streamed else self._whole(self._call))
         except asyncio.CancelledError:
             if (reason := self._downstream.why_stopped()) is not None:
                 raise reason from None
             raise
         finally:
             self._downstream.unwatch()
-            call.close()
+            self._call.close()
 
-    def _resolved(self, body: bytes, wishes: Wishes) -> tuple[ChatCall, bool]:
+    def _resolve(self, body: bytes) -> tuple[ChatRequest, ChatCall]:
         services = self._services
-        ask: Ask = read_ask(body, wishes, services.models, services.prompts)
+        ask = read_ask(body, self._headers.wishes, services.models, services.prompts)
         self._context.stage = ask.stage.value
         self._context.stage_source = ask.resolved.source
-        call = ChatCall(
+        return ask.request, ChatCall(
             ask,
             client=services.upstream,
             breakers=services.breakers,
             clock=services.clock,
             before_attempt=self._before_attempt,
         )
-        return call, ask.request.streamed
 
     async def _before_attempt(self, target: Target) -> None:
         """What counts is a call that reaches an upstream, once however many targets it takes."""
-        if not self._is_charged:
-            await self._admission.charge()
-            self._is_charged = True
+        if not self._is_admitted:
+            self._is_free = self._is_known_resend()
+            if not self._is_free:
+                await self._admission.charge()
+            self._is_admitted = True
         self._context.model_used = target.model
+
+    def _is_known_resend(self) -> bool:
+        if not self._headers.is_resend or self._body is None:
+            return False
+        return self._services.resends.is_free(self._principal.api_key_id, self._body)
 
     async def _whole(self, call: ChatCall) -> None:
         body = await call.complete()
         await self._downstream.send_whole(body)
         self._record("success")
 
-    async def _stream(self, call: ChatCall) -> None:
-        with self._services.key_watch.over(self._principal.api_key_id, self._end_for):
-            await self._relay(call)
+    async def _stream(self, request: ChatRequest, call: ChatCall) -> None:
+        services, principal, headers = self._services, self._principal, self._headers
+        slot = await services.slots.acquire(
+            principal.user_id,
+            principal.max_streams,
+            Conversation(request.messages, headers.session_id, replaces=headers.replaces),
+            self._lose_slot,
+        )
+        try:
+            with services.key_watch.over(principal.api_key_id, self._end_for):
+                await self._relay(call, slot)
+        finally:
+            slot.release()
+
+    def _lose_slot(self) -> None:
+        self._end_for(StreamReplaced(GONE_ON))
 
     def _end_for(self, error: CfxError) -> None:
         self._downstream.stop(CutOff(error))
 
-    async def _relay(self, call: ChatCall) -> None:
+    async def _relay(self, call: ChatCall, slot: Slot) -> None:
         downstream = self._downstream
         events = await call.open()
+        self._body = None
         await downstream.start_stream()
         call.names_model = downstream.opened_early
         if events:
             await downstream.send_events(events)
         sent = 0
         while events := await call.read():
+            if call.is_over:
+                slot.release()  # who has read the end may ask again at once
             await downstream.send_events(events)
             sent += 1
             if sent % EVENTS_PER_YIELD == 0:
@@ -177,11 +227,15 @@ class _Visit:
     async def _cut_off(self, error: CfxError) -> None:
         """It is we who end the call: what ran so far was used, and the caller is told why."""
         self._context.error_code = error.code
-        if self._is_charged:
+        if self._is_admitted:
             self._record("cancelled", error.message)
         await self._downstream.fail(error, self._cfx())
 
     async def _fail(self, error: CfxError) -> None:
+        if self._is_admitted and self._body is not None:
+            self._services.resends.failed(
+                self._principal.api_key_id, self._body, self._context.started, was_free=self._is_free
+            )
         limited = isinstance(error, RateLimitExceeded | TooManyConcurrentRequests | BudgetExceeded)
         self._context.error_code = error.code
         self._record("rate_limited" if limited else "error", error.message)
@@ -193,7 +247,7 @@ class _Visit:
 
     def _record(self, status: Status, error_message: str | None = None) -> None:
         call, services = self._call, self._services
-        used = call is not None and self._is_charged and (status != "error" or call.first_at is not None)
+        used = call is not None and self._is_admitted and (status != "error" or call.first_at is not None)
         usage = call.usage() if call is not None and used else None
         first_at = call.first_at if call is not None else None
         services.request_log.record(
@@ -201,7 +255,7 @@ class _Visit:
                 user_id=self._principal.user_id,
                 api_key_id=self._principal.api_key_id,
                 request_id=self._context.request_id,
-                session_id=self._session_id,
+                session_id=self._headers.session_id,
                 stage=self._context.stage,
                 model=self._context.model_used,
                 input_tokens=usage.input_tokens if usage else 0,

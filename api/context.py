@@ -13,6 +13,7 @@ from cfx_flow.errors import RateLimitExceeded
 
 if TYPE_CHECKING:
     from cfx_flow.limits import Allowance, RateLimiter
+    from cfx_flow.limits.used_up import UsedUp
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 KEY = "cfx"
@@ -21,9 +22,10 @@ KEY = "cfx"
 class Admission:
     """The right of one request to use its user's day. Nothing is counted before ``charge``."""
 
-    def __init__(self, limiter: RateLimiter, principal: Principal, clock: Clock) -> None:
+    def __init__(self, limiter: RateLimiter, used_up: UsedUp, principal: Principal, clock: Clock) -> None:
         self._limiter = limiter
-        self._principal = principal
+        self._used_up = used_up
+        self.principal = principal
         self._clock = clock
         self._known: Allowance | None = None
 
@@ -31,9 +33,18 @@ class Admission:
         """Counts one. Raises RateLimitExceeded when nothing is left (then nothing was counted)."""
         day = self._clock.now().date()
         self._known = await self._limiter.check_and_increment(
-            self._principal.user_id, day, self._principal.daily_limit
+            self.principal.user_id, day, self.principal.daily_limit
         )
+        if not self._known.allowed:
+            self._used_up.note(self.principal.user_id, self._known)
         return self._allowed(self._known)
+
+    def refuse_early(self) -> None:
+        """Costs nothing, asks nobody. Raises RateLimitExceeded when a charge just found nothing left."""
+        known = self._used_up.of(self.principal.user_id, self.principal.daily_limit)
+        if known is not None:
+            self._known = known
+            self._allowed(known)
 
     async def require_left(self) -> Allowance:
         """Counts nothing. Raises RateLimitExceeded when nothing is left."""
@@ -44,7 +55,7 @@ class Admission:
         """What the last question was answered; before any, a look that counts nothing."""
         if self._known is None:
             day = self._clock.now().date()
-            self._known = await self._limiter.peek(self._principal.user_id, day, self._principal.daily_limit)
+            self._known = await self._limiter.peek(self.principal.user_id, day, self.principal.daily_limit)
         return self._known
 
     def _allowed(self, allowance: Allowance) -> Allowance:

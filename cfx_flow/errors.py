@@ -8,7 +8,8 @@
     │   └── ModelNotFound      404
     ├── MethodNotAllowed       405
     ├── Conflict               409 the state does not allow it (any more)
-    │   └── VersionConflict    409
+    │   ├── VersionConflict    409
+    │   └── StreamReplaced     409 a running stream gave up its slot
     ├── BodyTooLarge           413
     ├── IdempotencyMismatch    422
     ├── RateLimitExceeded      429 the user's day is used up
@@ -115,6 +116,10 @@ class Conflict(CfxError):
 
 class VersionConflict(Conflict):
     code = "version_conflict"
+
+
+class StreamReplaced(Conflict):
+    code = "stream_replaced"
 
 
 class BodyTooLarge(CfxError):

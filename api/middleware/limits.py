@@ -11,21 +11,24 @@ from api.context import Admission, Headers, context_of
 from cfx_flow.clock import Clock
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.limits import Allowance, RateLimiter
+from cfx_flow.limits.used_up import UsedUp
 
 
 class Limits:
-    """Only a model call counts, so nothing is counted or refused here: the route charges its admission."""
+    """Only a model call counts, so nothing is counted or refused here: the route asks its admission whether
+    to refuse early, and charges it."""
 
     def __init__(self, app: ASGIApp, *, limiter: RateLimiter, clock: Clock) -> None:
         self._app = app
         self._limiter = limiter
+        self._used_up = UsedUp(clock)
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             context = context_of(scope)
             if context.principal is not None:
-                context.admission = Admission(self._limiter, context.principal, self._clock)
+                context.admission = Admission(self._limiter, self._used_up, context.principal, self._clock)
         await self._app(scope, receive, send)
 
 

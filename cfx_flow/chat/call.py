@@ -65,6 +65,11 @@ class ChatCall:
         self._permit: Permit | None = None
         self._is_over = False
 
+    @property
+    def is_over(self) -> bool:
+        """The last events of the stream were read."""
+        return self._is_over
+
     async def complete(self) -> bytes:
         """The body to relay. Raises UpstreamError and whatever ``before_attempt`` raises."""
         ask = self._asked()

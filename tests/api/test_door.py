@@ -16,6 +16,7 @@ from api.wiring import Services
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import RateLimitExceeded
 from cfx_flow.limits.open import open_limits
+from cfx_flow.limits.used_up import UsedUp
 from tests.api.conftest import MAX_BODY_BYTES, client_of
 from tests.support.clock import FakeClock
 from tests.support.shapes import assert_identified, error_of
@@ -122,7 +123,7 @@ async def test_store_that_fails_costs_the_headers_and_not_the_answer(services: S
 @pytest.fixture
 async def admission(services: Services, fake_clock: FakeClock) -> Admission:
     principal = Principal("00000000-0000-4000-8000-000000000001", "ada", "user", "k", daily_limit=2)
-    return Admission(services.limiter, principal, fake_clock)
+    return Admission(services.limiter, UsedUp(fake_clock), principal, fake_clock)
 
 
 async def test_charge_counts_down_to_a_refusal_that_says_when_to_come_back(admission: Admission) -> None:

@@ -164,6 +164,7 @@ def open_gateway(provider: Provider, sqlite_url: str, tmp_path: Path) -> OpenGat
             "CFX_LITELLM_KEY": "sk-of-the-upstream",
             "CFX_MODELS_FILE": str(models_file),
             "CFX_HASH_SALT": "salt of the tests, of no other use",
+            "CFX_STREAMS_PER_USER": "100",
         } | environ
         async with AsyncExitStack() as closing:
             services = await closing.enter_async_context(open_services(Settings.load(environ), environ))
