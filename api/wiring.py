@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -24,7 +24,7 @@ from cfx_flow.flows.runner import FlowRunner
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.ledger import Meter, RequestLog
 from cfx_flow.limits import RateLimiter, StreamSlots
-from cfx_flow.limits.open import open_limits
+from cfx_flow.limits.open import Limits, open_limits
 from cfx_flow.limits.resends import Resends
 from cfx_flow.prompts import Prompts
 from cfx_flow.settings import Settings
@@ -89,7 +89,7 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
         closing.push_async_callback(accounts.close)
         key_watch = KeyWatch(accounts)
         closing.push_async_callback(key_watch.close)
-        limits = await closing.enter_async_context(open_limits(settings.store_url, clock))
+        limits = await closing.enter_async_context(_open_limits(settings, clock))
         meter = Meter(model_names(models))
         request_log = RequestLog(store, meter)
         await request_log.start()
@@ -130,6 +130,11 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
 async def import_graph() -> ModuleType:
     """In a thread, so that chat is answered meanwhile: langgraph takes longer than all the rest."""
     return await asyncio.to_thread(import_module, "graphs.runtime")
+
+
+def _open_limits(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Limits]:
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    return open_limits(settings.store_url, clock, redis_url=redis_url)
 
 
 async def start_flows(services: Services) -> None:

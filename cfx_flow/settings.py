@@ -25,6 +25,7 @@ class Settings(BaseModel):
     """Empty: SQLite in ``data_dir``."""
     litellm_url: str | None = Field(None, validation_alias="CFX_LITELLM_URL")
     litellm_key: SecretStr | None = Field(None, validation_alias="CFX_LITELLM_KEY")
+    redis_url: SecretStr | None = Field(None, validation_alias="CFX_REDIS_URL")
     models_file: Path = Field(HOUSE / "config" / "models.yaml", validation_alias="CFX_MODELS_FILE")
     hash_salt: SecretStr | None = Field(None, validation_alias=AliasChoices("CFX_HASH_SALT", "HASH_SALT"))
     daily_limit: int = Field(1000, ge=0, validation_alias="CFX_DAILY_LIMIT")

@@ -17,6 +17,7 @@ gc.disable()  # until the tests are collected: imports make objects that never g
 load_hypothesis_profile()
 
 pytest_plugins = [
+    "tests.support.redis",
     "tests.support.provider",
     "tests.support.litellm",
     "tests.support.server",

@@ -21,11 +21,14 @@ class Limits:
 
 @asynccontextmanager
 async def open_limits(
-    store_url: str, clock: Clock, *, renew_every_s: float = RENEW_EVERY_S
+    store_url: str, clock: Clock, *, redis_url: str | None = None, renew_every_s: float = RENEW_EVERY_S
 ) -> AsyncIterator[Limits]:
-    """Nothing is connected before the first ask: a store may start after us. Closing gives the slots back."""
+    """On Redis if there is one, else in the database. Nothing is connected before the first ask: a store
+    may start after us. Closing gives the slots back. Raises ConfigError for an address that is none."""
     file = sqlite_file(store_url)
-    if file is not None:
+    if redis_url is not None:
+        opened = _on_redis(redis_url, clock, renew_every_s)
+    elif file is not None:
         opened = _on_sqlite(file, clock, renew_every_s)
     else:
         opened = _on_postgres(store_url, clock, renew_every_s)
@@ -62,3 +65,18 @@ async def _on_postgres(url: str, clock: Clock, renew_every_s: float) -> AsyncIte
         yield Limits(DailyLimiter(PostgresCounter(database), clock), slots)
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def _on_redis(url: str, clock: Clock, renew_every_s: float) -> AsyncIterator[Limits]:
+    from cfx_flow.limits.redis_counter import RedisCounter
+    from cfx_flow.limits.redis_slots import RedisSlots
+    from cfx_flow.store.quick_redis import QuickRedis
+
+    for_counter, for_slots = QuickRedis(url), QuickRedis(url)
+    try:
+        slots = LeasedSlots(RedisSlots(for_slots), clock, renew_every_s=renew_every_s)
+        yield Limits(DailyLimiter(RedisCounter(for_counter), clock), slots)
+    finally:
+        await for_counter.close()
+        await for_slots.close()

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from cfx_flow.errors import StoreUnavailable, TooManyConcurrentRequests
+from cfx_flow.errors import TooManyConcurrentRequests
 from cfx_flow.limits import Slot, StreamSlots, Talk
-from cfx_flow.limits.open import open_limits
+from tests.limits.conftest import Place
 from tests.support.clock import FakeClock
 from tests.support.stores import eventually
 
@@ -54,18 +54,18 @@ class Process:
 class Processes:
     """Each has nothing in common with the others but the store."""
 
-    def __init__(self, url: str, clock: FakeClock, closing: AsyncExitStack) -> None:
-        self._url, self._clock, self._closing = url, clock, closing
+    def __init__(self, place: Place, clock: FakeClock, closing: AsyncExitStack) -> None:
+        self._place, self._clock, self._closing = place, clock, closing
 
     async def start(self, renew_every_s: float = RENEW_EVERY_S) -> Process:
-        opening = open_limits(self._url, self._clock, renew_every_s=renew_every_s)
+        opening = self._place.open(self._clock, renew_every_s)
         return Process((await self._closing.enter_async_context(opening)).slots)
 
 
 @pytest.fixture
-async def processes(database_url: str, fake_clock: FakeClock) -> AsyncIterator[Processes]:
+async def processes(place: Place, fake_clock: FakeClock) -> AsyncIterator[Processes]:
     async with AsyncExitStack() as closing:
-        yield Processes(database_url, fake_clock, closing)
+        yield Processes(place, fake_clock, closing)
 
 
 @pytest.fixture
@@ -240,9 +240,9 @@ async def test_cancelled_callers_hold_nothing(here: Process, user_id: str) -> No
 
 
 async def test_close_gives_everything_back_and_tells_nobody(
-    database_url: str, here: Process, user_id: str, fake_clock: FakeClock
+    place: Place, here: Process, user_id: str, fake_clock: FakeClock
 ) -> None:
-    async with open_limits(database_url, fake_clock) as limits:
+    async with place.open(fake_clock) as limits:
         closing = Process(limits.slots)
         (await closing.start(user_id, "a")).release()
         slots = [await closing.start(user_id, "a"), await closing.start(user_id, "a")]
@@ -259,9 +259,3 @@ async def test_many_at_once_from_two_processes_get_exactly_the_slots(
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
     refused = [outcome for outcome in outcomes if isinstance(outcome, TooManyConcurrentRequests)]
     assert len(refused) == len(outcomes) - 7
-
-
-async def test_store_that_does_not_answer_gives_no_slot(fake_clock: FakeClock, user_id: str) -> None:
-    async with open_limits("postgresql://127.0.0.1:1/nothing-listens-here", fake_clock) as limits:
-        with pytest.raises(StoreUnavailable):
-            await Process(limits.slots).start(user_id, "a")
