@@ -117,6 +117,10 @@ class Client:
     def cancel(self, flow_id: str) -> dict[str, Any]:
         return self._json("POST", f"/v1/flows/{_part(flow_id)}/cancel")
 
+    def resume(self, flow_id: str, wishes: dict[str, Any]) -> dict[str, Any]:
+        """``wishes``: the body, ``{"max_rounds": 5, "budget": {"usd": 2.0}}`` or less."""
+        return self._json("POST", f"/v1/flows/{_part(flow_id)}/resume", json=wishes)
+
     def diff(self, flow_id: str) -> str:
         return self._text(f"/v1/flows/{_part(flow_id)}/diff")
 
@@ -135,20 +139,20 @@ class Client:
         A lost connection is taken up again where it broke; after 30 s without hearing
         anything the server counts as gone (ApiError).
         """
-        last, failures, silent_since = after, 0, time.monotonic()
+        last, failures, silent_since, ended = after, 0, time.monotonic(), False
         while True:
             try:
                 for event in self._stream(flow_id, last):
                     failures, silent_since = 0, time.monotonic()
                     if event is None or event.seq <= last:
                         continue
-                    last = event.seq
+                    last, ended = event.seq, event.type == "flow.completed"
                     yield event
-                    if event.type == "flow.completed":
-                        return
             except (httpx.TransportError, _TryAgainError) as error:
                 if time.monotonic() - silent_since > self._reconnect_for_s:
                     raise self._unreachable(error) from None
+            if ended:  # and not resumed: the stream would have gone on
+                return
             failures += 1
             self._sleep(min(0.2 * 2 ** min(failures, 5), 3.0))
             if time.monotonic() - silent_since > self._reconnect_for_s:

@@ -100,6 +100,22 @@ def cancel(flow_id: FlowId, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(flow) if as_json else f"{flow['id']} {flow['status']}")
 
 
+@app.command()
+def resume(
+    flow_id: FlowId,
+    max_rounds: Annotated[int | None, typer.Option(help="Review rounds in all, more than were run.")] = None,
+    budget_usd: Annotated[float | None, typer.Option(help="The flow's whole budget from now on.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a flow that failed or ran out of rounds. `cfx watch ID` shows it."""
+    rounds = {} if max_rounds is None else {"max_rounds": max_rounds}
+    budget = {} if budget_usd is None else {"budget": {"usd": budget_usd}}
+    with reported():
+        with _client() as client:
+            flow = client.resume(flow_id, rounds | budget)
+        typer.echo(json.dumps(flow) if as_json else f"{flow['id']} {flow['status']}")
+
+
 def _client() -> Client:
     return Client(load_credentials(os.environ))
 

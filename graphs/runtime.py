@@ -90,6 +90,8 @@ class LangGraphFlows:
         config = _config(run.flow.id)
         with database_errors(), tracing_context(enabled=False):
             saved = await _saved(graph, config)
+            if saved and saved["max_rounds"] < run.flow.options.max_rounds:
+                saved = await _with_more_rounds(graph, config, run.flow.options.max_rounds)
             start = None if saved else first_state(run.flow.options)
             state = saved or {}
             async with _draining(drain) as control:
@@ -132,6 +134,19 @@ async def _saved(graph: CompiledStateGraph[FlowState, Work], config: Mapping[str
     except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError):
         raise unreadable_state() from None
     return checked_state(snapshot.values) if snapshot.values else None
+
+
+async def _with_more_rounds(
+    graph: CompiledStateGraph[FlowState, Work], config: Mapping[str, Any], max_rounds: int
+) -> FlowState:
+    """Back to before it was rejected, where the judge that was last now finds a round left."""
+    async for past in graph.aget_state_history(dict(config)):  # type: ignore[arg-type]
+        if past.next == ("rejected",):
+            values = checked_state(past.values)
+            judge = "check" if values["feedback_step"] == values["check_step"] else "review"
+            await graph.aupdate_state(past.config, {"max_rounds": max_rounds}, as_node=judge)
+            return values
+    raise unreadable_state()
 
 
 def _outcome(state: FlowState) -> Outcome:

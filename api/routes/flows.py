@@ -14,13 +14,15 @@ from api.flow_json import accepted_json, flow_json, step_json
 from api.sse import EventStream, event_json
 from cfx_flow.flows.feed import follow
 from cfx_flow.flows.model import FlowStatus
-from cfx_flow.flows.request import FlowRequest, options_of, read_request
+from cfx_flow.flows.request import FlowRequest, options_of, read_as, read_request
+from cfx_flow.flows.resume import ResumeRequest, resumed_options
 from cfx_flow.flows.submit import Origin, bring, new_flow
 
 router = APIRouter(prefix="/v1/flows", tags=["flows"])
 
 INT_MAX = 2**31 - 1
 StepNumber = Annotated[int, Path(ge=1, le=INT_MAX)]
+RESUME_BODY = {"content": {"application/json": {"schema": ResumeRequest.model_json_schema()}}}
 BODY = {"content": {"application/json": {"schema": FlowRequest.model_json_schema()}}, "required": True}
 
 
@@ -98,6 +100,21 @@ async def get_plan(flow_id: str, house: House, caller: Caller) -> Response:
 @router.get("/{flow_id}/steps/{n}")
 async def get_step(flow_id: str, n: StepNumber, house: House, caller: Caller) -> dict[str, Any]:
     return step_json(await house.flows.step_for(caller.user_id, flow_id, n))
+
+
+@router.post("/{flow_id}/resume", status_code=202, openapi_extra={"requestBody": RESUME_BODY})
+async def resume_flow(
+    request: Request, flow_id: str, house: House, caller: Caller, admission: CallerAdmission
+) -> dict[str, Any]:
+    """Goes on with a flow that failed, or ran out of rounds, from where it stopped. Finished steps, and
+    answers that were paid for, are not asked for again."""
+    wanted = read_as(ResumeRequest, await request.body() or b"{}")
+    flow = await house.flows.get(caller.user_id, flow_id)
+    options = resumed_options(flow, wanted, house.models.flow)
+    await admission.require_left()
+    resumed = await house.flows.resume(flow, options)
+    await house.dispatcher.submit(flow_id, caller.user_id)
+    return accepted_json(resumed)
 
 
 @router.post("/{flow_id}/cancel")

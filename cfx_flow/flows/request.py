@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -42,11 +42,14 @@ def _printable(text: str) -> str:
     return text
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class WorkspaceRequest(_Strict):
+R = TypeVar("R", bound=Strict)
+
+
+class WorkspaceRequest(Strict):
     """Exactly one of the two."""
 
     files: dict[str, str] | None = Field(None, description="relative path → text")
@@ -68,17 +71,17 @@ class WorkspaceRequest(_Strict):
         return self
 
 
-class BudgetRequest(_Strict):
+class BudgetRequest(Strict):
     usd: Annotated[float, Field(gt=0)] | None = None
     tokens: Annotated[int, Field(gt=0)] | None = None
     seconds: Annotated[int, Field(gt=0)] | None = None
 
 
-class StageRequest(_Strict):
+class StageRequest(Strict):
     model: str = Field(min_length=1, max_length=200)
 
 
-class FlowRequest(_Strict):
+class FlowRequest(Strict):
     task: Annotated[str, AfterValidator(_printable)]
     workspace: WorkspaceRequest
     max_rounds: int | None = Field(None, ge=1, le=MAX_ROUNDS, description="review rounds")
@@ -115,9 +118,14 @@ class FlowRequest(_Strict):
 
 
 def read_request(body: bytes) -> FlowRequest:
+    """Raises InvalidRequest."""
+    return read_as(FlowRequest, body)
+
+
+def read_as(kind: type[R], body: bytes) -> R:
     """Raises InvalidRequest. Pydantic's own JSON parser bounds nesting and refuses bad UTF-8."""
     try:
-        return FlowRequest.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False, include_input=False)[0]) from None
 
@@ -128,7 +136,7 @@ def _refusal(first: ErrorDetails) -> InvalidRequest:
     if first["type"] == "json_invalid":
         return InvalidRequest(f"The body is not JSON that can be read: {said}.")
     if first["type"] == "extra_forbidden":
-        said = "is not a field of a flow request"
+        said = "is not a field of this request"
     return InvalidRequest(f"{param or 'The body'}: {said}.", param=param)
 
 

@@ -11,6 +11,7 @@ import structlog
 from cfx_flow.clock import Clock
 from cfx_flow.errors import CfxError, StoreUnavailable, UpstreamError
 from cfx_flow.flows.model import Fenced, Flow, FlowFailed, FlowStatus, Outcome, Reason
+from cfx_flow.flows.resume import may_resume
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.store import FlowStore
 
@@ -121,8 +122,3 @@ async def _whatever_comes(ending: Coroutine[Any, Any, bool]) -> bool:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
-
-
-def may_resume(outcome: Outcome) -> bool:
-    """Whether a later resume needs the checkpoints (SPEC section 5)."""
-    return outcome.status is FlowStatus.FAILED or outcome.reason is Reason.MAX_ROUNDS

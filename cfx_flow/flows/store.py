@@ -22,6 +22,7 @@ from cfx_flow.flows.model import (
     Event,
     Fenced,
     Flow,
+    FlowOptions,
     FlowStatus,
     Outcome,
     Reason,
@@ -155,6 +156,31 @@ class FlowStore:
             raise Conflict(f"This flow has already ended: {now.status.value}.")
         return await self.get(user_id, before.id)
 
+    async def resume(self, flow: Flow, options: FlowOptions) -> Flow:
+        """Queues an ended flow again, if it is still as ``flow`` says. Raises Conflict."""
+        changes: dict[str, Any] = {
+            "status": FlowStatus.QUEUED,
+            "reason": None,
+            "message": None,
+            "completed_at": None,
+            "options": options.to_json(),
+            "epoch": flow.epoch + 1,
+            "version": flow.version + 1,
+        }
+        data = {
+            "reason": flow.reason,
+            "max_rounds": options.max_rounds,
+            "budget": options.to_json()["budget"],
+        }
+        event = Event(type="flow.resumed", at=self._clock.now(), data=data)
+        try:
+            async with self._store.transaction() as connection:
+                await _change(connection, Fence(flow.id, flow.epoch, flow.status), changes, [event])
+        except Fenced:
+            raise Conflict("This flow has just been resumed by another request.") from None
+        self.feed.ring(flow.id)
+        return await self.get(flow.user_id, flow.id)
+
     # The runner's side ------------------------------------------------------------------
 
     async def unfinished(self) -> Sequence[tuple[str, str]]:
@@ -178,7 +204,7 @@ class FlowStore:
             changes: dict[str, Any] = {"epoch": before.epoch + 1, "status": FlowStatus.IN_PROGRESS}
             events = []
             if before.status is FlowStatus.QUEUED:
-                changes |= {"started_at": now, "version": before.version + 1}
+                changes |= {"started_at": before.started_at or now, "version": before.version + 1}
                 events = [Event(type="flow.started", at=now)]
             await _change(connection, Fence(flow_id, before.epoch, before.status), changes, events)
             claimed = flow_of((await connection.execute(_by_id(flow_id))).mappings().one())

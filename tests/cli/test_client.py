@@ -36,6 +36,16 @@ def test_lost_stream_is_taken_up_where_it_broke(api: ScriptedApi) -> None:
     assert [headers["last-event-id"] for headers in api.headers_of(EVENTS)] == ["0", "3", "3", "5"]
 
 
+def test_a_resumed_flow_is_followed_to_its_last_end(api: ScriptedApi) -> None:
+    record = Recorder()
+    for type_ in ("flow.queued", "flow.completed", "flow.resumed", "flow.completed"):
+        record(type_, {})
+    api.stream(EVENTS, frames(record.rows))
+    with client_of(api) as client:
+        assert [event.type for event in client.events("f1")][-2:] == ["flow.resumed", "flow.completed"]
+    assert len(api.headers_of(EVENTS)) == 1
+
+
 def test_server_that_stays_away_is_given_up(api: ScriptedApi) -> None:
     api.stream(EVENTS, b"")
     with (

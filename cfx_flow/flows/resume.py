@@ -1,0 +1,82 @@
+"""Going on with a flow that has ended: which may, and with what budget and how many rounds.
+
+**Source**: SPEC section 5: every failed flow except ``state``, and those rejected by ``max_rounds``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from pydantic import Field
+
+from cfx_flow.errors import Conflict, InvalidRequest
+from cfx_flow.flows.model import Budget, Flow, FlowOptions, FlowStatus, Outcome, Reason
+from cfx_flow.flows.request import MAX_ROUNDS, BudgetRequest, Strict
+from cfx_flow.stages.model import FlowLimits
+
+
+class ResumeRequest(Strict):
+    budget: BudgetRequest = Field(BudgetRequest(), description="the flow's whole budget from now on")
+    max_rounds: int | None = Field(None, ge=2, description="in all, those that were run included")
+
+
+def may_resume(outcome: Outcome) -> bool:
+    """Whether its checkpoints are worth keeping."""
+    if outcome.status is FlowStatus.FAILED:
+        return outcome.reason is not Reason.STATE
+    return outcome.status is FlowStatus.REJECTED and outcome.reason is Reason.MAX_ROUNDS
+
+
+def resumed_options(flow: Flow, request: ResumeRequest, limits: FlowLimits) -> FlowOptions:
+    """Raises Conflict for a flow that cannot go on, InvalidRequest for wishes that would end it at once."""
+    reason = Reason(flow.reason) if flow.reason else None
+    if not may_resume(Outcome(flow.status, reason, "")):
+        ended = f"{flow.status.value} ({reason.value})" if reason else flow.status.value
+        raise Conflict(
+            f"This flow is {ended}. What can be resumed is a failed flow whose state can be read, or one "
+            "rejected by max_rounds. Start a new flow instead."
+        )
+    budget = _budget(flow, request.budget, limits)
+    return replace(flow.options, budget=budget, max_rounds=_rounds(flow, reason, request.max_rounds))
+
+
+def _budget(flow: Flow, asked: BudgetRequest, limits: FlowLimits) -> Budget:
+    """What is spent stays spent; each resume may add as much as a new flow may have."""
+    before, spent = flow.options.budget, flow.spent
+    usd = before.usd if asked.usd is None else Decimal(str(asked.usd))
+    chosen = Budget(usd, asked.tokens or before.tokens, asked.seconds or before.seconds)
+    tokens, seconds = Decimal(spent.input_tokens + spent.output_tokens), Decimal(spent.duration_ms) / 1000
+    for name, value, gone, ceiling in (
+        ("usd", chosen.usd, spent.cost_usd, limits.usd),
+        ("tokens", chosen.tokens, tokens, limits.tokens),
+        ("seconds", chosen.seconds, seconds, limits.seconds),
+    ):
+        if value <= gone:
+            raise InvalidRequest(
+                f"budget.{name}: {gone:f} of {value} are spent. Send a larger one.", param=f"budget.{name}"
+            )
+        if value > gone + ceiling:
+            raise InvalidRequest(
+                f"budget.{name}: {gone:f} are spent, and this server allows at most {ceiling} more.",
+                param=f"budget.{name}",
+            )
+    return chosen
+
+
+def _rounds(flow: Flow, reason: Reason | None, asked: int | None) -> int:
+    before = flow.options.max_rounds
+    if reason is not Reason.MAX_ROUNDS:
+        if asked not in (None, before):
+            raise InvalidRequest(
+                "max_rounds: only a flow that was rejected by max_rounds takes more rounds. Leave it out.",
+                param="max_rounds",
+            )
+        return before
+    if asked is None or not before < asked <= before + MAX_ROUNDS:
+        raise InvalidRequest(
+            f"max_rounds: all {before} rounds are used up. Send a number from {before + 1} to "
+            f"{before + MAX_ROUNDS}.",
+            param="max_rounds",
+        )
+    return asked
