@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from cfx_flow.chat.usage import Usage, estimate, read_usage, with_cache_tokens
-from cfx_flow.upstream.classify import error_of_frame, talked_rubbish
+from cfx_flow.upstream.classify import error_of_frame, refused_in_silence, talked_rubbish
 from cfx_flow.upstream.wire import decode_json
 
 COST_HEADER = "x-litellm-response-cost"
@@ -45,6 +45,8 @@ class Reply:
 
 def read_reply(body: bytes, headers: Mapping[str, str], *, model: str, input_bytes: int) -> Reply:
     """Raises UpstreamError for what came with status 200 and is not a reply all the same."""
+    if body.strip() == b"null":
+        raise refused_in_silence(model)
     try:
         body.decode()
         fields: dict[str, Raw] = decode_json(body, _FIELDS)

@@ -105,6 +105,15 @@ def talked_rubbish(model: str, what: str) -> UpstreamFailed:
     return UpstreamFailed(f"The upstream that serves {model} {what}. Try again in a moment.")
 
 
+def refused_in_silence(model: str) -> UpstreamRefused:
+    """**Source**: LiteLLM 1.106 answers a provider's 422 with a 200 whose body is ``null``."""
+    return UpstreamRefused(
+        f"The provider of {model} refused the request as unprocessable and its reason was lost on the way. "
+        "Look for a parameter or a content part that this model does not take.",
+        status=422,
+    )
+
+
 class _Wire:
     """What can be read from an error body, whatever its shape."""
 
