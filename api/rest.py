@@ -8,13 +8,17 @@ from fastapi import APIRouter, FastAPI
 
 from api.openapi import describe
 from api.refusals import install_error_handlers
-from api.routes import flows, metrics, models, snapshots
+from api.routes import flows, keys, logs, metrics, models, snapshots, status, usage
 from api.wiring import Services
 
 ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     flows.router,
     snapshots.router,
+    usage.router,
+    logs.router,
+    keys.router,
+    status.router,
     metrics.router,
 )
 

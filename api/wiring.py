@@ -16,6 +16,7 @@ from api.late_graph import LateGraph
 from api.readiness import ReadinessProbe
 from cfx_flow.accounts import Accounts, load_pepper
 from cfx_flow.accounts.key_watch import KeyWatch
+from cfx_flow.accounts.own_keys import OwnKeys
 from cfx_flow.clock import Clock, SystemClock
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.dispatch import Dispatcher, InProcessDispatcher
@@ -51,6 +52,7 @@ class Services:
     prompts: Prompts
     store: Store
     accounts: Accounts
+    own_keys: OwnKeys
     key_watch: KeyWatch
     limiter: RateLimiter
     slots: StreamSlots
@@ -111,6 +113,7 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
             prompts=prompts,
             store=store,
             accounts=accounts,
+            own_keys=OwnKeys(store, accounts, clock),
             key_watch=key_watch,
             limiter=limits.daily,
             slots=limits.slots,

@@ -32,6 +32,16 @@ def clean_path(path: str) -> str:
     return path if path == "/" else path.rstrip("/")
 
 
+def shown_path(path: str) -> str:
+    """For the log, where a key has no place, though someone pasted it into an address."""
+    if "cfx_" in path:
+        path = _KEY.sub(r"\1_…", path)
+    return path[:500]
+
+
+_KEY = re.compile(r"(cfx_[0-9A-Za-z]+)_[0-9A-Za-z]+")
+
+
 class Entry:
     def __init__(self, app: ASGIApp, *, clock: Clock, meter: Meter | None = None) -> None:
         self._app = app
@@ -55,7 +65,9 @@ class Entry:
             await self._refuse(error, scope, receive, reply)
         except Exception:  # noqa: BLE001 - the edge: whatever this is, the caller gets a clean answer
             context.error_code = InternalError.code
-            self._log.exception("request.broke", request_id=context.request_id, path=scope["path"])
+            self._log.exception(
+                "request.broke", request_id=context.request_id, path=shown_path(scope["path"])
+            )
             await self._refuse(InternalError(context.request_id), scope, receive, reply)
         finally:
             self._meter.responses[CLIENT_LEFT if reply.status is None else reply.status] += 1
@@ -74,7 +86,7 @@ class Entry:
             "request.served",
             request_id=context.request_id,
             method=scope["method"],
-            path=scope["path"][:500],
+            path=shown_path(scope["path"]),
             status=CLIENT_LEFT if status is None else status,
             error=context.error_code,
             duration_ms=round((self._clock.monotonic() - context.started) * 1000, 1),

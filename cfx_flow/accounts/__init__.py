@@ -1,6 +1,7 @@
 """Who may come in: accounts, their keys, and the pepper that guards the keys' hashes."""
 
-from cfx_flow.accounts.accounts import Accounts, KeyInfo, NewKey
+from cfx_flow.accounts.accounts import Accounts
+from cfx_flow.accounts.key_rows import KeyInfo, NewKey
 from cfx_flow.accounts.pepper import load_pepper
 from cfx_flow.accounts.principal import Principal
 

@@ -6,17 +6,17 @@ import asyncio
 import hmac
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.accounts.cache import CACHE_TTL_S, AnswerCache
-from cfx_flow.accounts.keys import find_key_id, hash_key, make_key, read_key_id
+from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_info, key_match, key_row, select_keys
+from cfx_flow.accounts.keys import hash_key, make_key, read_key_id
 from cfx_flow.accounts.last_used import LastUsed
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.clock import Clock
@@ -38,30 +38,6 @@ UNKNOWN = (
 GONE = "This key was revoked. Ask the operator for a new one."
 EXPIRED = "This key has expired. Ask the operator for a new one."
 DISABLED = "This account is disabled. Ask the operator."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyInfo:
-    """Everything about a key but the key."""
-
-    id: str
-    key_id: str
-    user_id: str
-    user_name: str
-    label: str | None
-    status: str
-    permissions: frozenset[str]
-    daily_limit: int | None
-    max_streams: int | None
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewKey(KeyInfo):
-    key: str = field(repr=False)
-    """shown once; only its hash is stored"""
 
 
 class Accounts:
@@ -118,7 +94,7 @@ class Accounts:
         digest = hash_key(self._pepper, token)
         asked_at = self._clock.monotonic()
         async with self._store.read() as connection:
-            row = (await connection.execute(_keys().where(api_keys.c.key_id == key_id))).one_or_none()
+            row = (await connection.execute(select_keys().where(api_keys.c.key_id == key_id))).one_or_none()
         now = self._clock.now()
         known = hmac.compare_digest(row.key_hash if row else NOBODY, digest)
         answer = self._judge(row, now) if row and known else UNKNOWN
@@ -151,7 +127,7 @@ class Accounts:
     async def refused_among(self, api_key_ids: Sequence[str]) -> dict[str, str]:
         """Of keys that were let in before: those that no longer would be, and why. Raises
         StoreUnavailable."""
-        query = _keys().where(api_keys.c.id.in_(api_key_ids))
+        query = select_keys().where(api_keys.c.id.in_(api_key_ids))
         async with self._store.read() as connection:
             rows = {row.id: row for row in await connection.execute(query)}
         now = self._clock.now()
@@ -196,7 +172,7 @@ class Accounts:
                 last_used_at=None,
             )
             digest = hash_key(self._pepper, fresh.text)
-            await connection.execute(api_keys.insert().values(_row_of(info, digest)))
+            await connection.execute(api_keys.insert().values(key_row(info, digest)))
         return NewKey(**{name: getattr(info, name) for name in KeyInfo.__slots__}, key=fresh.text)
 
     async def _account_id(self, connection: AsyncConnection, name: str, now: datetime) -> str:
@@ -214,86 +190,35 @@ class Accounts:
 
     async def list_keys(self, user_name: str | None = None) -> list[KeyInfo]:
         """Newest first."""
-        query = _keys().order_by(api_keys.c.created_at.desc(), api_keys.c.id)
+        query = select_keys().order_by(api_keys.c.created_at.desc(), api_keys.c.id)
         if user_name is not None:
             query = query.where(accounts.c.name == user_name)
         async with self._store.read() as connection:
-            return [_info(row) for row in await connection.execute(query)]
+            return [key_info(row) for row in await connection.execute(query)]
 
     async def has_keys(self) -> bool:
         """Whether any key was ever made: the first start makes one."""
         async with self._store.read() as connection:
             return (await connection.execute(select(api_keys.c.id).limit(1))).first() is not None
 
-    async def revoke_key(self, which: str) -> KeyInfo:
+    async def revoke_key(self, which: str, *, owner_id: str | None = None) -> KeyInfo:
         """``which``: the key's id, its public id, or the whole key. Revoking twice changes nothing.
-        Raises NotFound."""
-        match = _match(which.strip())
+        With ``owner_id`` another's key is not found. Raises NotFound."""
+        match = key_match(which.strip())
+        if owner_id is not None:
+            match &= api_keys.c.user_id == owner_id
         async with self._store.transaction() as connection:
             await connection.execute(update(api_keys).where(match).values(status=REVOKED))
-            row = (await connection.execute(_keys().where(match))).one_or_none()
+            row = (await connection.execute(select_keys().where(match))).one_or_none()
         if row is None:
             raise NotFound("there is no such key; `cfx keys list` shows the ids")
         self._answers.clear()
         self._asked.clear()
-        return _info(row)
+        return key_info(row)
 
     async def close(self) -> None:
         await asyncio.gather(*self._asked.values(), return_exceptions=True)
         await self._last_used.close()
-
-
-def _keys() -> Select[Any]:
-    return select(
-        api_keys,
-        accounts.c.name,
-        accounts.c.role,
-        accounts.c.disabled_at,
-        accounts.c.daily_limit.label("account_daily_limit"),
-    ).join_from(api_keys, accounts)
-
-
-def _match(which: str) -> Any:
-    key_id = find_key_id(which)
-    if key_id is not None:
-        return api_keys.c.key_id == key_id
-    try:
-        return api_keys.c.id == str(uuid.UUID(which))
-    except ValueError:
-        raise NotFound("this is no id of a key; `cfx keys list` shows the ids") from None
-
-
-def _info(row: Row[Any]) -> KeyInfo:
-    return KeyInfo(
-        id=row.id,
-        key_id=row.key_id,
-        user_id=row.user_id,
-        user_name=row.name,
-        label=row.label,
-        status=row.status,
-        permissions=frozenset(row.permissions),
-        daily_limit=row.limits.get("daily"),
-        max_streams=row.limits.get("streams"),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        last_used_at=row.last_used_at,
-    )
-
-
-def _row_of(info: KeyInfo, digest: bytes) -> dict[str, Any]:
-    limits = {"daily": info.daily_limit, "streams": info.max_streams}
-    return {
-        "id": info.id,
-        "user_id": info.user_id,
-        "key_id": info.key_id,
-        "key_hash": digest,
-        "label": info.label,
-        "status": info.status,
-        "permissions": sorted(info.permissions),
-        "limits": {name: limit for name, limit in limits.items() if limit is not None},
-        "created_at": info.created_at,
-        "expires_at": info.expires_at,
-    }
 
 
 def _check_limits(daily_limit: int | None, max_streams: int | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -13,6 +13,9 @@ from structlog.testing import capture_logs
 from api.app import create_app
 from api.wiring import Services, open_services
 from cfx_flow.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.api.people import People
 
 NOBODY = "http://127.0.0.1:9"
 MAX_BODY_BYTES = 20_000
@@ -59,3 +62,12 @@ async def stranger(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """Without a key."""
     async with client_of(create_app(services)) as client:
         yield client
+
+
+@pytest.fixture
+async def people(database_url: str, tmp_path: Path) -> AsyncIterator[People]:
+    """On each store."""
+    from tests.api.people import opened
+
+    async with opened(database_url, tmp_path) as people:
+        yield people

@@ -1,0 +1,160 @@
+"""Keys in the hands of their owners: made, listed and revoked with a key, not beside the database.
+
+A key may not give more than it has: the keys that it makes have no permission that it lacks, no higher
+limit, and no later end. Without that, the key of an editor, leaked, would make itself free of its bounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from cfx_flow.accounts.accounts import ACTIVE, GONE, Accounts
+from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_info, select_keys
+from cfx_flow.accounts.principal import Principal
+from cfx_flow.clock import Clock
+from cfx_flow.errors import Conflict, InvalidApiKey, NotFound, PermissionDenied, RateLimitExceeded
+from cfx_flow.store.cursor import Position, newest_first
+from cfx_flow.store.engine import Store
+from cfx_flow.store.tables import accounts, api_keys
+
+ADMIN = "admin"
+MOST_ACTIVE = 100
+MOST_AN_HOUR = 20
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyWish:
+    label: str | None = None
+    permissions: frozenset[str] = frozenset()
+    daily_limit: int | None = None
+    max_streams: int | None = None
+    expires_at: datetime | None = None
+
+
+class OwnKeys:
+    def __init__(self, store: Store, accounts: Accounts, clock: Clock) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._clock = clock
+        self._turn = asyncio.Lock()
+
+    async def create(self, caller: Principal, wish: KeyWish, *, user: str | None = None) -> NewKey:
+        """``user``: for somebody else, by an admin. Raises PermissionDenied, NotFound, Conflict,
+        RateLimitExceeded, InvalidRequest."""
+        for_whom = await self._account(caller, user)
+        own = await self._key_of(caller)
+        if caller.role != ADMIN:
+            wish = within(wish, own, caller)
+        async with self._turn:  # one maker at a time, so that the count below is the count that holds
+            await self._require_room(for_whom.user_id)
+            return await self._accounts.create_key(
+                for_whom.name,
+                label=wish.label,
+                permissions=wish.permissions,
+                daily_limit=wish.daily_limit,
+                max_streams=wish.max_streams,
+                expires_at=wish.expires_at,
+            )
+
+    async def page(
+        self, caller: Principal, *, user: str | None = None, limit: int, cursor: str | None = None
+    ) -> tuple[Sequence[KeyInfo], str | None]:
+        """Newest first, the revoked ones too. ``user``: somebody else's, for an admin."""
+        owner = await self._account(caller, user)
+        after = None if cursor is None else Position.from_cursor(cursor)
+        query = select_keys().where(api_keys.c.user_id == owner.user_id)
+        query = newest_first(query, api_keys.c.created_at, api_keys.c.id, after).limit(limit + 1)
+        async with self._store.read() as connection:
+            found = [key_info(row) for row in await connection.execute(query)]
+        page = found[:limit]
+        last = Position(page[-1].created_at, page[-1].id) if len(found) > limit else None
+        return page, last.to_cursor() if last else None
+
+    async def revoke(self, caller: Principal, key_id: str) -> KeyInfo:
+        """By its id or public id; an admin anybody's. Raises NotFound."""
+        return await self._accounts.revoke_key(
+            key_id, owner_id=None if caller.role == ADMIN else caller.user_id
+        )
+
+    async def _account(self, caller: Principal, user: str | None) -> _Account:
+        if user is None or user == caller.name:
+            return _Account(caller.user_id, caller.name)
+        if caller.role != ADMIN:
+            raise PermissionDenied("Only an admin sees or makes the keys of others.", param="user")
+        query = select(accounts.c.user_id).where(accounts.c.name == user)
+        async with self._store.read() as connection:
+            user_id = (await connection.execute(query)).scalar()
+        if user_id is None:
+            raise NotFound("There is no such user; `cfx keys create --user NAME` makes one.", param="user")
+        return _Account(user_id, user)
+
+    async def _key_of(self, caller: Principal) -> KeyInfo:
+        """As it is now: what is known of the caller may be seconds old."""
+        query = select_keys().where(api_keys.c.id == caller.api_key_id)
+        async with self._store.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None or row.status != ACTIVE:
+            raise InvalidApiKey(GONE)
+        return key_info(row)
+
+    async def _require_room(self, user_id: str) -> None:
+        now = self._clock.now()
+        of_user = select(func.count()).select_from(api_keys).where(api_keys.c.user_id == user_id)
+        active = of_user.where(api_keys.c.status == ACTIVE)
+        active = active.where(api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > now))
+        async with self._store.read() as connection:
+            recent = (await connection.execute(of_user.where(api_keys.c.created_at > now - _HOUR))).scalar()
+            held = (await connection.execute(active)).scalar()
+        if (held or 0) >= MOST_ACTIVE:
+            raise Conflict(f"There are {MOST_ACTIVE} active keys already. Revoke one that is not used.")
+        if (recent or 0) >= MOST_AN_HOUR:
+            raise RateLimitExceeded(
+                f"{MOST_AN_HOUR} keys were made within an hour. Try again later.",
+                headers={"retry-after": str(int(_HOUR.total_seconds()))},
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    user_id: str
+    name: str
+
+
+def within(wish: KeyWish, own: KeyInfo, caller: Principal) -> KeyWish:
+    """The wish, with the bounds of the key that makes it where it names none. Raises PermissionDenied."""
+    lacking = sorted(wish.permissions - own.permissions)
+    if lacking:
+        raise _too_much("permissions", f"it has no permission {lacking[0][:50]!r} itself")
+    return replace(
+        wish,
+        daily_limit=_bounded("daily_limit", wish.daily_limit, own.daily_limit, caller.daily_limit),
+        max_streams=_bounded("max_streams", wish.max_streams, own.max_streams, caller.max_streams),
+        expires_at=_ending(wish.expires_at, own.expires_at),
+    )
+
+
+def _bounded(name: str, wished: int | None, own: int | None, resolved: int) -> int | None:
+    """``own`` is None where the user's limit holds; it then holds for the new key too."""
+    if wished is None:
+        return own
+    if wished > resolved:
+        raise _too_much(name, f"its own {name} is {resolved}")
+    return wished
+
+
+def _ending(wished: datetime | None, own: datetime | None) -> datetime | None:
+    if own is None:
+        return wished
+    if wished is not None and wished > own:
+        raise _too_much("expires_at", f"it ends itself at {own:%Y-%m-%dT%H:%M:%SZ}")
+    return wished or own
+
+
+def _too_much(param: str, why: str) -> PermissionDenied:
+    return PermissionDenied(f"A key cannot give more than it has: {why}.", param=param)

@@ -1,0 +1,185 @@
+"""``/v1/keys``: made, listed, revoked; and never more than the key that makes them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import MutableMapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from cfx_flow.accounts.own_keys import MOST_AN_HOUR
+from tests.api.people import People
+from tests.support.shapes import error_of
+
+SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(days=7)
+LATER = SOON + timedelta(days=1)
+
+
+async def test_key_is_shown_once_and_works(people: People) -> None:
+    ada = await people.client(await people.key("ada"))
+    made = await ada.post("/v1/keys", json={"label": "laptop 🔑", "daily_limit": 7})
+    assert made.status_code == 201
+    assert made.headers["cache-control"] == "no-store"
+    shown = made.json()
+    key = shown.pop("key")
+    assert made.headers["location"] == f"/v1/keys/{shown['id']}"
+    assert (shown["label"], shown["daily_limit"], shown["status"]) == ("laptop 🔑", 7, "active")
+    fresh = await people.client(key)
+    answer = await fresh.get("/v1/keys")
+    assert answer.headers["x-ratelimit-limit"] == "7"
+    listed = answer.json()["data"]
+    assert [(one["label"], one["is_current"]) for one in listed] == [("laptop 🔑", True), (None, False)]
+    assert key not in answer.text
+    assert listed[0] == shown | {"is_current": True, "last_used_at": listed[0]["last_used_at"]}
+
+
+async def test_key_in_use_may_revoke_itself(people: People) -> None:
+    key = await people.key("ada")
+    ada = await people.client(key)
+    for which in (key.id, key.key_id):
+        answer = await ada.delete(f"/v1/keys/{which}")
+        if answer.status_code == 401:
+            break
+        assert answer.json()["status"] == "revoked"
+    error_of(await ada.get("/v1/keys"), 401, "invalid_api_key")
+
+
+@pytest.mark.parametrize("which", ["id", "key_id"])
+async def test_key_of_another_is_neither_seen_nor_revoked(people: People, which: str) -> None:
+    ada, bobs = await people.client(await people.key("ada")), await people.key("bob")
+    error_of(await ada.delete(f"/v1/keys/{getattr(bobs, which)}"), 404, "not_found")
+    assert len((await ada.get("/v1/keys")).json()["data"]) == 1
+    error_of(await ada.get("/v1/keys", params={"user": "bob"}), 403, "permission_denied")
+    error_of(await ada.post("/v1/keys", json={"user": "bob"}), 403, "permission_denied")
+    assert (await (await people.client(bobs)).get("/v1/keys")).json()["data"][0]["status"] == "active"
+
+
+async def test_admin_sees_makes_and_revokes_for_others(people: People) -> None:
+    key, bobs = await people.key("ada"), await people.key("bob")
+    await people.make_admin("ada")
+    ada = await people.client(key)
+    made = await ada.post("/v1/keys", json={"user": "bob", "permissions": ["workspace"], "daily_limit": 9000})
+    assert (made.status_code, made.json()["user"]) == (201, "bob")
+    assert len((await ada.get("/v1/keys", params={"user": "bob"})).json()["data"]) == 2
+    assert (await ada.delete(f"/v1/keys/{bobs.id}")).json()["status"] == "revoked"
+    error_of(await ada.get("/v1/keys", params={"user": "nobody"}), 404)
+
+
+ESCALATIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "a permission": ({}, {"permissions": ["workspace"]}),
+    "one permission more": ({"permissions": ["a"]}, {"permissions": ["a", "b"]}),
+    "a higher daily limit": ({"daily_limit": 10}, {"daily_limit": 11}),
+    "above the user's limit": ({}, {"daily_limit": 1001}),
+    "more streams": ({"max_streams": 1}, {"max_streams": 2}),
+    "above the server's streams": ({}, {"max_streams": 3}),
+    "a later end": ({"expires_at": SOON}, {"expires_at": LATER.isoformat()}),
+}
+
+
+@pytest.mark.parametrize(("own", "wish"), ESCALATIONS.values(), ids=ESCALATIONS)
+async def test_key_gives_no_more_than_it_has(
+    people: People, own: dict[str, Any], wish: dict[str, Any]
+) -> None:
+    ada = await people.client(await people.key("ada", **own))
+    error = error_of(await ada.post("/v1/keys", json=wish), 403, "permission_denied")
+    assert error["param"] in wish
+    assert "cannot give more than it has" in error["message"]
+
+
+async def test_bounds_of_the_maker_hold_where_none_are_named(people: People) -> None:
+    """Else the key with ten requests a day would make one with a thousand."""
+    bounds: dict[str, Any] = {"daily_limit": 10, "max_streams": 1, "expires_at": SOON}
+    ada = await people.client(await people.key("ada", permissions=["workspace"], **bounds))
+    made = (await ada.post("/v1/keys", json={})).json()
+    assert (made["daily_limit"], made["max_streams"], made["permissions"]) == (10, 1, [])
+    assert datetime.fromisoformat(made["expires_at"]) == SOON
+    less = {"daily_limit": 3, "max_streams": 0, "permissions": ["workspace"]}
+    made = (await ada.post("/v1/keys", json=less)).json()
+    assert {name: made[name] for name in less} == less
+
+
+async def test_keys_are_made_at_a_bounded_rate_also_at_once(people: People) -> None:
+    ada = await people.client(await people.key("ada"))
+    answers = await asyncio.gather(*(ada.post("/v1/keys", json={}) for _ in range(MOST_AN_HOUR + 5)))
+    assert sum(answer.status_code == 201 for answer in answers) == MOST_AN_HOUR - 1
+    refused = next(answer for answer in answers if answer.status_code != 201)
+    error_of(refused, 429, "rate_limit_exceeded")
+    assert int(refused.headers["retry-after"]) > 0
+
+
+async def test_list_comes_in_pages(people: People) -> None:
+    for n in range(5):
+        key = await people.key("ada", label=str(n))
+    ada = await people.client(key)
+    seen: list[str] = []
+    cursor = None
+    while True:
+        params = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await ada.get("/v1/keys", params=params)).json()
+        seen += [one["label"] for one in page["data"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == ["4", "3", "2", "1", "0"]
+    error_of(await ada.get("/v1/keys", params={"cursor": "x"}), 400, "invalid_request")
+
+
+HOSTILE: list[Any] = [
+    {"label": "a\0b"},
+    {"label": ""},
+    {"label": "x" * 201},
+    {"label": "\u202e"},
+    {"label": 7},
+    {"daily_limit": -1},
+    {"daily_limit": 2**31},
+    {"daily_limit": "many"},
+    {"max_streams": 1001},
+    {"expires_at": "2001-01-01"},
+    {"expires_at": "0001-01-01T00:00:00+14:00"},
+    {"expires_at": "soon"},
+    {"permissions": ["x"] * 51},
+    {"permissions": ["\0"]},
+    {"permissions": "workspace"},
+    {"role": "admin"},
+    {"user": "a\0"},
+    [],
+    None,
+    "'; DROP TABLE api_keys; --",
+]
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=lambda body: json.dumps(body)[:40])
+async def test_bad_wish_is_a_clear_refusal(client: httpx.AsyncClient, body: Any) -> None:
+    assert error_of(await client.post("/v1/keys", json=body))["code"] in (
+        "invalid_request",
+        "permission_denied",
+    )
+    assert len((await client.get("/v1/keys")).json()["data"]) == 1
+
+
+@pytest.mark.parametrize("body", [b'{"label": "\\ud800"}', b'{"user": "\\ud800"}', b"\xff", b"{" * 9000])
+async def test_broken_text_is_a_clear_refusal(client: httpx.AsyncClient, body: bytes) -> None:
+    error_of(await client.post("/v1/keys", content=body), 400)
+
+
+@pytest.mark.parametrize(
+    "which", ["x", "%00", "' OR 1=1 --", "🔑", "00000000-0000-0000-0000-000000000000", "A" * 12, "cfx_"]
+)
+async def test_unknown_key_is_not_found(client: httpx.AsyncClient, which: str) -> None:
+    error_of(await client.delete(f"/v1/keys/{which}"), 404)
+
+
+async def test_key_in_an_address_stays_out_of_the_log(
+    people: People, logged: Sequence[MutableMapping[str, Any]]
+) -> None:
+    key = await people.key("ada")
+    ada = await people.client(key)
+    await ada.get(f"/v1/keys/{key.key}")
+    await ada.get(f"/{key.key}/{key.key}")
+    secret = key.key.removeprefix(f"cfx_{key.key_id}_")
+    assert f"cfx_{key.key_id}_…" in str(logged)
+    assert secret not in str(logged)
