@@ -48,7 +48,7 @@ _CLASS_PREFIX = re.compile(
 _PROXY_TAIL = re.compile(
     r"(?:Received Model Group=|Available Model Group Fallbacks=|LiteLLM (?:Retried|Max Retries)"
     r"|LiteLLM: model group|Deployment Info:|No fallback model group found|Passed model="
-    r"|Traceback \(most recent call last\)).*",
+    r"|model=\S{1,200} context_window_fallbacks=|Traceback \(most recent call last\)).*",
     re.DOTALL,
 )
 _FIELD_REFUSED = re.compile(r"Rejected Request: ([\w.-]{1,80}) is not allowed in (?:the )?request body")
@@ -231,9 +231,11 @@ def _refused(status: int, wire: _Wire, model: str) -> UpstreamRefused:
 
 
 def _overflow_text(said: str) -> str:
-    if "maximum context length" in said.lower():
+    """**Source** of the words: LiteLLM as a client (aider), which finds an overflow by them alone:
+    ``exception_mapping_utils.py: is_error_str_context_window_exceeded``."""
+    if "this model's maximum context length is" in said.lower():
         return said
-    return f"The request exceeds the model's maximum context length. {said}".strip()
+    return f"The request is too long: this model's maximum context length is exceeded. {said}".strip()
 
 
 def _retry_after(headers: Mapping[str, str]) -> dict[str, str]:

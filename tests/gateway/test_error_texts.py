@@ -129,8 +129,18 @@ def test_a_context_overflow_stays_a_400_that_editors_understand(
 ) -> None:
     found = error(status, body(message, **fields))
     assert (found.status, found.code) == (400, "context_length_exceeded")
-    assert "maximum context length" in found.message
+    assert "this model's maximum context length is" in found.message.lower()
     assert "litellm" not in found.message.lower()
+
+
+def test_an_overflow_keeps_the_provider_s_own_numbers() -> None:
+    said = "This model's maximum context length is 8192 tokens. However, you sent 9000."
+    proxy = (
+        f"litellm.ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError: "
+        f"OpenAIException - {said}\nmodel=gpt-4.1. context_window_fallbacks=None. fallbacks=None.\n\n"
+        "Set 'context_window_fallback' - https://docs.litellm.ai/docs/routing#fallbacks"
+    )
+    assert error(400, body(proxy)).message.rstrip(".") == said.rstrip(".")
 
 
 def test_a_limit_never_uses_the_words_of_an_overflow() -> None:
