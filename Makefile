@@ -10,16 +10,19 @@ hash = $(shell git hash-object requirements/$(1).lock pyproject.toml | cut -c1-1
 RUN_STAMP := $(VENV)/.run-$(call hash,run)
 DEV_STAMP := $(VENV)/.dev-$(call hash,dev)
 LITELLM_STAMP := .venv-litellm/.stamp-$(call hash,litellm)
+CLIENTS_STAMP := .venv-clients/.stamp-$(call hash,clients)
+AIDER_STAMP := .venv-aider/.stamp-$(call hash,aider)
+NPM_STAMP := tests/clients/node_modules/.stamp-$(shell git hash-object tests/clients/package-lock.json | cut -c1-10)
 
 # Pytest rewrites the assertions of every test anew where no bytecode may be written: 4 s a process.
 check test: export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test check lint types campaign bench lock dev litellm clean
+.PHONY: run test check lint types campaign bench lock dev litellm node clients clean
 
 run: $(RUN_STAMP)
 	@$(BIN)/cfx serve --or-demo
 
-test: check litellm
+test: check litellm clients
 	$(BIN)/pytest -n 2 --dist loadgroup -m e2e
 
 # A tenth of each campaign is in `make test`; here they run in full.
@@ -42,6 +45,8 @@ bench: dev litellm
 
 dev: $(DEV_STAMP)
 litellm: $(LITELLM_STAMP)
+node: $(CLIENTS_STAMP)
+clients: node $(AIDER_STAMP) $(NPM_STAMP)
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CF-X Flow needs Python 3.11 or newer: make PYTHON=python3.12 run")'
@@ -58,9 +63,16 @@ $(DEV_STAMP): $(RUN_STAMP)
 	$(UV) -r requirements/dev.lock
 	@touch $@
 
-$(LITELLM_STAMP): $(BIN)/uv
-	$(PYTHON) -m venv .venv-litellm
-	$(BIN)/uv pip install -q --python .venv-litellm/bin/python --compile-bytecode --require-hashes -r requirements/litellm.lock
+# Of aider's 690 MB few modules are ever imported: only the proxy is compiled beforehand.
+$(LITELLM_STAMP): COMPILED := --compile-bytecode
+$(LITELLM_STAMP) $(CLIENTS_STAMP) $(AIDER_STAMP): $(BIN)/uv
+	$(PYTHON) -m venv $(@D)
+	$(BIN)/uv pip install -q --python $(@D)/bin/python $(COMPILED) --require-hashes -r requirements/$(patsubst .venv-%,%,$(@D)).lock
+	@touch $@
+
+NPM := .venv-clients/bin/npm --prefix tests/clients --ignore-scripts --no-audit --no-fund
+$(NPM_STAMP): $(CLIENTS_STAMP)
+	$(NPM) ci --loglevel=error
 	@touch $@
 
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
@@ -69,6 +81,10 @@ lock: $(BIN)/uv
 	$(COMPILE) pyproject.toml --group build -o requirements/run.lock
 	$(COMPILE) pyproject.toml --group build --group dev -c requirements/run.lock -o requirements/dev.lock
 	$(COMPILE) requirements/litellm.in -o requirements/litellm.lock
+	$(COMPILE) requirements/clients.in -o requirements/clients.lock
+	$(COMPILE) requirements/aider.in -o requirements/aider.lock
+	@$(MAKE) --no-print-directory node
+	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved
 
 clean:
-	rm -rf $(VENV) .venv-litellm
+	rm -rf $(VENV) .venv-litellm .venv-clients .venv-aider tests/clients/node_modules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -104,6 +105,15 @@ def test_lock_has_hashes_and_no_address(file: Path) -> None:
     text = file.read_text("utf-8")
     assert "--hash=sha256:" in text
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
+
+
+def test_npm_lock_has_hashes_and_no_address() -> None:
+    packages = json.loads((HOUSE / "tests" / "clients" / "package-lock.json").read_text("utf-8"))["packages"]
+    installed = {name: package for name, package in packages.items() if name}
+    assert [
+        name for name, package in installed.items() if not package["integrity"].startswith("sha512-")
+    ] == []
+    assert [name for name, package in installed.items() if "resolved" in package] == []
 
 
 def _explained() -> set[str]:
