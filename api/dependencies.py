@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.context import Admission, RequestContext, context_of
+from api.context import Admission, context_of
 from api.wiring import Services
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import InvalidApiKey
@@ -15,10 +15,6 @@ from cfx_flow.errors import InvalidApiKey
 def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
-
-
-def _context(request: Request) -> RequestContext:
-    return context_of(request.scope)
 
 
 def _caller(request: Request) -> Principal:
@@ -37,6 +33,5 @@ def _admission(request: Request) -> Admission:
 
 
 House = Annotated[Services, Depends(_services)]
-Context = Annotated[RequestContext, Depends(_context)]
 Caller = Annotated[Principal, Depends(_caller)]
 CallerAdmission = Annotated[Admission, Depends(_admission)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -64,9 +64,15 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[Event | None], guard: AbstractContextManager[None]) -> None:
+    def __init__(
+        self,
+        events: AsyncIterator[Event | None],
+        guard: AbstractContextManager[None],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._frames = frames(events)
-        super().__init__(self._frames, headers={"cache-control": "no-cache", "x-accel-buffering": "no"})
+        unbuffered = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+        super().__init__(self._frames, headers={**unbuffered, **(headers or {})})
         self._guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,12 +8,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from pydantic import BaseModel, Field
 
-from api.dependencies import Caller, CallerAdmission, Context, House
+from api.context import context_of
+from api.dependencies import Caller, CallerAdmission, House
 from api.flow_json import accepted_json, flow_json, step_json
 from api.sse import EventStream, event_json
+from api.waiting import has_ended, preferred_wait_s
 from cfx_flow.flows.feed import follow
-from cfx_flow.flows.model import FlowStatus
+from cfx_flow.flows.idempotency import ticket_of
+from cfx_flow.flows.model import Flow, FlowStatus
 from cfx_flow.flows.request import FlowRequest, options_of, read_as, read_request
 from cfx_flow.flows.resume import ResumeRequest, resumed_options
 from cfx_flow.flows.submit import Origin, bring, new_flow
@@ -37,19 +41,57 @@ def _position(
 Position = Annotated[int, Depends(_position)]
 
 
+class FlowHeaders(BaseModel):
+    """What a POST may say beside its body."""
+
+    idempotency_key: str | None = Field(None, description="same key and body within 24 hours: the same flow")
+    prefer: str | None = Field(
+        None, description="`wait=N` answers with the ended flow (200) if it ends within N seconds, else 202"
+    )
+
+
+Sent = Annotated[FlowHeaders, Header()]
+
+
 @router.post("", status_code=202, openapi_extra={"requestBody": BODY})
 async def create_flow(
-    request: Request, house: House, caller: Caller, admission: CallerAdmission, context: Context
+    request: Request,
+    house: House,
+    caller: Caller,
+    admission: CallerAdmission,
+    sent: Sent,
 ) -> Response:
-    """Accepts a flow: from the 202 on it is never lost."""
-    wanted = await asyncio.to_thread(read_request, await request.body())
-    options = options_of(wanted, house.models, caller)
-    await admission.require_left()
-    snapshot_id = await bring(wanted.workspace, caller.user_id, house.snapshots)
-    origin = Origin(caller, context.request_id, house.clock.now())
-    flow = await house.flows.create(new_flow(wanted.task, snapshot_id, options, origin))
-    await house.dispatcher.submit(flow.id, caller.user_id)
-    return JSONResponse(accepted_json(flow), 202, {"location": f"/v1/flows/{flow.id}"})
+    """Accepts a flow: from the 202 on it is never lost.
+
+    With `Accept: text/event-stream` the answer is its event stream, from the beginning.
+    """
+    body = await request.body()
+    ticket = ticket_of(sent.idempotency_key, body)
+    flow = None if ticket is None else await house.flows.made_by(caller.user_id, ticket)
+    if flow is None:
+        wanted = await asyncio.to_thread(read_request, body)
+        options = options_of(wanted, house.models, caller)
+        await admission.require_left()
+        snapshot_id = await bring(wanted.workspace, caller.user_id, house.snapshots)
+        origin = Origin(caller, context_of(request.scope).request_id, house.clock.now())
+        flow = await house.flows.create(new_flow(wanted.task, snapshot_id, options, origin), ticket)
+        await house.dispatcher.submit(flow.id, caller.user_id)
+    return await _accepted(request, house, flow, sent.prefer)
+
+
+async def _accepted(request: Request, house: House, flow: Flow, prefer: str | None) -> Response:
+    """The flow's events, or the flow once it has ended, for who prefers to wait; else its address."""
+    headers = {"location": f"/v1/flows/{flow.id}"}
+    feed, read = house.flows.feed, partial(house.flows.events, flow.id)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return EventStream(follow(read, feed, flow.id, 0), feed.reader(flow.user_id), headers)
+    wait_s = preferred_wait_s(prefer)
+    if wait_s is None:
+        return JSONResponse(accepted_json(flow), 202, headers)
+    headers["preference-applied"] = f"wait={wait_s}"
+    if not await has_ended(follow(read, feed, flow.id, 0), within_s=wait_s):
+        return JSONResponse(accepted_json(flow), 202, headers)
+    return JSONResponse(flow_json(await house.flows.get(flow.user_id, flow.id)), 200, headers)
 
 
 @router.get("")

@@ -17,6 +17,7 @@ from cfx_flow.clock import Clock
 from cfx_flow.errors import Conflict, NotFound
 from cfx_flow.flows.effects import Effect, find_effect, put_effect
 from cfx_flow.flows.feed import Feed
+from cfx_flow.flows.idempotency import Ticket, flow_for, take_ticket
 from cfx_flow.flows.model import (
     UNFINISHED,
     Event,
@@ -140,10 +141,22 @@ class FlowStore:
 
     # What a person may do ---------------------------------------------------------------
 
-    async def create(self, flow: Flow) -> Flow:
-        """Writes the row and ``flow.queued`` in one transaction: from here on the flow is never lost."""
+    async def made_by(self, user_id: str, ticket: Ticket) -> Flow | None:
+        """The flow that the same request made before. Raises IdempotencyMismatch."""
+        async with self._store.read() as connection:
+            flow_id = await flow_for(connection, user_id, ticket, self._clock.now())
+        return None if flow_id is None else await self.get(user_id, flow_id)
+
+    async def create(self, flow: Flow, ticket: Ticket | None = None) -> Flow:
+        """Writes the row and ``flow.queued`` in one transaction: from here on the flow is never lost.
+
+        Another one comes back when a twin of the request was quicker. Raises IdempotencyMismatch.
+        """
         first = Event(seq=1, type="flow.queued", at=flow.created_at)
         async with self._store.transaction() as connection:
+            if ticket is not None and not await take_ticket(connection, self._store, ticket, flow):
+                quicker = await flow_for(connection, flow.user_id, ticket, flow.created_at)
+                return flow_of((await connection.execute(_own(flow.user_id, str(quicker)))).mappings().one())
             await connection.execute(insert(flows).values(**flow_row(flow), patch=None))
             await connection.execute(insert(flow_events).values(**event_row(flow.id, 1, first)))
         return flow

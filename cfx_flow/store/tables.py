@@ -187,6 +187,17 @@ flows = Table(
     Index(None, "status"),
 )
 
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", _id(), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("body_hash", LargeBinary(32), nullable=False),
+    Column("flow_id", _id(), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "created_at"),
+)
+
 flow_steps = Table(
     "flow_steps",
     metadata,
