@@ -12,7 +12,7 @@ from cfx_flow.store.group_commit import NowOrLater
 from cfx_flow.store.quick_postgres import QuickPostgres, Statement, Transaction, as_array
 
 # Rows are locked in the order of users, and each statement is a transaction: no deadlock. The WHERE spares
-# those who have nothing left a write. A commit that waits for no disk: docs/adr/0010.
+# those who have nothing left a write. A commit that waits for no disk: docs/adr/0015.
 _ADD = Statement("""
     INSERT INTO usage_counters AS c (id, user_id, day, request_count, granted, updated_at)
     SELECT ask.id, ask.user_id, $4::date, least(ask.asks, $5::int), least(ask.asks, $5::int), $6::timestamptz

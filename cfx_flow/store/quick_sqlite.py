@@ -1,7 +1,7 @@
 """Small transactions on SQLite that run inside the event loop: 20 to 45 µs each, less than a hop to a thread.
 
 A connection of its own beside the store's. It never waits for a lock and, by design, hardly
-ever for a disk (docs/adr/0010): ``synchronous=NORMAL`` and no checkpoints of its own.
+ever for a disk (docs/adr/0015): ``synchronous=NORMAL`` and no checkpoints of its own.
 """
 
 from __future__ import annotations

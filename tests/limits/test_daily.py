@@ -78,6 +78,47 @@ async def test_concurrent_asks_are_granted_exactly_the_limit(limiter: RateLimite
     assert sorted(granted) == list(range(40))
 
 
+async def test_limits_that_differ_within_a_batch_are_each_exact(limiter: RateLimiter, user_id: str) -> None:
+    """Two keys of one user at once: every place in the day is given once, to one whose limit reaches it."""
+    bring = [5, 12, 5, 20, 12] * 8
+    answers = await asyncio.gather(*(limiter.check_and_increment(user_id, DAY, limit) for limit in bring))
+    places = [answer.limit - answer.remaining for answer in answers if answer.allowed]
+    assert sorted(places) == list(range(1, len(places) + 1))
+    assert all(answer.remaining == 0 for answer in answers if not answer.allowed)
+    assert max(places) >= 8, "those with 20 a day came eight times"
+    for limit in (5, 12, 20):
+        left = max(limit - len(places), 0)
+        assert (await limiter.peek(user_id, DAY, limit)).remaining == left
+        assert left == 0 or all(answer.allowed for answer in answers if answer.limit == limit)
+
+
+async def test_days_that_meet_in_a_batch_are_counted_apart(limiter: RateLimiter, user_id: str) -> None:
+    days = [DAY, NEXT_DAY] * 5
+    answers = await asyncio.gather(*(limiter.check_and_increment(user_id, day, 3) for day in days))
+    assert sum(answer.allowed for answer in answers[0::2]) == 3
+    assert sum(answer.allowed for answer in answers[1::2]) == 3
+
+
+async def test_cancelled_callers_leave_the_others_exact(limiter: RateLimiter, user_id: str) -> None:
+    """Whoever is cancelled may have been counted; nobody else is told a wrong number."""
+    told: list[int] = []
+    for step in range(30):
+        tasks = [asyncio.create_task(limiter.check_and_increment(user_id, DAY, 1000)) for _ in range(3)]
+        for _ in range(step % 8):
+            await asyncio.sleep(0)
+        tasks[0].cancel()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        assert not [answer for answer in answers if isinstance(answer, Exception)]
+        told += [answer.remaining for answer in answers if isinstance(answer, Allowance)]
+    assert len(set(told)) == len(told)
+    counted = 1000 - (await limiter.peek(user_id, DAY, 1000)).remaining
+    assert len(told) <= counted <= 90
+
+
+async def test_limit_beyond_what_is_stored_is_no_limit(limiter: RateLimiter, user_id: str) -> None:
+    assert (await limiter.check_and_increment(user_id, DAY, 2**40)).allowed
+
+
 async def test_many_users_at_once_each_get_their_own_limit(limiter: RateLimiter) -> None:
     users = [str(uuid.uuid4()) for _ in range(8)]
     answers = await asyncio.gather(
