@@ -11,12 +11,10 @@ kept, because nothing in it helps the caller.
 
 from __future__ import annotations
 
-import ast
 import math
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import msgspec
 
@@ -29,8 +27,8 @@ from cfx_flow.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from cfx_flow.upstream.texts import clean, message_in
 
-MAX_TEXT_CHARS = 600
 DEFAULT_RETRY_AFTER_S = 5
 SDK_IGNORES_RETRY_AFTER_FROM_S = 60
 MAX_RETRY_AFTER_S = 86_400
@@ -41,16 +39,6 @@ _OVERFLOW = re.compile(
     r"|input length and `?max_tokens`? exceed|too many (?:input |prompt )?tokens(?! per)",
     re.IGNORECASE,
 )
-_MARKUP = re.compile(r"<\s*(?:!doctype|html|head|body|title|center|h1|div|p|pre)\b", re.IGNORECASE)
-_CLASS_PREFIX = re.compile(
-    r"^\s*(?:[A-Za-z_.]*(?:Error|Exception|Timeout)\b\s*[:\-]+\s*|Error code:\s*\d+\s*[:\-]*\s*)"
-)
-_PROXY_TAIL = re.compile(
-    r"(?:Received Model Group=|Available Model Group Fallbacks=|LiteLLM (?:Retried|Max Retries)"
-    r"|LiteLLM: model group|Deployment Info:|No fallback model group found|Passed model="
-    r"|model=\S{1,200} context_window_fallbacks=|Traceback \(most recent call last\)).*",
-    re.DOTALL,
-)
 _FIELD_REFUSED = re.compile(r"Rejected Request: ([\w.-]{1,80}) is not allowed in (?:the )?request body")
 """LiteLLM's answer, with status 401, to a field that only its operator may set"""
 _CALLERS_FAULT = re.compile(
@@ -58,9 +46,8 @@ _CALLERS_FAULT = re.compile(
     r"|dictionary update sequence element|Header value must be str"
 )
 """LiteLLM's answers with status 500 to a request that is itself at fault: they must open no circuit"""
-_INTERNAL = re.compile(r"litellm|api_base|\bFile \"/|site-packages|0x[0-9a-f]{6,}", re.IGNORECASE)
-_ADDRESS = re.compile(r"\b[a-z]+://\S+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", re.IGNORECASE)
-_SECRET = re.compile(r"\b(?:sk|pk|cfx|Bearer)[-_ ][A-Za-z0-9*_\-.]{6,}")
+_LOST_REFUSAL = "'NoneType' object has no attribute '__aiter__'"
+"""LiteLLM's answer with status 500 to a streamed request that the provider refused with 422"""
 
 
 def error_of_response(
@@ -106,7 +93,8 @@ def talked_rubbish(model: str, what: str) -> UpstreamFailed:
 
 
 def refused_in_silence(model: str) -> UpstreamRefused:
-    """**Source**: LiteLLM 1.106 answers a provider's 422 with a 200 whose body is ``null``."""
+    """**Source**: LiteLLM 1.106 with ``drop_params`` asks a provider that answers 422 once more without the
+    parameters that it named, and then answers a 200 whose body is ``null``; streamed, ``_LOST_REFUSAL``."""
     return UpstreamRefused(
         f"The provider of {model} refused the request as unprocessable and its reason was lost on the way. "
         "Look for a parameter or a content part that this model does not take.",
@@ -138,7 +126,7 @@ class _Wire:
             return cls(error if isinstance(error, str) else "", None, None, None)
         code = error.get("code")
         return cls(
-            _message_in(error),
+            message_in(error),
             str(code) if isinstance(code, str | int) else None,
             _text_or_none(error.get("type")),
             _text_or_none(error.get("param")),
@@ -161,8 +149,8 @@ class _Wire:
 def _classify(status: int, wire: _Wire, headers: Mapping[str, str], model: str) -> UpstreamError:
     if field := _FIELD_REFUSED.search(wire.message):
         return UpstreamRefused(f"{field[1]}: not accepted here. Leave it out.", status=400, param=field[1])
-    if status >= 500 and _CALLERS_FAULT.search(wire.message):
-        return _refused(400, wire, model)
+    if status >= 500 and (refused := _refused_with_500(wire, model)) is not None:
+        return refused
     if status in (401, 402, 403) or wire.type in ("no_db_connection", "auth_error", "token_not_found_in_db"):
         return UpstreamAuth(
             f"The upstream that serves {model} refuses this server's own credentials or has no credit left. "
@@ -173,6 +161,12 @@ def _classify(status: int, wire: _Wire, headers: Mapping[str, str], model: str) 
     if status != 408 and 400 <= status < 500:
         return _refused(status, wire, model)
     return _failed(status, headers, model)
+
+
+def _refused_with_500(wire: _Wire, model: str) -> UpstreamRefused | None:
+    if _LOST_REFUSAL in wire.message:
+        return refused_in_silence(model)
+    return _refused(400, wire, model) if _CALLERS_FAULT.search(wire.message) else None
 
 
 def _failed(status: int, headers: Mapping[str, str], model: str) -> UpstreamError:
@@ -256,59 +250,6 @@ def _is_http_date(text: str) -> bool:
     except ValueError:
         return False
     return text.isascii() and text.isprintable()
-
-
-def clean(text: str) -> str:
-    """The provider's own sentence out of what the proxy made of it; empty if nothing fit to show is left."""
-    if _MARKUP.search(text):
-        return ""
-    text = _PROXY_TAIL.sub("", text[: 20 * MAX_TEXT_CHARS]).rstrip(" \t\r\n.,")
-    while (shorter := _CLASS_PREFIX.sub("", text, count=1)) != text:
-        text = shorter
-    text = _unwrap(text)
-    if _INTERNAL.search(text):
-        return ""
-    text = _SECRET.sub("(key)", _ADDRESS.sub("(address)", text))
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"
-
-
-def _unwrap(text: str) -> str:
-    """A message that is itself an error object, as JSON or as Python prints a dict."""
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0 or end < start:
-        return text
-    inner = _parse_object(text[start : end + 1])
-    if inner is None:
-        return text
-    message = _message_in(inner.get("error", inner))
-    return clean(message) if message else text[:start].strip(" -:b'")
-
-
-def _parse_object(text: str) -> dict[str, Any] | None:
-    parsed: object
-    try:
-        parsed = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        try:
-            parsed = ast.literal_eval(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            return None
-    return parsed if isinstance(parsed, dict) else None
-
-
-def _message_in(error: object) -> str:
-    if isinstance(error, str):
-        return error
-    if not isinstance(error, dict):
-        return ""
-    for key in ("message", "detail", "error", "msg"):
-        value = error.get(key)
-        if isinstance(value, dict):
-            return _message_in(value)
-        if isinstance(value, str) and value:
-            return value
-    return ""
 
 
 def _text_or_none(value: object) -> str | None:

@@ -10,7 +10,7 @@ import yaml
 
 from tests.support.flows import says
 from tests.support.litellm import LiteLlm
-from tests.support.processes import HOUSE
+from tests.support.processes import HOUSE, wait_for
 from tests.support.provider import Provider
 from tests.support.server import Server
 
@@ -42,9 +42,13 @@ def hasty_server(provider_process: Provider, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def hasty_litellm_server(litellm: LiteLlm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def hasty_litellm_server(
+    litellm: LiteLlm, provider_process: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("hasty-litellm")
     server = Server(folder, litellm.url, litellm.key, CFX_MODELS_FILE=hasty_models(folder))
+    provider_process.reset()
+    wait_for(lambda: _answers(server), timeout_s=60, what="first reply through LiteLLM, whose first is slow")
     yield server
     server.close()
 
@@ -68,6 +72,11 @@ def troubled(request: pytest.FixtureRequest) -> Server:
     """Both, one after the other."""
     server: Server = request.getfixturevalue(request.param)
     return server
+
+
+def _answers(server: Server) -> bool:
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]}
+    return server.client.post("/v1/chat/completions", json=body).status_code == 200
 
 
 def heal(server: Server, provider: Provider) -> None:

@@ -18,7 +18,8 @@ from cfx_flow.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from cfx_flow.upstream.classify import MAX_TEXT_CHARS, clean, error_of_frame, error_of_response
+from cfx_flow.upstream.classify import error_of_frame, error_of_response
+from cfx_flow.upstream.texts import MAX_TEXT_CHARS, clean
 
 TAIL = (
     "\n\nLiteLLM: model group 'deepseek-v3' failed with the error above. No fallback was attempted."
@@ -180,6 +181,13 @@ def test_a_request_that_the_proxy_cannot_read_opens_no_circuit() -> None:
     found = error(500, body("litellm.APIConnectionError: OpenAIException - Invalid user message at index 0."))
     assert found.status == 400
     assert not found.trips_breaker
+
+
+def test_a_refusal_that_the_proxy_lost_is_the_callers_fault_all_the_same() -> None:
+    body = {"error": {"message": "'NoneType' object has no attribute '__aiter__'", "code": "500"}}
+    found = error(500, json.dumps(body))
+    assert (type(found), found.status) == (UpstreamRefused, 422)
+    assert "NoneType" not in found.message
 
 
 def test_the_proxys_key_is_never_the_callers_problem() -> None:

@@ -52,6 +52,7 @@ async def test_a_stream_whose_first_target_fails_comes_from_the_next(
         ({"status": 429, "headers": {"retry-after": "7"}}, 429, LIMITED),
         ({"status": 400}, 400, "invalid_request"),
         ({"status": 422, "body": "no"}, 422, "invalid_request"),
+        ({"raw": "null", "content_type": "application/json"}, 422, "invalid_request"),
         ({"drop_after_chunks": 0}, 503, UNAVAILABLE),
         ({"raw": "<html><body>nginx</body></html>"}, 503, UNAVAILABLE),
         ({"raw": "", "content_type": "text/event-stream"}, 503, UNAVAILABLE),
