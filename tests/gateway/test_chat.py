@@ -198,6 +198,6 @@ async def test_connections_to_the_upstream_are_used_again(gateway: Gateway) -> N
     for _ in range(10):
         assert (await gateway.chat()).status_code == 200
         assert (await gateway.stream()).is_done
-    connector = gateway.services.upstream._session.connector  # type: ignore[union-attr]
+    connector = gateway.services.upstream._connector
     assert connector is not None
     assert sum(len(idle) for idle in connector._conns.values()) <= 2

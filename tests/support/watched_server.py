@@ -63,8 +63,7 @@ class Window:
     def _state(self) -> dict[str, Any]:
         tasks = Counter(_name(task) for task in asyncio.all_tasks() if task is not asyncio.current_task())
         services = self._services
-        session = services.upstream._session
-        connector: Any = session.connector if session is not None else None
+        connector: Any = services.upstream._connector
         return {
             "tasks": dict(tasks),
             "upstream_connections": len(connector._acquired),
