@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, literal_column, select
+from sqlalchemy import ColumnElement, Row, TextClause, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.ledger.record import Status
@@ -38,13 +38,13 @@ class Wanted:
     def needs_scan(self) -> bool:
         return self.stage is not None or self.model is not None
 
-    def indexed(self) -> list[ColumnElement[bool]]:
-        """What an index answers. The words of the partial index stand in the query as they stand in it."""
-        found: list[ColumnElement[bool]] = []
+    def indexed(self) -> list[ColumnElement[bool] | TextClause]:
+        """What an index answers. A partial one is used if its own words stand in the query."""
+        found: list[ColumnElement[bool] | TextClause] = []
         if self.status is not None:
             found.append(_LOGS.status == self.status)
             if self.status != "success":
-                found.append(literal_column("status <> 'success'", type_=_BOOL))
+                found.append(text("status <> 'success'"))
         if self.session_id is not None:
             found.append(_LOGS.session_id == self.session_id)
         if self.since is not None:
@@ -56,9 +56,6 @@ class Wanted:
     def scanned(self) -> list[ColumnElement[bool]]:
         pairs = ((_LOGS.stage, self.stage), (_LOGS.model, self.model))
         return [column == value for column, value in pairs if value is not None]
-
-
-_BOOL = (_LOGS.status == "").type
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import daily_usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Used:
     requests: int = 0
     """all of them; the next three are parts of it"""
@@ -34,6 +34,7 @@ class Used:
 
 
 _NAMES = tuple(field.name for field in fields(Used))
+_COLUMNS = tuple(daily_usage.c[name] for name in ("day", "stage", "model", *_NAMES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +50,14 @@ class UsageOf:
 async def read_usage_of(store: Store, user_id: str, first: date, last: date) -> Sequence[UsageOf]:
     """Newest day first, both days included."""
     query = (
-        select(daily_usage)
+        select(*_COLUMNS)
         .where(daily_usage.c.user_id == user_id, daily_usage.c.day.between(first, last))
         .order_by(daily_usage.c.day.desc(), daily_usage.c.stage, daily_usage.c.model)
     )
     async with store.read() as connection:
-        rows = (await connection.execute(query)).mappings()
         return [
-            UsageOf(
-                row["day"],
-                row["stage"] or None,
-                row["model"] or None,
-                Used(**{name: row[name] for name in _NAMES}),
-            )
-            for row in rows
+            UsageOf(day, stage or None, model or None, Used(*counts))
+            for day, stage, model, *counts in await connection.execute(query)
         ]
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event
 
 from cfx_flow.errors import InvalidRequest
 from cfx_flow.ledger.pages import Page, Wanted, read_page
@@ -136,25 +136,50 @@ async def test_cursor_of_the_last_day_of_time_is_an_empty_page(store: Store) -> 
 # Plans --------------------------------------------------------------------------------------------
 
 
-async def plan_of(store: Store, wanted: str) -> str:
-    """SQLite's own words on how it would answer."""
+async def plans_of(store: Store, wanted: Wanted, cursor: str) -> list[str]:
+    """SQLite's own words on how it answers each statement of a page."""
+    said: list[tuple[str, Any]] = []
+    engine = store._engine.sync_engine
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def heard(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+        said.append((statement, parameters))
+
+    await read_page(store, ADA, wanted, limit=10, cursor=cursor)
+    event.remove(engine, "before_cursor_execute", heard)
     async with store.read() as connection:
-        rows = await connection.execute(text(f"EXPLAIN QUERY PLAN SELECT * FROM request_logs WHERE {wanted}"))
-        return " / ".join(row.detail for row in rows)
+        return [
+            " / ".join(
+                row[3] for row in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)
+            )
+            for sql, values in said
+        ]
 
 
 @pytest.mark.parametrize(
-    ("where", "index"),
+    ("wanted", "index"),
     [
-        ("user_id = 'x' AND created_at <= '2' AND (created_at < '2' OR id < 'x')", "user_id_created_at"),
+        (ALL, "user_id_created_at (user_id=? AND created_at<?)"),
+        (Wanted(status="success"), "user_id_created_at (user_id=? AND created_at<?)"),
+        (Wanted(status="error"), "user_id_status_created_at (user_id=? AND status=? AND created_at<?)"),
         (
-            "user_id = 'x' AND status = 'error' AND status <> 'success' AND created_at <= '2'",
-            "user_id_status",
+            Wanted(session_id="s"),
+            "user_id_session_id_created_at (user_id=? AND session_id=? AND created_at<?)",
         ),
-        ("user_id = 'x' AND session_id = 's' AND created_at <= '2'", "user_id_session_id"),
+        (Wanted(stage="plan"), "user_id_created_at (user_id=? AND created_at<?)"),
+        (
+            Wanted(stage="plan", status="error"),
+            "user_id_status_created_at (user_id=? AND status=? AND created_at<?)",
+        ),
     ],
+    ids=lambda value: str(value)[:70],
 )
-async def test_index_is_walked_and_bounded(sqlite_store: Store, where: str, index: str) -> None:
-    plan = await plan_of(sqlite_store, f"{where} ORDER BY created_at DESC, id DESC LIMIT 10")
-    assert f"ix_request_logs_{index}" in plan
-    assert "created_at<?" in plan
+async def test_each_page_is_a_bounded_walk_over_an_index(
+    sqlite_store: Store, wanted: Wanted, index: str
+) -> None:
+    await store_calls(sqlite_store, spread(2, stage="plan"))
+    plans = await plans_of(sqlite_store, wanted, Position(NOON, ADA).to_cursor())
+    of_logs = [plan for plan in plans if "request_logs" in plan]
+    assert of_logs
+    assert all(f"ix_request_logs_{index}" in plan for plan in of_logs), plans
+    assert not [plan for plan in plans if "SCAN" in plan]
