@@ -5,8 +5,7 @@ A backend is a CounterTable; ``tests/limits/`` holds each of them to one suite.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
@@ -90,8 +89,8 @@ class DailyLimiter:
             asked[ask] = asked.get(ask, 0) + 1
         tallies = list(asked.items())
         counted = self._table.add(tallies, self._clock.now())
-        if isinstance(counted, asyncio.Future):
-            return asyncio.ensure_future(_shared_out_later(asks, tallies, counted))
+        if isinstance(counted, Awaitable):
+            return _shared_out_later(asks, tallies, counted)
         return _shared_out(asks, tallies, counted)
 
 
@@ -110,7 +109,7 @@ def _lefts(tally: Tally, counted: Counted) -> list[int | None]:
 
 
 async def _shared_out_later(
-    asks: list[Tally], tallies: list[tuple[Tally, int]], counted: asyncio.Future[Sequence[Counted]]
+    asks: list[Tally], tallies: list[tuple[Tally, int]], counted: Awaitable[Sequence[Counted]]
 ) -> list[int | None]:
     return _shared_out(asks, tallies, await counted)
 

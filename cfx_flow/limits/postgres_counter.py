@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -34,7 +33,7 @@ class PostgresCounter:
         self._database = database
 
     def add(self, tallies: Sequence[tuple[Tally, int]], now: datetime) -> NowOrLater[Sequence[Counted]]:
-        return asyncio.ensure_future(self._add(tallies, now))
+        return self._add(tallies, now)
 
     async def _add(self, tallies: Sequence[tuple[Tally, int]], now: datetime) -> list[Counted]:
         alike: dict[tuple[date, int], list[tuple[Tally, int]]] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -65,7 +64,7 @@ class PostgresSlots:
         self._database = database
 
     def apply(self, ops: Sequence[Op], now: datetime, until: datetime) -> NowOrLater[Sequence[Any]]:
-        return asyncio.ensure_future(self._apply(ops, now, until))
+        return self._apply(ops, now, until)
 
     async def _apply(self, ops: Sequence[Op], now: datetime, until: datetime) -> list[Any]:
         times = now.isoformat().encode(), until.isoformat().encode()

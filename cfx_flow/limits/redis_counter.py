@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -35,7 +34,7 @@ class RedisCounter:
         self._database = database
 
     def add(self, tallies: Sequence[tuple[Tally, int]], now: datetime) -> NowOrLater[Sequence[Counted]]:
-        return asyncio.ensure_future(self._add(tallies))
+        return self._add(tallies)
 
     async def _add(self, tallies: Sequence[tuple[Tally, int]]) -> list[Counted]:
         keys = [_key(tally.user_id, tally.day) for tally, _ in tallies]

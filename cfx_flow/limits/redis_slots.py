@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -65,7 +64,7 @@ class RedisSlots:
         self._database = database
 
     def apply(self, ops: Sequence[Op], now: datetime, until: datetime) -> NowOrLater[Sequence[Any]]:
-        return asyncio.ensure_future(self._apply(ops, _ms(now), _ms(until)))
+        return self._apply(ops, _ms(now), _ms(until))
 
     async def _apply(self, ops: Sequence[Op], now: int, until: int) -> list[Any]:
         answers = await self._database.run([_call(op, now, until) for op in ops])

@@ -17,6 +17,10 @@ _ADD = (
     "UPDATE usage_counters SET request_count = request_count + ?, updated_at = ?"
     " WHERE user_id = ? AND day = ?"
 )
+_ADD_IF_ALL_FIT = (
+    "UPDATE usage_counters SET request_count = request_count + ?, updated_at = ?"
+    " WHERE user_id = ? AND day = ? AND request_count + ? <= ? RETURNING request_count"
+)
 _BEGIN = "INSERT INTO usage_counters (request_count, updated_at, user_id, day, id) VALUES (?, ?, ?, ?, ?)"
 
 
@@ -25,12 +29,22 @@ class SqliteCounter:
         self._database = database
 
     def add(self, tallies: Sequence[tuple[Tally, int]], now: datetime) -> NowOrLater[Sequence[Counted]]:
+        """Nearly always one user's asks all fit: a statement that is a transaction by itself."""
+        if len(tallies) == 1:
+            tally, asks = tallies[0]
+            after = self._database.try_write(_ADD_IF_ALL_FIT, _fitting(tally, asks, stored_time(now)))
+            if after:
+                return [Counted(after[0][0] - asks, asks)]
         return self._database.write(partial(_add, tallies, stored_time(now)))
 
     async def count_of(self, user_id: str, day: date) -> int:
         key = (stored_id(user_id), day.isoformat())
         row = self._database.read(lambda connection: connection.execute(_COUNT, key).fetchone())
         return row[0] if row else 0
+
+
+def _fitting(tally: Tally, asks: int, now: str) -> tuple[object, ...]:
+    return (asks, now, stored_id(tally.user_id), tally.day.isoformat(), asks, tally.limit)
 
 
 def _add(tallies: Sequence[tuple[Tally, int]], now: str, connection: sqlite3.Connection) -> list[Counted]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
 from cfx_flow.errors import CfxError
@@ -18,12 +18,12 @@ A = TypeVar("A")
 B = TypeVar("B")
 T = TypeVar("T")
 
-NowOrLater: TypeAlias = "T | asyncio.Future[T]"
+NowOrLater: TypeAlias = T | Awaitable[T]
 
 
 class GroupCommit(Generic[A, B]):
     """``commit`` is given the asks of a batch in order and answers each of them, at once (a transaction
-    of microseconds) or by a future. When it raises, every caller of the batch gets the exception.
+    of microseconds) or later. When it raises, every caller of the batch gets the exception.
 
     A caller that is cancelled before its batch starts is left out. One that is cancelled later has been
     answered without hearing it: what was committed stays so.
@@ -55,8 +55,9 @@ class GroupCommit(Generic[A, B]):
         except Exception as error:  # noqa: BLE001 - handed to those who wait, who would wait for ever
             self._end(waiters, error)
             return
-        if isinstance(outcome, asyncio.Future):
-            outcome.add_done_callback(lambda done: self._end(waiters, _outcome_of(done)))
+        if isinstance(outcome, Awaitable):
+            later = asyncio.ensure_future(outcome)
+            later.add_done_callback(lambda done: self._end(waiters, _outcome_of(done)))
         else:
             self._end(waiters, outcome)
 

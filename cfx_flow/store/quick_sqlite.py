@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cfx_flow.store.group_commit import NowOrLater
 from cfx_flow.store.sqlite import BUSY_TIMEOUT_S
@@ -40,7 +40,17 @@ class QuickSqlite:
         except sqlite3.Error as error:
             if not _is_busy(error):
                 raise _trouble(error) from error
-        return asyncio.ensure_future(self._write_later(job))
+        return self._write_later(job)
+
+    def try_write(self, statement: str, values: Sequence[object]) -> list[Any]:
+        """One statement, its own transaction; its rows, and none if another writer is at work.
+        Raises StoreUnavailable."""
+        try:
+            return self._opened().execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            if _is_busy(error):
+                return []
+            raise _trouble(error) from error
 
     def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Readers wait for nobody under WAL. Raises StoreUnavailable."""
