@@ -37,6 +37,7 @@ def rules_for(client: str) -> list[dict[str, Any]]:
         "flaky": [{"status": 503}, {"status": 503}, says("At last.")],
         "torn": [says("Half a sentence", chunk_chars=4, chunk_delay_s=0.15, drop_after_chunks=3)],
         "slow": [says("word " * 400, chunk_chars=5, chunk_delay_s=0.1)],
+        "left open": [says("word " * 400, chunk_chars=5, chunk_delay_s=0.1)],
         "silent": [says("too late", delay_s=60)],
         "down": [{"status": 503}],
     }

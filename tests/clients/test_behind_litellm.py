@@ -293,3 +293,12 @@ def test_roo_finds_models_with_windows_and_prices(visits: Visits) -> None:
     assert seen["with_two_slashes"] == seen["told"] == seen["ids"]
     assert seen["window"] == 131072
     assert seen["price"] == pytest.approx(0.28)
+
+
+def test_conversation_that_goes_on_takes_over_the_stream_that_roo_left_open(visits: Visits) -> None:
+    visit = visits("roo")
+    seen = visit.scene("left_open")
+    assert seen["text"] == HELLO
+    assert seen["ended"], "the left stream says why it ended"
+    left, _ = visit.calls_of("left open")
+    assert left["disconnected_at"] - seen["at"] < LEFT_WITHIN_S

@@ -24,7 +24,7 @@ def llm(visits: Visits) -> Visit:
 def test_aider_edits_the_file_and_commits_it(aider: Visit, scene: str) -> None:
     """Streamed in the diff format; architect and editor; whole files with cfx-auto, not streamed."""
     seen = aider.scene(scene)
-    assert seen["file"] == EDITED, seen["said"]
+    assert seen["file"] == EDITED, seen["text"]
     assert seen["log"] == [COMMIT, "First"]
 
 
@@ -44,14 +44,14 @@ def test_aider_with_cfx_auto_is_led_to_the_stage_for_code(aider: Visit) -> None:
 
 
 def test_aider_says_that_the_context_is_full_and_does_not_ask_again(aider: Visit) -> None:
-    said = aider.scene("too_long")["said"]
+    said = aider.scene("too_long")["text"]
     assert "has hit a token limit" in said
     assert "Retrying" not in said
     assert len(aider.calls_of("too long")) == 1
 
 
 def test_aider_shows_what_is_wrong_with_the_key_and_does_not_ask_again(aider: Visit) -> None:
-    said = " ".join(aider.scene("wrong_key")["said"].split())
+    said = " ".join(aider.scene("wrong_key")["text"].split())
     assert "is not a complete CF-X key" in said
     assert "Retrying" not in said
     assert aider.requests()[401, "invalid_api_key"] == 1

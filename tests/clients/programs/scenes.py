@@ -5,12 +5,17 @@ It runs in the client's own environment: nothing of the project can be imported 
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any
 
 TOOLS = [
@@ -54,6 +59,27 @@ class Orders:
     def pictured(self, marker: str) -> list[dict[str, Any]]:
         text = {"type": "text", "text": self.ask(marker)}
         return [{"role": "user", "content": [text, {"type": "image_url", "image_url": {"url": self.image}}]}]
+
+
+class Screen(io.StringIO):
+    """What a command prints, and what it does there when somebody presses Ctrl-C."""
+
+    def run(self, command: Callable[[], Any], *, ctrl_c_at: str | None = None) -> dict[str, Any]:
+        """``ctrl_c_at``: the words on the screen at which the person has seen enough."""
+        errors, code = io.StringIO(), 0
+        if ctrl_c_at is not None:
+            Thread(target=self._press, args=(ctrl_c_at,), daemon=True).start()
+        try:
+            with redirect_stdout(self), redirect_stderr(errors):
+                command()
+        except SystemExit as end:
+            code = end.code
+        return {"text": self.getvalue(), "said": errors.getvalue(), "code": code, "at": time.time()}
+
+    def _press(self, words: str) -> None:
+        while words not in self.getvalue():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 Scene = Callable[[Orders], dict[str, Any]]

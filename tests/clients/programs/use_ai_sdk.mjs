@@ -161,6 +161,7 @@ await play({
   async left_mid_stream(orders) {
     const texts = [];
     for (let turn = 0; turn < 3; turn += 1) {
+      await pause(turn === 2 ? 0.5 : 0); // in which the server notices it
       const stop = new AbortController();
       const asked = request(orders, "slow", { abortSignal: stop.signal });
       for await (const text of streamText({ ...asked, onError: () => {} }).textStream) {
@@ -168,13 +169,12 @@ await play({
         stop.abort();
         break;
       }
-      await pause(0.25);
     }
     return { texts, at: now() };
   },
 
   async left_before_the_first_byte(orders) {
-    await streamed(orders, "silent", { abortSignal: AbortSignal.timeout(700) });
+    await streamed(orders, "silent", { abortSignal: AbortSignal.timeout(1000) });
     return { at: now() };
   },
 

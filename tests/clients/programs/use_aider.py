@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
-import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or it asks the internet for prices
 
-from scenes import Orders, play
+from scenes import Orders, Screen, play
 
 QUIET = [
     "--yes-always",
@@ -26,6 +22,8 @@ QUIET = [
     "--no-gitignore",
     "--no-detect-urls",
     "--no-suggest-shell-commands",
+    "--no-auto-lint",  # the rest would cost seconds and ask no model
+    "--map-tokens=0",
 ]
 WINDOW = {"max_input_tokens": 131072, "max_output_tokens": 8192, "litellm_provider": "openai", "mode": "chat"}
 MODELS = ("cfx-plan", "cfx-code", "cfx-auto")
@@ -49,7 +47,9 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def aider(orders: Orders, scene: str, *arguments: str, key: str = "") -> dict[str, Any]:
+def aider(
+    orders: Orders, scene: str, *arguments: str, key: str = "", ctrl_c_at: str | None = None
+) -> dict[str, Any]:
     """``aider … --message … greet.py`` in a fresh repository, and what it left there."""
     from aider.main import main
 
@@ -58,17 +58,14 @@ def aider(orders: Orders, scene: str, *arguments: str, key: str = "") -> dict[st
     metadata.write_text(json.dumps({f"openai/{model}": WINDOW for model in MODELS}))
     argv = [*QUIET, "--model-metadata-file", str(metadata), "--openai-api-base", orders.base_url]
     argv += ["--openai-api-key", key or orders.key, *arguments, "--message", orders.ask(scene), "greet.py"]
-    out, before = io.StringIO(), Path.cwd()
+    before = Path.cwd()
     os.chdir(folder)
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-            code = main(argv)
-    except SystemExit as end:
-        code = end.code
+        seen = Screen().run(lambda: main(argv), ctrl_c_at=ctrl_c_at)
     finally:
         os.chdir(before)
     log = git(folder, "log", "--format=%s").splitlines()
-    return {"code": code, "said": out.getvalue(), "file": (folder / "greet.py").read_text(), "log": log}
+    return seen | {"file": (folder / "greet.py").read_text(), "log": log}
 
 
 def edit(orders: Orders) -> dict[str, Any]:
@@ -95,17 +92,7 @@ def wrong_key(orders: Orders) -> dict[str, Any]:
 
 
 def left_mid_stream(orders: Orders) -> dict[str, Any]:
-    """Ctrl-C while the reply comes."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 2.5)
-    try:
-        return aider(orders, "slow", "--model", "openai/cfx-plan") | {"at": time.time()}
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    return aider(orders, "slow", "--model", "openai/cfx-plan", ctrl_c_at="word word")
 
 
 if __name__ == "__main__":

@@ -123,17 +123,17 @@ def torn(orders: Orders) -> dict[str, Any]:
 
 def left_mid_stream(orders: Orders) -> dict[str, Any]:
     texts = []
-    for _ in range(3):
+    for turn in range(3):
+        time.sleep(0.5 if turn == 2 else 0)  # in which the server notices it
         stream = create(orders, "slow", stream=True)
         texts.append(next(c.choices[0].delta.content for c in stream if c.choices[0].delta.content))
         stream.completion_stream.close()
-        time.sleep(0.25)  # what the server has to notice it
     return {"texts": texts, "at": time.time()}
 
 
 def left_before_the_first_byte(orders: Orders) -> dict[str, Any]:
     try:
-        create(orders, "silent", stream=True, timeout=0.7, max_retries=0)
+        create(orders, "silent", stream=True, timeout=1.0, max_retries=0)
     except litellm.exceptions.Timeout:
         return {"at": time.time()}
     return {}

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
-from scenes import Orders, play
+from scenes import Orders, Screen, play
 
 HOME = Path("llm").absolute()
 os.environ["LLM_USER_PATH"] = str(HOME)
@@ -39,15 +38,13 @@ def configure(orders: Orders) -> None:
     (HOME / "keys.json").write_text(json.dumps({"cfx": orders.key}))
 
 
-def llm(orders: Orders, *arguments: str) -> dict[str, Any]:
-    from click.testing import CliRunner
-
+def llm(orders: Orders, *arguments: str, ctrl_c_at: str | None = None) -> dict[str, Any]:
     if not HOME.exists():
         configure(orders)
     from llm.cli import cli
 
-    done = CliRunner().invoke(cli, list(arguments))
-    return {"text": done.stdout.rstrip("\n"), "said": done.stderr, "code": done.exit_code}
+    seen = Screen().run(lambda: cli.main(list(arguments), "llm"), ctrl_c_at=ctrl_c_at)
+    return seen | {"text": seen["text"].rstrip("\n")}
 
 
 def hello_whole(orders: Orders) -> dict[str, Any]:
@@ -102,19 +99,7 @@ def torn(orders: Orders) -> dict[str, Any]:
 
 
 def left_mid_stream(orders: Orders) -> dict[str, Any]:
-    """Ctrl-C."""
-    import signal
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 1)
-    try:
-        return llm(orders, "-m", "cfx-plan", orders.ask("slow")) | {"at": time.time()}
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    return llm(orders, "-m", "cfx-plan", orders.ask("slow"), ctrl_c_at="word word")
 
 
 if __name__ == "__main__":

@@ -130,6 +130,7 @@ await play({
   async left_mid_stream(orders) {
     const texts = [];
     for (let turn = 0; turn < 3; turn += 1) {
+      await pause(turn === 2 ? 0.5 : 0); // in which the server notices it
       for await (const chunk of await create(orders, "slow", "cfx-plan", { stream: true })) {
         const text = chunk.choices[0]?.delta.content;
         if (text) {
@@ -137,13 +138,12 @@ await play({
           break;
         }
       }
-      await pause(0.25);
     }
     return { texts, at: now() };
   },
 
   async left_before_the_first_byte(orders) {
-    const signal = AbortSignal.timeout(700);
+    const signal = AbortSignal.timeout(1000);
     const error = await errorOf(create(orders, "silent", "cfx-plan", { stream: true }, { signal }));
     return { kind: error.kind, at: now() };
   },

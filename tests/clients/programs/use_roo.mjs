@@ -232,6 +232,7 @@ await play({
   async left_mid_stream(orders) {
     const texts = [];
     for (let turns = 0; turns < 3; turns += 1) {
+      await pause(turns === 2 ? 0.5 : 0); // in which the server notices it
       for await (const chunk of await sdk(orders).chat.completions.create(body(orders, "slow"))) {
         const text = chunk.choices[0]?.delta.content;
         if (text) {
@@ -239,13 +240,31 @@ await play({
           break;
         }
       }
-      await pause(0.25);
     }
     return { texts, at: now() };
   },
 
+  // Roo's "Stop" may leave the request open; the person's next words then go on with the same conversation.
+  async left_open(orders) {
+    const open = await sdk(orders).chat.completions.create(body(orders, "left open"));
+    const chunks = open[Symbol.asyncIterator]();
+    while (!(await chunks.next()).value.choices[0]?.delta.content);
+    const messages = [
+      turn(orders, "left open", "architect"),
+      { role: "assistant", content: "word [Response interrupted by user]" },
+      turn(orders, "hello", "architect"),
+    ];
+    const { text } = await ask(orders, "hello", "architect", { messages });
+    try {
+      while (!(await chunks.next()).done);
+    } catch (error) {
+      return { text, ended: error.message, at: now() };
+    }
+    return { text, ended: null, at: now() };
+  },
+
   async left_before_the_first_byte(orders) {
-    const signal = AbortSignal.timeout(700);
+    const signal = AbortSignal.timeout(1000);
     const error = await errorOf(sdk(orders).chat.completions.create(body(orders, "silent"), { signal }));
     return { kind: error.kind, at: now() };
   },
