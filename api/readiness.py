@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,12 +12,14 @@ from pydantic import BaseModel
 
 from cfx_flow.clock import Clock
 from cfx_flow.errors import StoreUnavailable
+from cfx_flow.limits import RateLimiter
 from cfx_flow.stages.model import Models, Upstream
 from cfx_flow.store.engine import Store
 from cfx_flow.store.migrate import require_schema
 
 CONNECT_TIMEOUT_S = 2.0
 KEEP_S = 1.0
+NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 class Readiness(BaseModel):
@@ -31,10 +34,14 @@ class Readiness(BaseModel):
 class ReadinessProbe:
     """One check at a time, its answer kept for a second: the path is open to anyone."""
 
-    def __init__(self, store: Store, models: Models, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, models: Models, clock: Clock, counters: RateLimiter | None = None
+    ) -> None:
+        """``counters``: where they are not in the database."""
         self._store = store
         self._models = models
         self._clock = clock
+        self._counters = counters
         self._turn = asyncio.Lock()
         self._last: tuple[float, Readiness] | None = None
 
@@ -47,6 +54,8 @@ class ReadinessProbe:
 
     async def _look(self) -> Readiness:
         probes: dict[str, Awaitable[str]] = {"database": self._database()}
+        if self._counters is not None:
+            probes["counters"] = _count(self._counters, self._clock.now().date())
         for upstream in self._models.upstreams.values():
             probes[f"upstream {upstream.name}"] = _reach(upstream)
         checks = dict(zip(probes, await asyncio.gather(*probes.values()), strict=True))
@@ -63,6 +72,14 @@ class ReadinessProbe:
         except StoreUnavailable as error:
             return error.message
         return "ok"
+
+
+async def _count(counters: RateLimiter, day: date) -> str:
+    try:
+        await counters.peek(NOBODY, day, 1)
+    except StoreUnavailable as error:
+        return error.message
+    return "ok"
 
 
 async def _reach(upstream: Upstream) -> str:

@@ -126,7 +126,7 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
             flows=flows,
             dispatcher=dispatcher,
             graph=graph,
-            readiness=ReadinessProbe(store, models, clock),
+            readiness=ReadinessProbe(store, models, clock, limits.daily if settings.redis_url else None),
         )
 
 

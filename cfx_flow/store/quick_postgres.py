@@ -14,7 +14,7 @@ import hashlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import pq
@@ -25,6 +25,16 @@ from cfx_flow.store.trouble import NO_ANSWER, explain_postgres, unavailable
 ANSWER_TIMEOUT_S = 5.0
 # Behind a transaction pooler a statement was prepared in another session than it runs in.
 _NOT_PREPARED_HERE = {"26000", "42P05"}
+
+# Read-only, or shutting down: the next connection may reach the server that has taken over.
+_ELSEWHERE = {"25006", "57P01", "57P02", "57P03"}
+_CONNECT: dict[str, Any] = {
+    "connect_timeout": 5,
+    "application_name": "cfx-flow",
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 Values: TypeAlias = Sequence[bytes | None]
 """one row, or parameters; Postgres' text form"""
@@ -84,6 +94,8 @@ class QuickPostgres:
             second = await self._fly([transactions[n] for n in again])
             for n, outcome in zip(again, second, strict=True):
                 outcomes[n] = outcome
+        if any(isinstance(outcome, _Refusal) and outcome.state in _ELSEWHERE for outcome in outcomes):
+            self._lose(ConnectionError("this server takes no writes now"))
         return [_rows(outcome) for outcome in outcomes]
 
     async def _fly(self, transactions: Sequence[Transaction]) -> list[Rows | _Refusal]:
@@ -109,7 +121,7 @@ class QuickPostgres:
             if self._connection is None:
                 try:
                     connection = await psycopg.AsyncConnection.connect(
-                        self._conninfo, autocommit=True, connect_timeout=5, application_name="cfx-flow"
+                        self._conninfo, autocommit=True, **_CONNECT
                     )
                 except psycopg.OperationalError as error:
                     raise unavailable(explain_postgres(error.sqlstate) or NO_ANSWER) from error

@@ -16,7 +16,7 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
 
 from cfx_flow.errors import ConfigError
 from cfx_flow.store.trouble import unavailable
@@ -53,6 +53,7 @@ class QuickRedis:
                 protocol=2,
                 socket_timeout=TIMEOUT_S,
                 socket_connect_timeout=CONNECT_TIMEOUT_S,
+                socket_keepalive=True,
                 retry=Retry(NoBackoff(), 0),
             )
         except ValueError:
@@ -75,6 +76,8 @@ class QuickRedis:
             except (RedisError, OSError, TimeoutError) as error:
                 await self._drop()
                 raise unavailable(NO_ANSWER) from error
+            if any(isinstance(answer, ReadOnlyError) for answer in answers):
+                await self._drop()  # the next connection may reach the new primary
             self._used_at = asyncio.get_running_loop().time()
         return [_answer(answer) for answer in answers]
 

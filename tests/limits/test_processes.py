@@ -10,15 +10,19 @@ import subprocess
 import sys
 import threading
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 
 from cfx_flow.clock import SystemClock
+from cfx_flow.errors import TooManyConcurrentRequests
 from cfx_flow.settings import HOUSE
 from cfx_flow.store.address import sqlite_file
 from tests.limits.conftest import Place
 from tests.limits.hammer import CONCURRENT, DAY
+from tests.limits.test_slots import Process
 from tests.support.campaign import scaled
+from tests.support.clock import FakeClock
 
 pytestmark = pytest.mark.e2e
 TIMEOUT_S = 240
@@ -112,3 +116,27 @@ def test_killed_process_leaves_a_healthy_file(sqlite_url: str) -> None:
     hammer.answers()
     with contextlib.closing(sqlite3.connect(str(sqlite_file(sqlite_url)))) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_killed_process_locks_its_user_out_for_half_a_minute_at_most(place: Place) -> None:
+    user_id = str(uuid.uuid4())
+    arguments = [place.store_url, place.redis_url or "", user_id, "2"]
+    holder = subprocess.Popen(
+        [sys.executable, "-m", "tests.limits.holder", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=HOUSE,
+    )
+    assert holder.stdout is not None
+    with holder.stdout:
+        assert holder.stdout.readline() == "holding\n"
+    holder.kill()
+    holder.wait(10)
+    later = FakeClock(datetime.now(UTC))
+    async with place.open(later) as limits:
+        process = Process(limits.slots)
+        with pytest.raises(TooManyConcurrentRequests):
+            await process.start(user_id, "new")
+        later.advance(seconds=31)
+        await process.start(user_id, "new")
+        await process.start(user_id, "newer")
