@@ -30,6 +30,7 @@ from api.wiring import Services, open_services
 from cfx_flow.accounts.key_watch import KeyWatch
 from cfx_flow.settings import Settings
 from cfx_flow.store.tables import request_logs
+from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.upstream.patience import Sweeper
 from tests.support.processes import HOUSE
@@ -103,9 +104,9 @@ class Streamed:
 SHIPPED = HOUSE / "config" / "models.yaml"
 
 
-def _with_timeout(file: Path, read_s: float) -> Path:
+def _with_timeouts(file: Path, timeouts: dict[str, float]) -> Path:
     models = yaml.safe_load(SHIPPED.read_text())
-    models["upstreams"]["litellm"]["timeouts"]["read_s"] = read_s
+    models["upstreams"]["litellm"]["timeouts"] |= timeouts
     file.write_text(yaml.safe_dump(models))
     return file
 
@@ -146,18 +147,19 @@ async def _listening(app: ASGIApp, stall_s: float) -> AsyncIterator[str]:
 
 @pytest.fixture
 def open_gateway(provider: Provider, sqlite_url: str, tmp_path: Path) -> OpenGateway:
-    """``open_gateway(read_s=0.3, pace=QUICK)``: with models.yaml as shipped, but for this timeout."""
+    """``open_gateway(timeouts={"read_s": 0.3}, pace=QUICK)``: with models.yaml as shipped, but for these."""
 
     @asynccontextmanager
     async def opening(
         *,
-        read_s: float | None = None,
+        timeouts: dict[str, float] | None = None,
         pace: Pace | None = None,
         stall_s: float = STALL_S,
+        breakers: Breakers | None = None,
         upstream: str = provider.url,
         **environ: str,
     ) -> AsyncIterator[Gateway]:
-        models_file = SHIPPED if read_s is None else _with_timeout(tmp_path / "models.yaml", read_s)
+        models_file = _with_timeouts(tmp_path / "models.yaml", timeouts) if timeouts else SHIPPED
         environ = {
             "CFX_DATABASE_URL": sqlite_url,
             "CFX_LITELLM_URL": upstream,
@@ -173,7 +175,12 @@ def open_gateway(provider: Provider, sqlite_url: str, tmp_path: Path) -> OpenGat
             closing.push_async_callback(upstream_client.close)
             key_watch = KeyWatch(services.accounts, check_every_s=0.1)
             closing.push_async_callback(key_watch.close)
-            services = replace(services, upstream=upstream_client, key_watch=key_watch)
+            services = replace(
+                services,
+                upstream=upstream_client,
+                key_watch=key_watch,
+                breakers=breakers or services.breakers,
+            )
             key = (await services.accounts.create_key("alice")).key
             url = await closing.enter_async_context(_listening(_app(services, pace), stall_s))
             client = httpx.AsyncClient(

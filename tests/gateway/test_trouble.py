@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import ExitStack
+from itertools import islice
 from typing import Any
 
 import pytest
 
-from cfx_flow.upstream.breaker import FAILURES_TO_OPEN
+from cfx_flow.upstream.breaker import FAILURES_TO_OPEN, OPEN_FOR_S, Breakers
 from tests.gateway.conftest import QUICK, Gateway, OpenGateway
+from tests.support.clock import FakeClock
 from tests.support.processes import free_port
 from tests.support.provider import Provider
 
@@ -119,6 +123,43 @@ async def test_a_dead_upstream_is_a_503_and_soon_an_open_circuit(open_gateway: O
         assert refused.headers["x-ratelimit-remaining"] == "997"
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_of_a_hundred_at_once_exactly_one_tries_whether_an_upstream_has_healed(
+    open_gateway: OpenGateway, provider: Provider, fake_clock: FakeClock, streamed: bool
+) -> None:
+    async with open_gateway(breakers=Breakers(fake_clock)) as gateway:
+        provider.reply(*[{"status": 500}] * FAILURES_TO_OPEN, {"content": "Healed", "delay_s": 60})
+        for _ in range(FAILURES_TO_OPEN):
+            await gateway.chat(model="gpt-4o-mini")
+        assert (await gateway.chat(model="gpt-4o-mini")).json()["error"]["code"] == "circuit_open"
+        fake_clock.advance(seconds=OPEN_FOR_S)
+        ask: dict[str, Any] = {"model": "gpt-4o-mini", "stream": streamed}
+        asking = {asyncio.create_task(gateway.chat(**ask)) for _ in range(100)}
+        refused = [await done for done in islice(asyncio.as_completed(asking), 99)]
+        assert {answer.json()["error"]["code"] for answer in refused} == {"circuit_open"}
+        assert len(provider.calls()) == FAILURES_TO_OPEN + 1
+        for task in asking:
+            task.cancel()  # the probe's caller leaves
+
+
+@pytest.mark.parametrize(("streamed", "name"), [(False, "connect_s"), (True, "connect_stream_s")])
+async def test_an_upstream_that_takes_no_connection_is_given_up(
+    open_gateway: OpenGateway, streamed: bool, name: str
+) -> None:
+    with socket.socket() as deaf, ExitStack() as queue:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for _ in range(3):  # until its queue is full, and further calls hang
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(deaf.getsockname())
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
+        async with open_gateway(upstream=url, timeouts={name: 0.3}) as gateway:
+            async with asyncio.timeout(5):
+                answer = await gateway.chat(model="gpt-4o-mini", stream=streamed)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "upstream_timeout")
+
+
 async def test_bad_requests_never_open_a_circuit(gateway: Gateway, provider: Provider) -> None:
     provider.reply(*[{"status": 400}] * (2 * FAILURES_TO_OPEN), {"content": "fine"})
     for _ in range(2 * FAILURES_TO_OPEN):
@@ -130,7 +171,7 @@ async def test_bad_requests_never_open_a_circuit(gateway: Gateway, provider: Pro
 async def test_a_silent_upstream_is_given_up_and_the_next_asked(
     open_gateway: OpenGateway, provider: Provider, streamed: bool
 ) -> None:
-    async with open_gateway(read_s=0.2) as gateway:
+    async with open_gateway(timeouts={"read_s": 0.6}) as gateway:
         provider.script(
             {"model": "claude", "replies": [{"content": "late", "delay_s": 30}]},
             {"model": "gpt-4.1", "replies": [{"content": "soon"}]},
@@ -144,7 +185,7 @@ async def test_a_silent_upstream_is_given_up_and_the_next_asked(
 async def test_a_stream_that_falls_silent_ends_in_an_error_frame(
     open_gateway: OpenGateway, provider: Provider
 ) -> None:
-    async with open_gateway(read_s=0.3) as gateway:
+    async with open_gateway(timeouts={"read_s": 0.3}) as gateway:
         provider.reply(CONTENT | {"chunk_delay_s": 30})
         streamed = await gateway.stream(model="cfx-plan")
         assert streamed.frames[-1]["error"]["code"] == "upstream_timeout"
