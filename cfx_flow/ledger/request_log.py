@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections import deque
 from itertools import islice
 
@@ -13,14 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.ledger.meter import Meter
 from cfx_flow.ledger.record import CallRecord, LogRow, ordered_ids, to_row
-from cfx_flow.ledger.write import write_batch
+from cfx_flow.ledger.write import RowWriter
 from cfx_flow.store.engine import Store
 
 log = structlog.get_logger(__name__)
 
 CAPACITY = 10_000
-MAX_BATCH = 250
-"""some 3 ms of SQLite's only write lock, for which a request's counter may be waiting"""
 GATHER_S = 0.2
 RETRY_AFTER_S = (0.2, 1.0, 5.0)
 CLOSE_TIMEOUT_S = 5.0
@@ -40,7 +39,7 @@ class RequestLog:
         retry_after_s: tuple[float, ...] = RETRY_AFTER_S,
     ) -> None:
         self.dropped = 0
-        self._store = store
+        self._writing = RowWriter(store)
         self._meter = meter or Meter()
         self._capacity = capacity
         self._gather_s = gather_s
@@ -93,6 +92,7 @@ class RequestLog:
         self._drop(len(self._queue))
         self._queue.clear()
         self._empty.set()
+        self._writing.close()
 
     async def _run(self) -> None:
         while self._queue or not self._closing.is_set():
@@ -106,7 +106,7 @@ class RequestLog:
     async def _write_batch(self) -> None:
         """The batch leaves the queue only when it is settled, so that ``close`` can count it. Its rows have
         their ids before the first try: after an unclear failure they are written once, not twice."""
-        batch = list(islice(self._queue, MAX_BATCH))
+        batch = list(islice(self._queue, self._writing.max_batch))
         rows = self._rows(batch)
         for number, pause_s in enumerate((*self._retry_after_s, None)):
             try:
@@ -117,7 +117,7 @@ class RequestLog:
                     self._drop(len(rows), error.message)
                     break
                 await self._pause(pause_s)
-            except SQLAlchemyError:
+            except (SQLAlchemyError, sqlite3.Error):
                 await self._write_one_by_one(rows)
                 break
         for _ in batch:
@@ -144,12 +144,12 @@ class RequestLog:
         for row in rows:
             try:
                 await self._write([row], is_again=False)
-            except (StoreUnavailable, SQLAlchemyError) as error:
+            except (StoreUnavailable, SQLAlchemyError, sqlite3.Error) as error:
                 self._drop(1, type(error).__name__)
 
     async def _write(self, rows: list[LogRow], *, is_again: bool) -> None:
         if rows:
-            await write_batch(self._store, rows, perhaps_written=is_again)
+            await self._writing.write(rows, perhaps_written=is_again)
 
     def _drop(self, count: int, reason: str = "queue full") -> None:
         if count:

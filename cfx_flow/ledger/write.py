@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,7 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.ledger.record import LogRow
 from cfx_flow.store.engine import Store
+from cfx_flow.store.quick_sqlite import QuickSqlite
+from cfx_flow.store.sqlite import checkpoint
 from cfx_flow.store.tables import daily_usage, request_logs
+
+POSTGRES_BATCH = 250
+SQLITE_BATCH = 16
+"""some 0.3 ms of the loop"""
+ROWS_PER_CHECKPOINT = 2000
 
 COLUMNS = ", ".join(LogRow._fields)
 INSERT_SQLITE = f"INSERT INTO request_logs ({COLUMNS}) VALUES ({', '.join('?' * len(LogRow._fields))})"  # noqa: S608 - names of our own
@@ -24,16 +34,59 @@ INSERT_POSTGRES = (
 """One parameter for the whole batch: a row costs the client 4 µs instead of 40."""
 
 
-async def write_batch(store: Store, rows: Sequence[LogRow], *, perhaps_written: bool = False) -> None:
-    """All or nothing. ``perhaps_written``: an earlier try ended unclear, so look before writing twice.
+class RowWriter:
+    """On SQLite inside the loop, a few rows at a time: half the cost of the hop to a thread and back, and
+    never a lock held for which a request's counter would have to wait."""
 
-    Raises StoreUnavailable, and SQLAlchemyError for a row that the database refuses.
-    """
+    def __init__(self, store: Store) -> None:
+        self.max_batch = POSTGRES_BATCH if store.file is None else SQLITE_BATCH
+        self._store = store
+        self._quick = None if store.file is None else QuickSqlite(store.file, store.busy_timeout_s)
+        self._rows_in_log = 0
+
+    async def write(self, rows: Sequence[LogRow], *, perhaps_written: bool = False) -> None:
+        """All or nothing. ``perhaps_written``: an earlier try ended unclear, so look before writing twice.
+
+        Raises StoreUnavailable, and SQLAlchemyError or sqlite3.Error for a row that the database refuses.
+        """
+        if self._quick is None:
+            await write_batch(self._store, rows, perhaps_written=perhaps_written)
+            return
+        done = self._quick.write(partial(_write_sqlite, rows, perhaps_written))
+        await (asyncio.sleep(0) if done is None else done)  # others have their turn, either way
+        await self._tidy(len(rows))
+
+    async def _tidy(self, rows: int) -> None:
+        self._rows_in_log += rows
+        if self._rows_in_log >= ROWS_PER_CHECKPOINT and self._store.file is not None:
+            self._rows_in_log = 0
+            await asyncio.to_thread(checkpoint, self._store.file)
+
+    def close(self) -> None:
+        if self._quick is not None:
+            self._quick.close()
+
+
+async def write_batch(store: Store, rows: Sequence[LogRow], *, perhaps_written: bool = False) -> None:
+    """The same, with a connection of the store's."""
     async with store.transaction() as connection:
         if perhaps_written and await _is_written(connection, rows[0].id):
             return
         await _insert(connection, store.dialect, rows)
         await connection.execute(_add_to_sums(store), sums_of(rows))
+
+
+def _write_sqlite(rows: Sequence[LogRow], perhaps_written: bool, connection: sqlite3.Connection) -> None:
+    if perhaps_written:
+        look = connection.execute("SELECT 1 FROM request_logs WHERE id = ?", (rows[0].id,))
+        if look.fetchone() is not None:
+            return
+    connection.executemany(INSERT_SQLITE, [_sqlite_values(row) for row in rows])
+    connection.executemany(ADD_SQLITE, [_sqlite_sums(sums) for sums in sums_of(rows)])
+
+
+def _sqlite_sums(sums: dict[str, Any]) -> dict[str, Any]:
+    return {**sums, "user_id": sums["user_id"].replace("-", ""), "day": sums["day"].isoformat()}
 
 
 async def _is_written(connection: AsyncConnection, row_id: str) -> bool:
@@ -93,6 +146,13 @@ _SUMMED = (
     "input_tokens",
     "output_tokens",
     "cost_micro_usd",
+)
+
+
+ADD_SQLITE = (
+    f"INSERT INTO daily_usage ({', '.join(_KEYS + _SUMMED)}) "  # noqa: S608 - names of our own
+    f"VALUES ({', '.join(':' + name for name in _KEYS + _SUMMED)}) ON CONFLICT ({', '.join(_KEYS)}) "
+    f"DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in _SUMMED)}"
 )
 
 

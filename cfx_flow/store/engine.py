@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy import Engine, NullPool, Table, create_engine
 from sqlalchemy.dialects import postgresql, sqlite
@@ -28,12 +29,14 @@ POSTGRES_CONNECT = {"prepare_threshold": None, "connect_timeout": 5, "applicatio
 class Store:
     """Made by ``open_store``. Failures of the database surface as StoreUnavailable."""
 
-    def __init__(self, engine: AsyncEngine, busy_timeout_s: float) -> None:
+    def __init__(self, engine: AsyncEngine, busy_timeout_s: float, file: Path | None = None) -> None:
         self.dialect = engine.dialect.name
+        self.file = file
+        """None on Postgres"""
+        self.busy_timeout_s = busy_timeout_s
         self._engine = engine
         self._writing = engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
         self._write_turn = asyncio.Lock()
-        self._busy_timeout_s = busy_timeout_s
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -59,7 +62,7 @@ class Store:
             yield
             return
         try:
-            async with asyncio.timeout(self._busy_timeout_s):
+            async with asyncio.timeout(self.busy_timeout_s):
                 await self._write_turn.acquire()
         except TimeoutError as error:
             raise StoreUnavailable(BUSY, headers={"retry-after": "2"}) from error
@@ -93,7 +96,7 @@ async def open_store(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Sto
         **SQLITE_POOL,
     )
     set_up_engine(engine.sync_engine)
-    return Store(engine, busy_timeout_s)
+    return Store(engine, busy_timeout_s, path)
 
 
 def open_engine(url: str) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -63,6 +64,16 @@ def _write_once(path: Path) -> None:
         connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
     finally:
         connection.close()
+
+
+def checkpoint(path: Path) -> None:
+    """Moves what was committed from the log into the file, as far as that goes without waiting for anyone.
+
+    For who commits on a connection that makes no checkpoints of its own (``QuickSqlite``); call it with
+    ``asyncio.to_thread``. What fails now succeeds later.
+    """
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
