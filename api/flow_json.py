@@ -21,6 +21,8 @@ def flow_json(flow: Flow) -> dict[str, Any]:
         "round": flow.round,
         "max_rounds": flow.options.max_rounds,
         "version": flow.version,
+        "approval": flow.options.approval,
+        "gate": flow.gate,
         "step": flow.step,
         "stages": {name: _stage(stage) for name, stage in flow.stages.items()},
         "usage": {

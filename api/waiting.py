@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 
-from cfx_flow.flows.model import Event
+from cfx_flow.flows.model import Event, FlowStatus
 
 LONGEST_WAIT_S = 120
 """proxies cut what is silent for longer; whoever wants more follows the events"""
@@ -23,13 +24,17 @@ def preferred_wait_s(prefer: str | None) -> int | None:
     return min(int(found[1]), LONGEST_WAIT_S) if found else None
 
 
-async def has_ended(events: AsyncIterator[Event | None], *, within_s: float) -> bool:
-    """``events`` ends with the flow; also, unfinished, when the server stops."""
-    last = None
-    try:
+def is_at_rest(status: FlowStatus) -> bool:
+    """It has ended, or waits for a person."""
+    return status.ended or status is FlowStatus.REQUIRES_ACTION
+
+
+async def until_it_rests(events: AsyncIterator[Event | None], status: FlowStatus, *, within_s: float) -> None:
+    """``events``: those that come after ``status`` was read. Returns early when the server stops."""
+    if is_at_rest(status):
+        return
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within_s):
             async for event in events:
-                last = event or last
-    except TimeoutError:
-        return False
-    return last is not None and last.type == "flow.completed"
+                if event is not None and event.type in ("flow.completed", "approval.requested"):
+                    return

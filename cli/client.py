@@ -117,6 +117,12 @@ class Client:
     def cancel(self, flow_id: str) -> dict[str, Any]:
         return self._json("POST", f"/v1/flows/{_part(flow_id)}/cancel")
 
+    def decide(self, flow: Mapping[str, Any], decision: str, said: dict[str, Any]) -> dict[str, Any]:
+        """At the gate where ``flow``, as it was looked at, waits. ``said``: comment, plan, or nothing."""
+        gate = flow["gate"] or "plan"  # where it waits for nothing the server says so
+        body = {"gate": gate, "version": flow["version"], "decision": decision, **said}
+        return self._json("POST", f"/v1/flows/{_part(str(flow['id']))}/decision", json=body)
+
     def resume(self, flow_id: str, wishes: dict[str, Any]) -> dict[str, Any]:
         """``wishes``: the body, ``{"max_rounds": 5, "budget": {"usd": 2.0}}`` or less."""
         return self._json("POST", f"/v1/flows/{_part(flow_id)}/resume", json=wishes)

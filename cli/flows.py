@@ -141,6 +141,8 @@ def _card(flow: Mapping[str, Any]) -> list[Text]:
     if flow.get("reason"):
         status.append(f" ({flow['reason']})")
     lines = [Text("flow      ", "dim").append(str(flow["id"]), "not dim"), status]
+    if flow.get("gate"):
+        lines.append(_field("waits", f"for your word on its {flow['gate']}: cfx approve {flow['id']}"))
     if flow.get("message"):
         lines.append(_field("message", str(flow["message"])))
     lines.append(_field("task", str(flow["task"]).strip()))

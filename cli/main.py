@@ -20,6 +20,8 @@ COMMANDS: Mapping[str, str] = {
     "run": "cli.run:run",
     "watch": "cli.watch:watch",
     "flows": "cli.flows:app",
+    "approve": "cli.decide:approve",
+    "reject": "cli.decide:reject",
     "diff": "cli.diff:app",
     "keys": "cli.keys:app",
     "migrate": "cli.migrate:migrate",

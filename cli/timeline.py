@@ -64,6 +64,8 @@ class Timeline:
         match event.type:
             case "flow.started":
                 self.status = "in_progress"
+            case "approval.requested":
+                self.status = "requires_action"
             case "flow.completed":
                 return self._end(event)
             case "step.started":

@@ -25,7 +25,7 @@ PLAN, CODE, REVIEW = StageName.PLAN, StageName.CODE, StageName.REVIEW
 async def plan(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     """The task becomes a plan. An empty one is asked for once more, then the flow cannot go on."""
     work, n = runtime.context, state["step"] + 1
-    messages = work.messages(PLAN, await prompting.plan(work))
+    messages = work.messages(PLAN, await prompting.plan(work, state))
     step = await work.run.begin(n, "plan", 0, stage=PLAN, input=input_of(messages))
     if step.status != "completed":
         step, answer = await work.call(step, PLAN, messages)
@@ -100,11 +100,16 @@ async def review(state: FlowState, runtime: Runtime[Work]) -> FlowState:
 
 
 async def approved(state: FlowState) -> FlowState:
-    return {"status": FlowStatus.APPROVED.value, "message": "The reviewer approved the patch."}
+    who = "The reviewer and a person" if state.get("approval") in ("patch", "both") else "The reviewer"
+    return {"status": FlowStatus.APPROVED.value, "message": f"{who} approved the patch."}
 
 
 async def rejected(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     """Says in a sentence why, from the step that decided it."""
+    if state.get("person") == "reject":
+        said = (await runtime.context.run.output_of(state["step"])).detail["comment"]
+        message = f"Rejected by a person: {said}" if said else "Rejected by a person."
+        return _rejection(Reason.PERSON, message)
     used_up = rounds_used_up(state)
     last = await runtime.context.run.output_of(state["feedback_step" if used_up else "review_step"])
     spent = "The only round is" if state["max_rounds"] == 1 else f"All {state['max_rounds']} rounds are"
@@ -114,7 +119,10 @@ async def rejected(state: FlowState, runtime: Runtime[Work]) -> FlowState:
         message = f"{spent} used up; the last diff was refused: {last.detail['code']}."
     else:
         message = f"{spent} used up and the reviewer still asks for changes: {last.detail['summary']}"
-    reason = Reason.MAX_ROUNDS if used_up else Reason.REVIEW
+    return _rejection(Reason.MAX_ROUNDS if used_up else Reason.REVIEW, message)
+
+
+def _rejection(reason: Reason, message: str) -> FlowState:
     return {"status": FlowStatus.REJECTED.value, "reason": reason.value, "message": message[:1000]}
 
 

@@ -27,12 +27,17 @@ RESERVE_TOKENS = 2_000
 """for the system prompt and the estimate's error"""
 
 
-async def plan(work: Work) -> str:
+async def plan(work: Work, state: FlowState) -> str:
     task = work.flow.task
-    files = await _files(work, StageName.PLAN, spent=[task])
-    fence = fence_for([task, files_text(work.files)])
+    last, wish = await _wish(work, state)
+    files = await _files(work, StageName.PLAN, spent=[task, last, wish])
+    fence = fence_for([task, last, wish, files_text(work.files)])
     return work.tools.prompts.render(
-        "flow/plan.md", fence=fence, task=block(fence, "task", task), files=shown(fence, work.files, files)
+        "flow/plan.md",
+        fence=fence,
+        task=block(fence, "task", task),
+        files=shown(fence, work.files, files),
+        last_attempt=_last_plan(work, fence, last, wish),
     )
 
 
@@ -138,7 +143,17 @@ async def _reasons(work: Work, state: FlowState) -> str:
     if "feedback_step" not in state:
         return ""
     step = await work.run.output_of(state["feedback_step"])
+    if step.node == "approve_patch":
+        return str(step.detail["comment"])
     return findings_text(step) if step.node == "review" else step.output or ""
+
+
+async def _wish(work: Work, state: FlowState) -> tuple[str, str]:
+    """The last plan, and what a person wants to have changed in it."""
+    if "replan_step" not in state:
+        return "", ""
+    step = await work.run.output_of(state["replan_step"])
+    return step.output or "", str(step.detail["comment"])
 
 
 def findings_text(step: Step) -> str:
@@ -154,12 +169,20 @@ def findings_text(step: Step) -> str:
 def _last_attempt(work: Work, fence: str, last: str, reasons: str, state: FlowState) -> str:
     if "feedback_step" not in state:
         return ""
-    by_review = state["feedback_step"] == state.get("review_step")
-    return work.tools.prompts.render(
-        "flow/revise.md" if by_review else "flow/refused.md",
-        diff=block(fence, "your last answer", last),
-        reasons=block(fence, "findings" if by_review else "why it was refused", reasons),
-    )
+    diff = block(fence, "your last answer", last)
+    if state["feedback_step"] == state["check_step"]:
+        refused = block(fence, "why it was refused", reasons)
+        return work.tools.prompts.render("flow/refused.md", diff=diff, reasons=refused)
+    who = "The reviewer" if state["feedback_step"] == state.get("review_step") else "A person who has read it"
+    findings = block(fence, "findings", reasons)
+    return work.tools.prompts.render("flow/revise.md", who=who, diff=diff, reasons=findings)
+
+
+def _last_plan(work: Work, fence: str, last: str, wish: str) -> str:
+    if not wish:
+        return ""
+    planned, reasons = block(fence, "your last plan", last), block(fence, "what they ask for", wish)
+    return work.tools.prompts.render("flow/replan.md", plan=planned, reasons=reasons)
 
 
 def _after(work: Work, diff: str) -> Mapping[str, str]:

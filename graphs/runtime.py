@@ -10,11 +10,12 @@ from typing import Any, Protocol
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
+from langgraph.types import Command
 from langsmith import tracing_context
 
 from cfx_flow.clock import Clock
 from cfx_flow.errors import NotFound
-from cfx_flow.flows.model import FlowFailed, FlowStatus, Outcome, Reason
+from cfx_flow.flows.model import Flow, FlowFailed, FlowStatus, Gate, Outcome, Reason
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain, Drained
 from cfx_flow.ledger import RequestLog
@@ -83,8 +84,8 @@ class LangGraphFlows:
         self._make_saver, self._closing = make_saver, closing
         self._graph = build().compile(name="plan_code_review")
 
-    async def run(self, run: FlowRun, drain: Drain) -> Outcome:
-        """From the beginning, or from the last checkpoint."""
+    async def run(self, run: FlowRun, drain: Drain) -> Outcome | Gate:
+        """From the beginning, or from the last checkpoint, with what a person has decided meanwhile."""
         work = Work(run, await self._snapshot(run), self._tools)
         graph: Any = self._graph.copy({"checkpointer": self._make_saver()})
         config = _config(run.flow.id)
@@ -92,7 +93,7 @@ class LangGraphFlows:
             saved = await _saved(graph, config)
             if saved and saved["max_rounds"] < run.flow.options.max_rounds:
                 saved = await _with_more_rounds(graph, config, run.flow.options.max_rounds)
-            start = None if saved else first_state(run.flow.options)
+            start = _answer_for(run.flow) if saved else first_state(run.flow.options)
             state = saved or {}
             async with _draining(drain) as control:
                 try:
@@ -107,6 +108,8 @@ class LangGraphFlows:
                         state = values
                 except GraphDrained:
                     raise Drained from None
+            if "status" not in state:
+                return await _awaited(graph, config)
         return _outcome(checked_state(state))
 
     async def forget(self, flow_id: str) -> None:
@@ -149,9 +152,19 @@ async def _with_more_rounds(
     raise unreadable_state()
 
 
-def _outcome(state: FlowState) -> Outcome:
-    if "status" not in state:
+def _answer_for(flow: Flow) -> Command[Any] | None:
+    return None if flow.decision is None else Command(resume=flow.decision)
+
+
+async def _awaited(graph: CompiledStateGraph[FlowState, Work], config: Mapping[str, Any]) -> Gate:
+    """The gate at which the graph has stopped. Raises FlowFailed (state)."""
+    snapshot = await graph.aget_state(dict(config))  # type: ignore[arg-type]
+    if not snapshot.interrupts:
         raise unreadable_state()  # a graph that ended says how
+    return Gate(snapshot.interrupts[0].value["gate"])
+
+
+def _outcome(state: FlowState) -> Outcome:
     reason = Reason(state["reason"]) if "reason" in state else None
     return Outcome(FlowStatus(state["status"]), reason, state["message"])
 

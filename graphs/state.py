@@ -17,15 +17,21 @@ class FlowState(TypedDict, total=False):
     """refused diffs that went back to CODE in this round"""
     max_rounds: int
     max_fixes: int
+    approval: str
+    """who approves besides the reviewer; absent: nobody"""
     plan_step: int
     code_step: int
     check_step: int
     review_step: int
     feedback_step: int
     """the check or review whose reasons CODE must answer"""
+    replan_step: int
+    """the person's wish that PLAN must follow"""
     check: str
     """``accepted``, or the reason code of the refusal"""
     verdict: str
+    person: str
+    """what a person said last: approve, reject or revise"""
     status: str
     """how it ended: approved or rejected"""
     reason: str
@@ -39,6 +45,7 @@ def first_state(options: FlowOptions) -> FlowState:
         "fixes": 0,
         "max_rounds": options.max_rounds,
         "max_fixes": options.max_fixes,
+        "approval": options.approval,
     }
 
 

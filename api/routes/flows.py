@@ -14,7 +14,8 @@ from api.context import context_of
 from api.dependencies import Caller, CallerAdmission, House
 from api.flow_json import accepted_json, flow_json, step_json
 from api.sse import EventStream, event_json
-from api.waiting import has_ended, preferred_wait_s
+from api.waiting import is_at_rest, preferred_wait_s, until_it_rests
+from cfx_flow.flows.decision import DecisionRequest, must_be_awaited
 from cfx_flow.flows.feed import follow
 from cfx_flow.flows.idempotency import ticket_of
 from cfx_flow.flows.model import Flow, FlowStatus
@@ -26,6 +27,10 @@ router = APIRouter(prefix="/v1/flows", tags=["flows"])
 
 INT_MAX = 2**31 - 1
 StepNumber = Annotated[int, Path(ge=1, le=INT_MAX)]
+DECISION_BODY = {
+    "content": {"application/json": {"schema": DecisionRequest.model_json_schema()}},
+    "required": True,
+}
 RESUME_BODY = {"content": {"application/json": {"schema": ResumeRequest.model_json_schema()}}}
 BODY = {"content": {"application/json": {"schema": FlowRequest.model_json_schema()}}, "required": True}
 
@@ -89,9 +94,11 @@ async def _accepted(request: Request, house: House, flow: Flow, prefer: str | No
     if wait_s is None:
         return JSONResponse(accepted_json(flow), 202, headers)
     headers["preference-applied"] = f"wait={wait_s}"
-    if not await has_ended(follow(read, feed, flow.id, 0), within_s=wait_s):
-        return JSONResponse(accepted_json(flow), 202, headers)
-    return JSONResponse(flow_json(await house.flows.get(flow.user_id, flow.id)), 200, headers)
+    await until_it_rests(follow(read, feed, flow.id, flow.last_seq), flow.status, within_s=wait_s)
+    flow = await house.flows.get(flow.user_id, flow.id)
+    if is_at_rest(flow.status):
+        return JSONResponse(flow_json(flow), 200, headers)
+    return JSONResponse(accepted_json(flow), 202, headers)
 
 
 @router.get("")
@@ -142,6 +149,17 @@ async def get_plan(flow_id: str, house: House, caller: Caller) -> Response:
 @router.get("/{flow_id}/steps/{n}")
 async def get_step(flow_id: str, n: StepNumber, house: House, caller: Caller) -> dict[str, Any]:
     return step_json(await house.flows.step_for(caller.user_id, flow_id, n))
+
+
+@router.post("/{flow_id}/decision", openapi_extra={"requestBody": DECISION_BODY})
+async def decide(request: Request, flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
+    """A person's word at a gate, bound to the version that they have looked at; the first one counts."""
+    asked = read_as(DecisionRequest, await request.body())
+    flow = await house.flows.get(caller.user_id, flow_id)
+    must_be_awaited(flow, asked)
+    decided = await house.flows.decide(flow, asked.said)
+    await house.dispatcher.submit(flow_id, caller.user_id)
+    return flow_json(decided)
 
 
 @router.post("/{flow_id}/resume", status_code=202, openapi_extra={"requestBody": RESUME_BODY})

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     """Why a flow ended as it did; an approved one needs none."""
 
     REVIEW = "review"
+    PERSON = "person"
     MAX_ROUNDS = "max_rounds"
     BUDGET = "budget"
     LIMIT_REACHED = "limit_reached"
@@ -40,6 +41,13 @@ class Reason(StrEnum):
     STATE = "state"
     INTERNAL = "internal"
     USER = "user"
+
+
+class Gate(StrEnum):
+    """Where a flow may wait for a person."""
+
+    PLAN = "plan"
+    PATCH = "patch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,8 @@ class FlowOptions:
     budget: Budget
     daily_limit: int
     """model calls a UTC day of the key that started the flow"""
+    approval: str = "auto"
+    """who approves besides the reviewer: ``auto`` nobody, ``plan``, ``patch`` or ``both`` a person"""
     models: Mapping[str, str] = field(default_factory=dict)
     """stage → whitelisted model that replaces the stage's own targets"""
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -98,6 +108,7 @@ class FlowOptions:
                 "seconds": self.budget.seconds,
             },
             "daily_limit": self.daily_limit,
+            "approval": self.approval,
             "models": dict(self.models),
             "metadata": dict(self.metadata),
         }
@@ -110,6 +121,7 @@ class FlowOptions:
             max_fixes=stored["max_fixes"],
             budget=Budget(Decimal(budget["usd"]), budget["tokens"], budget["seconds"]),
             daily_limit=stored["daily_limit"],
+            approval=stored.get("approval", "auto"),
             models=stored["models"],
             metadata=stored["metadata"],
         )
@@ -184,6 +196,10 @@ class Flow:
     task: str
     snapshot_id: str
     options: FlowOptions
+    gate: str | None
+    """what it waits for, while ``requires_action``"""
+    decision: Mapping[str, Any] | None
+    """what a person has said, until the graph has taken it"""
     epoch: int
     version: int
     last_seq: int

@@ -85,19 +85,14 @@ class FlowRequest(Strict):
     task: Annotated[str, AfterValidator(_printable)]
     workspace: WorkspaceRequest
     max_rounds: int | None = Field(None, ge=1, le=MAX_ROUNDS, description="review rounds")
-    approval: Literal["auto"] = "auto"
+    approval: Literal["auto", "plan", "patch", "both"] = Field(
+        "auto", description="what a person must approve besides the reviewer"
+    )
     tests: None = None
     budget: BudgetRequest = BudgetRequest()
     stages: dict[Worker, StageRequest] = Field(default_factory=dict)
     webhook: None = None
     metadata: dict[Annotated[str, Field(max_length=64)], Scalar] = Field(default_factory=dict, max_length=16)
-
-    @field_validator("approval", mode="before")
-    @classmethod
-    def _only_auto(cls, value: object) -> object:
-        if value in ("plan", "patch", "both"):
-            raise ValueError(f"{NOT_YET}, or set it to 'auto'")
-        return value
 
     @field_validator("tests", "webhook", mode="before")
     @classmethod
@@ -152,6 +147,7 @@ def options_of(request: FlowRequest, models: Models, principal: Principal) -> Fl
         max_fixes=models.flow.max_fixes,
         budget=_budget(request.budget, models.flow),
         daily_limit=principal.daily_limit,
+        approval=request.approval,
         models={stage: choice.model for stage, choice in request.stages.items()},
         metadata=request.metadata,
     )

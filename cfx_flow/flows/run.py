@@ -62,7 +62,7 @@ class FlowRun:
         Then the node takes its result from the row: nothing is done, or paid, a second time.
         """
         known = await self._flows.step(self.flow.id, n)
-        if known is not None and known.status == "completed" and known.node == node:
+        if known is not None and (known.status, known.node) == ("completed", node):
             return known
         self._calls, self._is_again = 0, known is not None
         step = _fresh(n, node, round_, input, self._clock)
@@ -111,7 +111,15 @@ class FlowRun:
         await self._write(Entry(step=step, changes=changes, effect=effect))
         return step
 
-    async def finish(self, step: Step, result: Result, *, stage: str | None = None) -> Step:
+    async def finish(
+        self,
+        step: Step,
+        result: Result,
+        *,
+        stage: str | None = None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> Step:
+        """``changes``: of the flow's row, in the same transaction."""
         now = self._clock.now()
         step = replace(step, status="completed", output=result.output, detail=result.detail, completed_at=now)
         duration_ms = round((now - step.started_at).total_seconds() * 1000)
@@ -132,13 +140,18 @@ class FlowRun:
                 cost_usd=step.cost_usd,
             )
         timed = [replace(event, at=now) for event in result.events]
-        changes = {} if result.patch is None else {"patch": result.patch}
+        changes = dict(changes or {}) | ({} if result.patch is None else {"patch": result.patch})
         await self._write(Entry(step=step, changes=changes, events=[done, *timed]))
         return step
 
     async def progress(self, step: Step, stage: str, output_chars: int) -> None:
         event = self.event("step.progressed", step, stage=stage, data={"output_chars": output_chars})
         await self._write(Entry(events=[event]))
+
+    async def completed(self, n: int, node: str) -> Step | None:
+        """Step ``n``, if an earlier run has finished it."""
+        step = await self._flows.step(self.flow.id, n)
+        return step if step is not None and (step.status, step.node) == ("completed", node) else None
 
     async def output_of(self, n: int) -> Step:
         """An earlier step of this flow, which must be there."""

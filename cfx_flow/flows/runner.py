@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from cfx_flow.clock import Clock
 from cfx_flow.errors import CfxError, StoreUnavailable, UpstreamError
-from cfx_flow.flows.model import Fenced, Flow, FlowFailed, FlowStatus, Outcome, Reason
+from cfx_flow.flows.model import Fenced, Flow, FlowFailed, FlowStatus, Gate, Outcome, Reason
 from cfx_flow.flows.resume import may_resume
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.store import FlowStore
 
+T = TypeVar("T")
 log = structlog.stdlib.get_logger(__name__)
 
 STORE_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -35,8 +36,8 @@ class Drained(Exception):
 class FlowGraph(Protocol):
     """What the runner is given. The real one is LangGraph's, in ``graphs``."""
 
-    async def run(self, run: FlowRun, drain: Drain) -> Outcome:
-        """From the beginning, or from where the last run stopped.
+    async def run(self, run: FlowRun, drain: Drain) -> Outcome | Gate:
+        """From the beginning, or from where the last run stopped, to the end or to a gate.
 
         Raises FlowFailed, UpstreamError, Fenced, Drained, StoreUnavailable.
         """
@@ -87,12 +88,21 @@ class FlowRunner:
             return
         if outcome is None:
             return
+        if isinstance(outcome, Gate):
+            await self._wait(flow, outcome)
+            return
         if await _whatever_comes(self._flows.end(flow_id, flow.epoch, outcome)):
             log.info("flow_ended", flow_id=flow_id, status=outcome.status, reason=outcome.reason)
             if not may_resume(outcome):
                 await self.forget(flow_id)
 
-    async def _outcome(self, flow: Flow, drain: Drain) -> Outcome | None:
+    async def _wait(self, flow: Flow, gate: Gate) -> None:
+        try:
+            await _whatever_comes(self._flows.wait(flow, gate))
+        except Fenced:
+            log.info("flow_fenced", flow_id=flow.id)
+
+    async def _outcome(self, flow: Flow, drain: Drain) -> Outcome | Gate | None:
         run = FlowRun(flow, self._flows, self._clock)
         try:
             return await self._graph.run(run, drain)
@@ -114,7 +124,7 @@ class FlowRunner:
             )
 
 
-async def _whatever_comes(ending: Coroutine[Any, Any, bool]) -> bool:
+async def _whatever_comes(ending: Coroutine[Any, Any, T]) -> T:
     """A shutdown that comes just now must not lose an outcome that was paid for."""
     task = asyncio.ensure_future(ending)
     try:

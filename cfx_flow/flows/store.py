@@ -14,7 +14,8 @@ from sqlalchemy import Select, Update, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.clock import Clock
-from cfx_flow.errors import Conflict, NotFound
+from cfx_flow.errors import Conflict, NotFound, VersionConflict
+from cfx_flow.flows.decision import Decision
 from cfx_flow.flows.effects import Effect, find_effect, put_effect
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.idempotency import Ticket, flow_for, take_ticket
@@ -25,6 +26,7 @@ from cfx_flow.flows.model import (
     Flow,
     FlowOptions,
     FlowStatus,
+    Gate,
     Outcome,
     Reason,
     Step,
@@ -109,7 +111,7 @@ class FlowStore:
         await self.get(user_id, flow_id)
         query = (
             select(flow_steps.c.output)
-            .where(flow_steps.c.flow_id == flow_id, flow_steps.c.node == "plan")
+            .where(flow_steps.c.flow_id == flow_id, flow_steps.c.node.in_(["plan", "approve_plan"]))
             .where(flow_steps.c.status == "completed")
             .order_by(flow_steps.c.n.desc())
             .limit(1)
@@ -194,6 +196,27 @@ class FlowStore:
         self.feed.ring(flow.id)
         return await self.get(flow.user_id, flow.id)
 
+    async def decide(self, flow: Flow, decision: Decision) -> Flow:
+        """Queues a waiting flow again, with what was said. Of many answers to one version one counts;
+        the others get VersionConflict."""
+        said = decision.model_dump(mode="json")
+        changes = {
+            "status": FlowStatus.QUEUED,
+            "gate": None,
+            "decision": said,
+            "epoch": flow.epoch + 1,
+            "version": flow.version + 1,
+        }
+        told = {**said, "plan": None, "edited": decision.plan is not None}
+        event = Event(type="approval.decided", at=self._clock.now(), round=flow.round or None, data=told)
+        try:
+            async with self._store.transaction() as connection:
+                await _change(connection, Fence(flow.id, flow.epoch, flow.status), changes, [event])
+        except Fenced:
+            raise VersionConflict("Another decision was quicker. Look again.", param="version") from None
+        self.feed.ring(flow.id)
+        return await self.get(flow.user_id, flow.id)
+
     # The runner's side ------------------------------------------------------------------
 
     async def unfinished(self) -> Sequence[tuple[str, str]]:
@@ -237,6 +260,14 @@ class FlowStore:
         if entry.events:
             self.feed.ring(fence.flow_id)
 
+    async def wait(self, flow: Flow, gate: Gate) -> None:
+        """Nothing runs until a person has decided. Raises Fenced."""
+        version = flow.version + 1
+        changes = {"status": FlowStatus.REQUIRES_ACTION, "gate": gate.value, "version": version}
+        data = {"gate": gate.value, "version": version}
+        event = Event(type="approval.requested", at=self._clock.now(), data=data)
+        await self.write(Fence(flow.id, flow.epoch), Entry(changes=changes, events=[event]))
+
     async def end(self, flow_id: str, epoch: int | None, outcome: Outcome) -> bool:
         """The final status and ``flow.completed``. False: it had ended, or the epoch is over.
 
@@ -251,6 +282,8 @@ class FlowStore:
             status=outcome.status,
             reason=outcome.reason,
             message=outcome.message,
+            gate=None,
+            decision=None,
             completed_at=now,
             epoch=flows.c.epoch + 1,
             version=flows.c.version + 1,

@@ -169,6 +169,8 @@ flows = Table(
     Column("task", Text, nullable=False),
     Column("snapshot_id", String(71), nullable=False),
     Column("options", Json, nullable=False),
+    Column("gate", String(8)),  # what a person must decide about: plan or patch
+    Column("decision", Json),  # what they said, until the graph has taken it
     Column("epoch", Integer, nullable=False),  # which runner may write; see DESIGN, "A flow"
     Column("version", Integer, nullable=False),  # counts transitions; decisions are bound to it
     Column("last_seq", Integer, nullable=False),  # of its newest event

@@ -1,0 +1,54 @@
+"""The gates: where the flow waits until a person has decided."""
+
+from __future__ import annotations
+
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+
+from cfx_flow.flows.decision import Decision
+from cfx_flow.flows.model import Gate, Step
+from cfx_flow.flows.run import Result
+from graphs.state import FlowState
+from graphs.work import Work
+
+
+async def approve_plan(state: FlowState, runtime: Runtime[Work]) -> FlowState:
+    """A person lets the plan through, as it is or as they have written it, or sends it back to PLAN."""
+    work, n = runtime.context, state["step"] + 1
+    planned = await work.run.output_of(state["plan_step"])
+    step = await _decided(work, n, Gate.PLAN, planned, state["round"])
+    after: FlowState = {"step": n, "person": step.detail["decision"]}
+    if after["person"] == "approve":
+        after["plan_step"] = n
+    if after["person"] == "revise":
+        after["replan_step"] = n
+    return after
+
+
+async def approve_patch(state: FlowState, runtime: Runtime[Work]) -> FlowState:
+    """A person takes the patch that the reviewer has approved, or sends it back to CODE.
+
+    They may ask for more than the rounds that were set at first.
+    """
+    work, n = runtime.context, state["step"] + 1
+    checked = await work.run.output_of(state["check_step"])
+    step = await _decided(work, n, Gate.PATCH, checked, state["round"])
+    after: FlowState = {"step": n, "person": step.detail["decision"]}
+    if after["person"] == "revise":
+        round_ = state["round"] + 1
+        rounds = max(state["max_rounds"], round_)
+        after |= {"feedback_step": n, "round": round_, "fixes": 0, "max_rounds": rounds}
+    return after
+
+
+async def _decided(work: Work, n: int, gate: Gate, about: Step, round_: int) -> Step:
+    """The decision as a step whose output is what goes on. Until there is one, the graph stops here."""
+    node = f"approve_{gate.value}"
+    known = await work.run.completed(n, node)
+    if known is not None:
+        return known
+    decision = Decision.model_validate(interrupt({"gate": gate.value}))
+    step = await work.run.begin(n, node, round_, input={"gate": gate.value, "step": about.n})
+    detail = decision.model_dump(mode="json", exclude={"plan"}) | {"edited": decision.plan is not None}
+    result = Result(decision.plan or about.output or "", detail, show=detail)
+    return await work.run.finish(step, result, changes={"decision": None})
