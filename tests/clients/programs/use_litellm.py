@@ -103,12 +103,12 @@ def spent(orders: Orders) -> dict[str, Any]:
 
 def limited(orders: Orders) -> dict[str, Any]:
     started = time.time()
-    seen = whole(create(orders, "limited", orders.fragile_model, max_retries=2))
+    seen = whole(create(orders, "limited", orders.fragile_model))
     return seen | {"waited": time.time() - started}
 
 
 def flaky(orders: Orders) -> dict[str, Any]:
-    return whole(create(orders, "flaky", orders.fragile_model, max_retries=2))
+    return whole(create(orders, "flaky", orders.fragile_model))
 
 
 def torn(orders: Orders) -> dict[str, Any]:
