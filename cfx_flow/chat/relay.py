@@ -24,6 +24,9 @@ from cfx_flow.upstream.wire import decode_json
 MAX_KEPT_CHARS = 4 * 1024 * 1024
 """of a reply that will be checked as a diff; a longer one is relayed unchecked"""
 
+MAX_EMPTY_BYTES = 1024 * 1024
+"""before the first event; a proxy's "still working" takes 20 bytes every few seconds"""
+
 MAX_NAMED_CALLS = 1_000
 MAX_CALL_KEY_CHARS = 40
 
@@ -53,6 +56,7 @@ class StreamRelay:
         self._bytes = 0
         self._chunks = 0
         self._least_chunk_bytes = 0
+        self._empty_bytes = 0
 
     @property
     def has_begun(self) -> bool:
@@ -70,6 +74,10 @@ class StreamRelay:
             return self._fail("sent something that is not UTF-8")
         if not whole or self.done or self.error:
             return b""
+        if not self._head:
+            self._empty_bytes += len(whole)
+            if self._empty_bytes > MAX_EMPTY_BYTES and b"data" not in whole:
+                return self._fail("sent comments instead of a reply")
         if self._head and not self._keeps_text and _is_plain(whole):
             self._count(whole, whole.count(b"\n\n"))
             return whole

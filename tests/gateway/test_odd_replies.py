@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cfx_flow.chat.relay import MAX_NAMED_CALLS, StreamRelay
+from cfx_flow.chat.relay import MAX_EMPTY_BYTES, MAX_NAMED_CALLS, StreamRelay
 from cfx_flow.chat.reply import read_reply
 from cfx_flow.errors import UpstreamFailed
 
@@ -50,6 +50,16 @@ def test_endless_tool_calls_are_not_all_remembered() -> None:
     out, relay = relay_of(*calls)
     assert out.count(b'"call_') == MAX_NAMED_CALLS
     assert relay.error is None
+
+
+def test_comments_without_end_are_no_reply() -> None:
+    relay = StreamRelay(model="m", input_bytes=9, shows_usage=False, keeps_text=False)
+    waits = MAX_EMPTY_BYTES // 20_000
+    assert [relay.feed(b": wait\n\n" * 2_000) for _ in range(waits)] == [b""] * waits
+    assert relay.error is None
+    for _ in range(waits):
+        relay.feed(b": wait\n\n" * 2_000)
+    assert relay.error is not None
 
 
 def test_number_beyond_any_float_in_a_reply_leaves_it_unchecked_and_whole() -> None:
