@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -56,6 +57,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         for method in _METHODS:
             if method in operations:
                 _complete_operation(operations[method], needs_key=path not in OPEN)
+                _tell_the_truth(operations[method], schemas)
     return document
 
 
@@ -66,6 +68,22 @@ def _complete_operation(operation: dict[str, Any], *, needs_key: bool) -> None:
         operation["security"] = [{"key": []}]
         responses.setdefault("401", _error("Missing, wrong, revoked or expired key"))
     responses.setdefault("default", _error("Any other error, in the same shape"))
+
+
+def _tell_the_truth(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """FastAPI lets optional parameters be null, which no address and no header can say. And what pydantic
+    writes for a body that a route reads itself refers to ``#/$defs``, where this document has nothing."""
+    for parameter in operation.get("parameters", ()):
+        allowed = parameter["schema"].get("anyOf", ())
+        not_null = [schema for schema in allowed if schema != {"type": "null"}]
+        if len(not_null) == 1:
+            del parameter["schema"]["anyOf"]
+            parameter["schema"] |= not_null[0]
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        if defined := content["schema"].get("$defs"):
+            moved = json.loads(json.dumps(content["schema"]).replace('"#/$defs/', '"#/components/schemas/'))
+            schemas |= {name: moved["$defs"][name] for name in defined}
+            content["schema"] = {key: value for key, value in moved.items() if key != "$defs"}
 
 
 def _error(description: str) -> dict[str, Any]:
@@ -128,13 +146,20 @@ def _chat(path: str) -> dict[str, Any]:
     }
 
 
+_LIMIT = {"type": ["integer", "null"], "minimum": -1, "description": "-1: none", "not": {"const": 0}}
+_PART = {
+    "type": "object",
+    "required": ["type"],
+    "properties": {"type": {"type": "string"}, "text": {"type": "string"}},
+}
 _CHAT_REQUEST: dict[str, Any] = {
     "type": "object",
     "required": ["messages"],
     "additionalProperties": True,
     "properties": {
         "model": {
-            "type": "string",
+            "type": ["string", "null"],
+            "maxLength": 200,
             "description": "cfx-plan, cfx-code, cfx-review, cfx-auto, or a listed model",
         },
         "messages": {
@@ -146,16 +171,19 @@ _CHAT_REQUEST: dict[str, Any] = {
                 "properties": {
                     "role": {"type": "string"},
                     "content": {
-                        "anyOf": [
-                            {"type": "string"},
-                            {"type": "array", "items": {"type": "object"}},
-                            {"type": "null"},
-                        ]
+                        "anyOf": [{"type": "string"}, {"type": "array", "items": _PART}, {"type": "null"}]
                     },
                 },
             },
         },
-        "stream": {"type": "boolean"},
-        "tools": {"type": "array", "items": {"type": "object"}},
+        "stream": {"type": ["boolean", "null"]},
+        "stream_options": {"type": ["object", "null"]},
+        "max_tokens": _LIMIT,
+        "max_completion_tokens": _LIMIT,
+        "temperature": {"type": ["number", "null"]},
+        "top_p": {"type": ["number", "null"]},
+        "n": {"type": ["integer", "null"], "minimum": 1},
+        "tools": {"type": ["array", "null"], "items": {"type": "object"}},
+        "response_format": {"type": ["object", "null"]},
     },
 }

@@ -38,10 +38,14 @@ GOOD_SSE = (
 
 @pytest.fixture
 def answered(watched: Watched) -> Watched:
-    """With an upstream that always answers well."""
+    answers_well(watched)
+    return watched
+
+
+def answers_well(watched: Watched) -> None:
+    """From here on the upstream of every model does."""
     names = [*(lane(number) for number in range(LANES)), "stages"]
     watched.upstream.scripts.update(dict.fromkeys(names, _well))
-    return watched
 
 
 def _well(asked: bytes) -> Sequence[Step]:

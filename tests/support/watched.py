@@ -113,7 +113,7 @@ class Watched:
 
     def slots_held(self) -> int:
         """Slots that were given back expired long ago."""
-        count: int = self._query("select count(*) from stream_slots where expires_at > '2000'")[0][0]
+        count: int = self._query("select count(*) from stream_slots where expires_at > '2000-01-01'")[0][0]
         return count
 
     def _query(self, statement: str) -> list[Any]:
