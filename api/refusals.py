@@ -10,10 +10,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from api.context import context_of
 from api.errors import error_response
+from api.middleware.entry import CLIENT_LEFT
 from cfx_flow.errors import (
     BodyTooLarge,
     CfxError,
@@ -37,6 +39,13 @@ def install_error_handlers(app: FastAPI) -> None:
     """For a bug (Exception) Starlette raises it on after our answer; the outermost middleware logs it."""
     for kind in (CfxError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _answer)
+    app.add_exception_handler(ClientDisconnect, _left)
+
+
+async def _left(request: Request, error: Exception) -> Response:
+    """A caller who leaves amid the body is no bug of ours. Nobody reads this; the access log does."""
+    context_of(request.scope).error_code = "client_gone"
+    return Response(status_code=CLIENT_LEFT)
 
 
 async def _answer(request: Request, error: Exception) -> Response:

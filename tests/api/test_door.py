@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from api.app import create_app
 from api.context import Admission
@@ -172,3 +174,31 @@ async def test_body_up_to_the_cap_is_read(client: httpx.AsyncClient, path: str) 
 async def test_strange_length_does_not_pass_for_a_small_body(client: httpx.AsyncClient, length: str) -> None:
     headers = [(b"content-length", length.encode())]
     error_of(await client.post(CHAT, content=_chunks(100), headers=headers), 413)
+
+
+async def test_caller_who_leaves_amid_the_body_is_no_bug_of_ours(
+    services: Services, key: str, logged: Sequence[MutableMapping[str, Any]]
+) -> None:
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"half", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        pass
+
+    headers = [(b"authorization", b"Bearer " + key.encode())]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/snapshots",
+        "headers": headers,
+        "query_string": b"",
+    }
+    await create_app(services)(scope | {"headers": headers}, receive, send)
+    assert [line["log_level"] for line in logged if line["event"] == "request.broke"] == []
+    (served,) = [line for line in logged if line["event"] == "request.served"]
+    assert (served["status"], served["error"]) == (499, "client_gone")
