@@ -23,7 +23,7 @@ from tests.campaigns.test_bad_requests import answers_well
 from tests.support.campaign import scaled
 from tests.support.watched import Watched
 
-CASES_PER_OPERATION = 100
+CASES_PER_OPERATION = 80
 """fitting and not fitting each"""
 
 NOT_CHECKED = [
