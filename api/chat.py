@@ -17,7 +17,6 @@ from api.downstream import ClientGone, CutOff, Downstream, Pace
 from api.wiring import Services
 from cfx_flow.chat import ChatCall, Wishes, cfx_of_failure, read_ask
 from cfx_flow.chat.conversation import Conversation
-from cfx_flow.chat.request import ChatRequest
 from cfx_flow.errors import (
     BudgetExceeded,
     CfxError,
@@ -115,6 +114,8 @@ class _Visit:
         self._downstream = downstream
         self._headers = headers
         self._call: ChatCall | None = None
+        self._claim: Conversation | None = None
+        """of a streamed call"""
         self._body: bytes | None = None
         """as long as a re-send may have to be known by it"""
         self._is_admitted = False
@@ -141,24 +142,27 @@ class _Visit:
 
     async def _answer(self) -> None:
         self._body = await self._downstream.read_body()
-        request, self._call = self._resolve(self._body)
-        self._downstream.watch(streamed=request.streamed)
+        self._call = call = self._resolve(self._body)
+        self._downstream.watch(streamed=self._claim is not None)
         try:
-            await (self._stream(request, self._call) if request.streamed else self._whole(self._call))
+            await (self._whole(call) if self._claim is None else self._stream(call, self._claim))
         except asyncio.CancelledError:
             if (reason := self._downstream.why_stopped()) is not None:
                 raise reason from None
             raise
         finally:
             self._downstream.unwatch()
-            self._call.close()
+            call.close()
 
-    def _resolve(self, body: bytes) -> tuple[ChatRequest, ChatCall]:
-        services = self._services
-        ask = read_ask(body, self._headers.wishes, services.models, services.prompts)
+    def _resolve(self, body: bytes) -> ChatCall:
+        """Nothing but the call may hold the request: it can be large, and a stream long."""
+        services, headers = self._services, self._headers
+        ask = read_ask(body, headers.wishes, services.models, services.prompts)
+        if ask.request.streamed:
+            self._claim = Conversation(ask.request.messages, headers.session_id, replaces=headers.replaces)
         self._context.stage = ask.stage.value
         self._context.stage_source = ask.resolved.source
-        return ask.request, ChatCall(
+        return ChatCall(
             ask,
             client=services.upstream,
             breakers=services.breakers,
@@ -185,14 +189,9 @@ class _Visit:
         await self._downstream.send_whole(body)
         self._record("success")
 
-    async def _stream(self, request: ChatRequest, call: ChatCall) -> None:
-        services, principal, headers = self._services, self._principal, self._headers
-        slot = await services.slots.acquire(
-            principal.user_id,
-            principal.max_streams,
-            Conversation(request.messages, headers.session_id, replaces=headers.replaces),
-            self._lose_slot,
-        )
+    async def _stream(self, call: ChatCall, claim: Conversation) -> None:
+        services, principal = self._services, self._principal
+        slot = await services.slots.acquire(principal.user_id, principal.max_streams, claim, self._lose_slot)
         try:
             with services.key_watch.over(principal.api_key_id, self._end_for):
                 await self._relay(call, slot)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
+from cfx_flow.chat.request import ChatRequest
 from tests.gateway.conftest import Gateway, OpenGateway, Streamed
 from tests.gateway.running import LONG, last_error, running
 from tests.support.provider import Provider
@@ -163,3 +165,10 @@ async def test_a_slot_is_free_before_the_end_of_its_stream_is_read(
                 async for line in answer.aiter_lines():
                     if line == "data: [DONE]":
                         break
+
+
+async def test_a_running_stream_does_not_hold_its_request(gateway: Gateway, provider: Provider) -> None:
+    """It may be of several MB, and a stream may run for many minutes."""
+    provider.reply(LONG)
+    async with running(gateway):
+        assert [held for held in gc.get_objects() if isinstance(held, ChatRequest)] == []
