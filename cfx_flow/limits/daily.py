@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple, Protocol
 
 from cfx_flow.clock import Clock, next_midnight
@@ -71,33 +71,48 @@ class DailyLimiter:
     def __init__(self, table: CounterTable, clock: Clock) -> None:
         self._table = table
         self._clock = clock
+        self._midnight: tuple[date, datetime] = (date.min, datetime.min.replace(tzinfo=UTC))
+        """the day that was asked about last, and its end"""
         self._asks: GroupCommit[Tally, int | None] = GroupCommit(self._commit)
 
     async def check_and_increment(self, user_id: str, day_utc: date, limit: int) -> Allowance:
         if limit <= 0:
-            return _allowance(None, day_utc, limit)
+            return self._allowance(None, day_utc, limit)
         left = await self._asks.ask(Tally(user_id, day_utc, min(limit, MOST_A_DAY)))
-        return _allowance(left, day_utc, limit)
+        return self._allowance(left, day_utc, limit)
 
     async def peek(self, user_id: str, day_utc: date, limit: int) -> Allowance:
         left = limit - await self._table.count_of(user_id, day_utc)
-        return _allowance(left if left > 0 else None, day_utc, limit)
+        return self._allowance(left if left > 0 else None, day_utc, limit)
+
+    def _allowance(self, left: int | None, day: date, limit: int) -> Allowance:
+        if self._midnight[0] != day:
+            self._midnight = (day, next_midnight(day))
+        return Allowance(left is not None, limit, left or 0, self._midnight[1])
 
     def _commit(self, asks: list[Tally]) -> NowOrLater[Sequence[int | None]]:
-        asked: dict[Tally, int] = {}
-        for ask in asks:
-            asked[ask] = asked.get(ask, 0) + 1
-        tallies = list(asked.items())
+        tallies = _tallied(asks)
         counted = self._table.add(tallies, self._clock.now())
         if isinstance(counted, Awaitable):
             return _shared_out_later(asks, tallies, counted)
         return _shared_out(asks, tallies, counted)
 
 
+def _tallied(asks: list[Tally]) -> list[tuple[Tally, int]]:
+    if len(asks) == 1:
+        return [(asks[0], 1)]
+    asked: dict[Tally, int] = {}
+    for ask in asks:
+        asked[ask] = asked.get(ask, 0) + 1
+    return list(asked.items())
+
+
 def _shared_out(
     asks: list[Tally], tallies: list[tuple[Tally, int]], counted: Sequence[Counted]
 ) -> list[int | None]:
     """What each ask leaves, in the order in which they came; ``None`` for the refused."""
+    if len(asks) == 1:
+        return [asks[0].limit - counted[0].before - 1 if counted[0].granted else None]
     shares = {tally: _lefts(tally, count) for (tally, _), count in zip(tallies, counted, strict=True)}
     return [shares[ask].pop() if shares[ask] else None for ask in asks]
 
@@ -112,7 +127,3 @@ async def _shared_out_later(
     asks: list[Tally], tallies: list[tuple[Tally, int]], counted: Awaitable[Sequence[Counted]]
 ) -> list[int | None]:
     return _shared_out(asks, tallies, await counted)
-
-
-def _allowance(left: int | None, day_utc: date, limit: int) -> Allowance:
-    return Allowance(left is not None, limit, left or 0, next_midnight(day_utc))

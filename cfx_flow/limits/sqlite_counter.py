@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from cfx_flow.limits.daily import Counted, Tally
 from cfx_flow.store.group_commit import NowOrLater
 from cfx_flow.store.quick_sqlite import QuickSqlite, stored_id, stored_time
 
+_ZERO, _SECOND = timedelta(), timedelta(seconds=1)
 _COUNT = "SELECT request_count FROM usage_counters WHERE user_id = ? AND day = ?"
 _ADD = (
     "UPDATE usage_counters SET request_count = request_count + ?, updated_at = ?"
@@ -27,15 +28,22 @@ _BEGIN = "INSERT INTO usage_counters (request_count, updated_at, user_id, day, i
 class SqliteCounter:
     def __init__(self, database: QuickSqlite) -> None:
         self._database = database
+        self._stamp: tuple[datetime, str] | None = None
+        """updated_at is to the second: writing a time out costs as much as reading a row"""
 
     def add(self, tallies: Sequence[tuple[Tally, int]], now: datetime) -> NowOrLater[Sequence[Counted]]:
         """Nearly always one user's asks all fit: a statement that is a transaction by itself."""
         if len(tallies) == 1:
             tally, asks = tallies[0]
-            after = self._database.try_write(_ADD_IF_ALL_FIT, _fitting(tally, asks, stored_time(now)))
+            after = self._database.try_write(_ADD_IF_ALL_FIT, _fitting(tally, asks, self._stamped(now)))
             if after:
                 return [Counted(after[0][0] - asks, asks)]
-        return self._database.write(partial(_add, tallies, stored_time(now)))
+        return self._database.write(partial(_add, tallies, self._stamped(now)))
+
+    def _stamped(self, now: datetime) -> str:
+        if self._stamp is None or not _ZERO <= now - self._stamp[0] < _SECOND:
+            self._stamp = (now, stored_time(now))
+        return self._stamp[1]
 
     async def count_of(self, user_id: str, day: date) -> int:
         key = (stored_id(user_id), day.isoformat())

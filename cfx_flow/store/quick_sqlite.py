@@ -113,4 +113,4 @@ def stored_id(uuid_text: str) -> str:
 
 def stored_time(moment: datetime) -> str:
     """An aware UTC time as SQLAlchemy's DateTime column keeps it on SQLite; texts that sort as times."""
-    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+    return moment.isoformat(" ", "microseconds")[:26]

@@ -22,11 +22,12 @@ from cfx_flow.limits.sqlite_slots import SqliteSlots
 from cfx_flow.store.address import sqlite_file
 from cfx_flow.store.quick_postgres import QuickPostgres, Statement
 from cfx_flow.store.quick_sqlite import QuickSqlite
+from cfx_flow.store.tables import accounts
 from tests.limits.conftest import Place
 from tests.limits.test_slots import RENEW_EVERY_S, Process
 from tests.support.clock import FakeClock
 from tests.support.redis import running_redis
-from tests.support.stores import eventually
+from tests.support.stores import eventually, opened
 from tests.support.wire import Wire, wired_postgres, wired_redis
 
 DAY = date(2026, 12, 31)
@@ -268,3 +269,20 @@ async def test_lock_that_is_held_for_too_long_fails_closed_and_passes(
     writer.close()
     assert (await impatient.daily.check_and_increment(user_id, DAY, 10)).remaining == 9
     await Process(impatient.slots).start(user_id, "a")
+
+
+@pytest.mark.e2e
+async def test_log_of_sqlite_stays_small_although_counters_never_checkpoint(
+    sqlite_url: str, fake_clock: FakeClock, user_id: str
+) -> None:
+    """The store's connections do it with whatever they write, the request log for instance."""
+    file = sqlite_file(sqlite_url)
+    assert file is not None
+    async with Place(sqlite_url).open(fake_clock) as limits, opened(sqlite_url) as store:
+        for _ in range(10):
+            for _ in range(500):
+                await limits.daily.check_and_increment(user_id, DAY, 100_000)
+            async with store.transaction() as connection:
+                row = {"user_id": str(uuid.uuid4()), "name": str(uuid.uuid4()), "role": "user"}
+                await connection.execute(accounts.insert(), row | {"created_at": fake_clock.now()})
+        assert file.with_name(file.name + "-wal").stat().st_size < 3_000 * 4096
