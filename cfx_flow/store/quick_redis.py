@@ -51,7 +51,7 @@ class QuickRedis:
             self._pool = ConnectionPool.from_url(
                 url,
                 protocol=2,
-                socket_timeout=TIMEOUT_S,
+                socket_timeout=None,  # one for all of a batch, below
                 socket_connect_timeout=CONNECT_TIMEOUT_S,
                 socket_keepalive=True,
                 retry=Retry(NoBackoff(), 0),
@@ -66,13 +66,8 @@ class QuickRedis:
         """Answers each, in order. Raises StoreUnavailable, with some of them done perhaps."""
         async with self._turn:
             try:
-                connection = await self._connected()
-                answers = await self._send(connection, calls)
-                unknown = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-                if unknown:
-                    again = await self._send_after_loading(connection, [calls[n] for n in unknown])
-                    for n, answer in zip(unknown, again, strict=True):
-                        answers[n] = answer
+                async with asyncio.timeout(TIMEOUT_S):
+                    answers = await self._run(await self._connected(), calls)
             except (RedisError, OSError, TimeoutError) as error:
                 await self._drop()
                 raise unavailable(NO_ANSWER) from error
@@ -80,6 +75,15 @@ class QuickRedis:
                 await self._drop()  # the next connection may reach the new primary
             self._used_at = asyncio.get_running_loop().time()
         return [_answer(answer) for answer in answers]
+
+    async def _run(self, connection: AbstractConnection, calls: Sequence[Call]) -> list[Any]:
+        answers = await self._send(connection, calls)
+        unknown = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            again = await self._send_after_loading(connection, [calls[n] for n in unknown])
+            for n, answer in zip(unknown, again, strict=True):
+                answers[n] = answer
+        return answers
 
     async def _connected(self) -> AbstractConnection:
         connection = self._connection
