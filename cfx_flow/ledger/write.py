@@ -23,7 +23,7 @@ from cfx_flow.store.tables import daily_usage, request_logs
 POSTGRES_BATCH = 250
 SQLITE_BATCH = 16
 """some 0.3 ms of the loop"""
-ROWS_PER_CHECKPOINT = 2000
+ROWS_PER_CHECKPOINT = 1000
 
 COLUMNS = ", ".join(LogRow._fields)
 INSERT_SQLITE = f"INSERT INTO request_logs ({COLUMNS}) VALUES ({', '.join('?' * len(LogRow._fields))})"  # noqa: S608 - names of our own
