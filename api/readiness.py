@@ -24,7 +24,7 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 
 class Readiness(BaseModel):
     status: str
-    """``ready`` or ``unavailable``"""
+    """``ready``, ``unavailable``, or ``degraded``: some upstream is out of reach, but not every one"""
     checks: dict[str, str]
     """``ok``, or what is wrong in a sentence"""
     error: dict[str, Any] | None = None
@@ -60,11 +60,12 @@ class ReadinessProbe:
             probes[f"upstream {upstream.name}"] = _reach(upstream)
         checks = dict(zip(probes, await asyncio.gather(*probes.values()), strict=True))
         wrong = [f"{name}: {found}" for name, found in checks.items() if found != "ok"]
-        return Readiness(
-            status="unavailable" if wrong else "ready",
-            checks=checks,
-            error=StoreUnavailable("; ".join(wrong), code="not_ready").to_body()["error"] if wrong else None,
-        )
+        if not wrong:
+            return Readiness(status="ready", checks=checks)
+        if checks["database"] == "ok" and len(wrong) < len(self._models.upstreams):
+            return Readiness(status="degraded", checks=checks)
+        error = StoreUnavailable("; ".join(wrong), code="not_ready").to_body()["error"]
+        return Readiness(status="unavailable", checks=checks, error=error)
 
     async def _database(self) -> str:
         try:

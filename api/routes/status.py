@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -18,7 +18,9 @@ router = APIRouter(prefix="/v1/status", tags=["people"])
 
 
 class Streams(BaseModel):
-    running: int = Field(description="Of yours, over all keys and processes")
+    running: int | None = Field(
+        description="Of yours, over all keys and processes; null where Redis keeps count of them"
+    )
     limit: int = Field(description="Of this key")
 
 
@@ -76,9 +78,7 @@ async def get_status(
     vitals = await read_vitals(house.store, caller.user_id, now - timedelta(minutes=minutes))
     return StatusNow(
         today=await daily_limit(admission),
-        streams=Streams(
-            running=await count_streams(house.store, caller.user_id, now), limit=caller.max_streams
-        ),
+        streams=Streams(running=await _running(house, caller, now), limit=caller.max_streams),
         window=Window(minutes=minutes, calls=vitals.calls, is_sample=vitals.is_sample),
         latency_ms=_percentiles(vitals.latency_ms),
         ttft_ms=_percentiles(vitals.ttft_ms),
@@ -87,6 +87,11 @@ async def get_status(
             Breaker(target=target, state=state) for target, state in sorted(house.breakers.states().items())
         ],
     )
+
+
+async def _running(house: House, caller: Caller, now: datetime) -> int | None:
+    on_redis = house.settings.redis_url is not None
+    return None if on_redis else await count_streams(house.store, caller.user_id, now)
 
 
 def _percentiles(found: Quantiles | None) -> Percentiles | None:

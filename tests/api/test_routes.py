@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -107,6 +108,19 @@ async def test_upstream_that_went_away_is_seen_once_the_answer_is_old(
     fake_clock.advance(seconds=KEEP_S + 0.1)
     found = await probe.check()
     assert (found.status, found.checks["upstream litellm"]) == ("unavailable", "nothing listens there")
+
+
+async def test_one_upstream_of_two_within_reach_is_enough(
+    sqlite_store: Store, listener: asyncio.Server, fake_clock: FakeClock
+) -> None:
+    """Taking the server out of the rotation would take the upstream that works away too."""
+    models = _models(listener)
+    (known,) = models.upstreams.values()
+    gone = replace(known, name="gone", base_url="http://127.0.0.1:9/v1")
+    both = replace(models, upstreams={"litellm": known, "gone": gone})
+    found = await ReadinessProbe(sqlite_store, both, fake_clock).check()
+    assert (found.status, found.error) == ("degraded", None)
+    assert found.checks["upstream gone"] == "nothing listens there"
 
 
 async def test_database_at_another_revision_is_not_ready(
