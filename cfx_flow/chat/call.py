@@ -95,9 +95,16 @@ class ChatCall:
         """
         if self._stream is None or self._is_over:
             return b""
+        answer, relay = self._stream.answer, self._stream.relay
         try:
-            return await self._next(self._stream) or await self._closing(self._stream.relay)
+            while not relay.is_settled:
+                data = await answer.read_some()
+                if out := relay.feed(data) if data else relay.end():
+                    return out
+            return await self._close_well(relay)
         except UpstreamError as error:
+            if relay.is_complete and relay.error is None:  # only the report or the goodbye was lost
+                return await self._close_well(relay)
             self._is_over = True
             if self._permit is not None:
                 (self._permit.failed if error.trips_breaker else self._permit.abandoned)()
@@ -177,28 +184,12 @@ class ChatCall:
         self.first_at = self._clock.monotonic()
         return first
 
-    async def _next(self, stream: _Stream) -> bytes:
-        """Empty when the stream has come to its good end."""
-        relay = stream.relay
-        while not relay.done and relay.error is None:
-            try:
-                data = await stream.answer.read_some()
-            except UpstreamError:
-                if relay.is_complete:  # only the report or the goodbye was lost
-                    return b""
-                raise
-            out = relay.feed(data) if data else relay.end()
-            if out:
-                return out
-            if not data:
-                break
+    async def _close_well(self, relay: StreamRelay) -> bytes:
+        """Raises the relay's error: what came before it has been returned."""
         if relay.done:
             relay.end()
         if relay.error is not None:
             raise relay.error
-        return b""
-
-    async def _closing(self, relay: StreamRelay) -> bytes:
         self._is_over = True
         if self._permit is not None:
             self._permit.succeeded()

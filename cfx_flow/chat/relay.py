@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from cfx_flow.chat.alike import Alike
 from cfx_flow.chat.usage import Usage, estimate, read_usage, with_cache_tokens
 from cfx_flow.errors import UpstreamError
 from cfx_flow.upstream.classify import error_of_frame, talked_rubbish
@@ -47,8 +48,10 @@ class StreamRelay:
         self._shows_usage = shows_usage
         self._keeps_text = keeps_text
         self._cutter = EventCutter()
+        self._alike: Alike | None = None
         self._head: dict[str, Any] = {}
         self._finished = False
+        self._ended = False
         self._usage: dict[str, Any] | None = None
         self._named_calls: set[str] = set()
         self._text: list[str] = []
@@ -64,6 +67,13 @@ class StreamRelay:
         return bool(self._head)
 
     def feed(self, data: bytes) -> bytes:
+        if self._alike is not None and self._cutter.is_between_events and self._alike.fits(data):
+            self._count(data, 1)
+            return data
+        self._alike = None
+        return self._feed(data)
+
+    def _feed(self, data: bytes) -> bytes:
         try:
             whole = self._cutter.feed(data)
             if not whole.isascii():
@@ -80,11 +90,13 @@ class StreamRelay:
                 return self._fail("sent comments instead of a reply")
         if self._head and not self._keeps_text and _is_plain(whole):
             self._count(whole, whole.count(b"\n\n"))
+            self._alike = Alike.of(whole)
             return whole
         return self._read(whole)
 
     def end(self) -> bytes:
         """The upstream closed the stream. A stream without a finish reason was cut: ``error`` is set then."""
+        self._ended = True
         rest = b"" if self.done or self.error else self._read(self._cutter.flush())
         if not (self._finished or self.error):
             self._fail("ended the reply before it was finished" if self._head else "sent an empty reply")
@@ -98,6 +110,11 @@ class StreamRelay:
         if self._shows_usage and self._usage is not None:
             frames.append(self._own_chunk({"usage": with_cache_tokens(self._usage)}))
         return b"".join((*frames, DONE))
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing that the upstream may still send will be looked at."""
+        return self.done or self._ended or self.error is not None
 
     @property
     def is_complete(self) -> bool:

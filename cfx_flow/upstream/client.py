@@ -187,14 +187,18 @@ class Answer:
 
     async def read_some(self) -> bytes:
         """What has come, at least one byte; ``b""`` at the end. Raises UpstreamError."""
-        content = self._content
+        patience = self._patience
+        patience.begin()
         try:
-            data = content.read_nowait()
-            if data or content.is_eof():
-                return data
-            return await self._patience.wait(content.readany())
+            try:
+                return await self._content.readany()
+            except asyncio.CancelledError:
+                patience.raise_if_expired()
+                raise
+            finally:
+                patience.end()
         except _TROUBLE as error:
-            raise _explained(error, self._model, self._patience) from error
+            raise _explained(error, self._model, patience) from error
 
     async def read_all(self, max_bytes: int = MAX_BODY_BYTES) -> bytes:
         """Raises UpstreamFailed beyond ``max_bytes``, without having held more."""

@@ -80,17 +80,29 @@ class Patience:
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """Raises TimeoutError when the limit passes. A cancellation from elsewhere goes through."""
-        self._since = self._loop.time()
+        self.begin()
         try:
             return await awaitable
         except asyncio.CancelledError:
-            if self._expired:
-                self._expired = False
-                if self._task.uncancel() == 0:
-                    raise TimeoutError from None
+            self.raise_if_expired()
             raise
         finally:
-            self._since = None
+            self.end()
+
+    def begin(self) -> None:
+        """``begin``, ``raise_if_expired`` and ``end`` are ``wait`` in parts, for who waits for every chunk: a
+        coroutine less each time."""
+        self._since = self._loop.time()
+
+    def raise_if_expired(self) -> None:
+        """For who caught a CancelledError: TimeoutError if that was the limit, nothing if it was not."""
+        if self._expired:
+            self._expired = False
+            if self._task.uncancel() == 0:
+                raise TimeoutError from None
+
+    def end(self) -> None:
+        self._since = None
 
     def sweep(self, now: float) -> None:
         if self._since is not None and not self._expired and now - self._since > self.limit_s:

@@ -30,6 +30,11 @@ class EventCutter:
         self._begun = False
         self._held_cr = False
 
+    @property
+    def is_between_events(self) -> bool:
+        """What comes next begins an event."""
+        return self._begun and not self._tail and not self._held_cr
+
     def feed(self, data: bytes) -> bytes:
         """Raises EventTooLongError."""
         if not self._begun:
