@@ -26,6 +26,7 @@ pytest_plugins = [
 
 
 LITELLM = "litellm"
+PROCESSES = {LITELLM, "provider_process", "postgres_server"}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,10 +60,15 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs a process beside it belongs to the slow half, but for a few that are marked quick."""
     for item in items:
-        if LITELLM in getattr(item, "fixturenames", ()) and LITELLM not in item.nodeid:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if LITELLM in fixtures and LITELLM not in item.nodeid:
             raise pytest.UsageError(f"{item.nodeid} uses LiteLLM: its id must say {LITELLM!r}")
+        if fixtures & PROCESSES and item.get_closest_marker("quick") is None:
+            item.add_marker("e2e")
 
 
 @pytest.hookimpl(wrapper=True)

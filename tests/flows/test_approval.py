@@ -36,6 +36,7 @@ def asked(provider: Provider, model: str) -> str:
     return str(provider.calls(model)[-1]["body"]["messages"])
 
 
+@pytest.mark.quick
 async def test_a_flow_waits_at_both_gates_and_ends_approved(any_house: House, provider: Provider) -> None:
     provider.script(*loop([says(GOOD_DIFF)]))
     flow = await waiting(any_house, approval="both")

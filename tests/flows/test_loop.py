@@ -19,6 +19,7 @@ def types(events: list[dict[str, Any]]) -> list[str]:
     return [event["type"] for event in events if event["type"] != "step.progressed"]
 
 
+@pytest.mark.quick
 async def test_a_good_diff_ends_approved_with_the_whole_timeline(
     any_house: House, provider: Provider
 ) -> None:
@@ -63,6 +64,7 @@ async def test_diff_plan_and_steps_can_be_read(house: House, provider: Provider)
     assert (await house.client.get(f"{base}/steps/5")).status_code == 404
 
 
+@pytest.mark.quick
 async def test_a_refused_diff_goes_back_to_code_with_the_reason(house: House, provider: Provider) -> None:
     provider.script(*loop([says(BAD_DIFF), says(GOOD_DIFF)]))
 
@@ -94,6 +96,7 @@ async def test_a_round_is_spent_after_two_fixes_and_review_never_sees_a_refused_
     assert (await house.client.get(f"/v1/flows/{flow['id']}/diff")).status_code == 404
 
 
+@pytest.mark.quick
 async def test_a_revise_verdict_goes_back_to_code_with_the_findings(house: House, provider: Provider) -> None:
     review = [verdict("revise", finding("mind the empty name")), verdict("approve")]
     provider.script(*loop([says(GOOD_DIFF)], review))

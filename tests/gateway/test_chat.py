@@ -11,6 +11,8 @@ import pytest
 from tests.gateway.conftest import Gateway, OpenGateway
 from tests.support.provider import Provider
 
+pytestmark = pytest.mark.quick  # the way of a call, once through
+
 DIFF = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n"
 TOOL = {"type": "function", "function": {"name": "read", "parameters": {"type": "object"}}}
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100}

@@ -75,9 +75,10 @@ def test_command_is_imported_without_the_server() -> None:
     assert not {"fastapi", "sqlalchemy", "langgraph", "pydantic", "httpx", "rich", "yaml"} & loaded
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     "packages",
-    [("cfx_flow", "api", "cli"), pytest.param(("graphs",), marks=pytest.mark.e2e)],
+    [("cfx_flow", "api", "cli"), ("graphs",)],
     ids=lambda names: names[0],
 )
 def test_importing_reads_no_environment_opens_nothing_and_starts_nothing(packages: tuple[str, ...]) -> None:
