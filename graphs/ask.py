@@ -89,6 +89,26 @@ class Answer:
             raise FlowFailed(Reason.STATE, "The stored answer of a model cannot be read.") from None
 
 
+class Trace:
+    """What was asked so far, for whoever must say so when no answer comes."""
+
+    def __init__(self, question: Question) -> None:
+        self.target = question.targets[0]
+        """the one that was asked last"""
+        self._input_tokens = _tokens_in(question)
+        self._heard: _Heard | None = None
+
+    def begins(self, target: Target, heard: _Heard) -> None:
+        self.target, self._heard = target, heard
+
+    def used(self) -> tuple[int, int, Decimal]:
+        """Input and output tokens and USD of what broke off, estimated; nothing if not a word came."""
+        if self._heard is None or not self._heard.chars:
+            return 0, 0, Decimal(0)
+        output = self._heard.chars // CHARS_PER_TOKEN
+        return self._input_tokens, output, self.target.price.cost_usd(self._input_tokens, output, 0)
+
+
 class Asker:
     """Holds one HTTP client per upstream and one ChatOpenAI per target; ``close`` closes them."""
 
@@ -97,11 +117,12 @@ class Asker:
         self._clients: dict[str, httpx2.AsyncClient] = {}
         self._models: dict[str, _CostKeepingChat] = {}
 
-    async def ask(self, question: Question, on_progress: Progress) -> Answer:
+    async def ask(self, question: Question, on_progress: Progress, trace: Trace) -> Answer:
         """Raises the UpstreamError of the last target that was tried."""
 
         async def attempt(target: Target) -> _Heard:
             heard = _Heard()
+            trace.begins(target, heard)
             async with _our_errors(target):
                 await self._listen(question, target, heard, on_progress)
             return _complete(heard, target)
@@ -244,8 +265,7 @@ def _complete(heard: _Heard, target: Target) -> _Heard:
 def _answer(question: Question, target: Target, heard: _Heard, attempts: int) -> Answer:
     text = "".join(heard.pieces).encode("utf-8", "replace").decode()  # lone surrogates cannot be stored
     usage = heard.usage or {}
-    asked_chars = sum(len(str(message.content)) for message in question.messages)
-    input_tokens = int(usage.get("input_tokens") or asked_chars // CHARS_PER_TOKEN)
+    input_tokens = int(usage.get("input_tokens") or _tokens_in(question))
     output_tokens = int(usage.get("output_tokens") or len(text) // CHARS_PER_TOKEN)
     cached = int((usage.get("input_token_details") or {}).get("cache_read") or 0)
     cost = heard.cost_usd
@@ -261,6 +281,11 @@ def _answer(question: Question, target: Target, heard: _Heard, attempts: int) ->
         attempts=attempts,
         finish_reason=heard.finish_reason or "",
     )
+
+
+def _tokens_in(question: Question) -> int:
+    """An estimate."""
+    return sum(len(str(message.content)) for message in question.messages) // CHARS_PER_TOKEN
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from cfx_flow.limits import RateLimiter
 from cfx_flow.prompts import Prompts
 from cfx_flow.stages.model import Models, StageName, Target
 from cfx_flow.workspace.snapshot import Snapshot
-from graphs.ask import Answer, Asker, Question, output_limit
+from graphs.ask import Answer, Asker, Question, Trace, output_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +109,20 @@ class Work:
         async def progress(chars: int) -> None:
             await self.run.progress(step, name, chars)
 
-        began = self.tools.clock.monotonic()
+        began, trace = self.tools.clock.monotonic(), Trace(question)
         try:
             async with asyncio.timeout(max(self.run.seconds_left, 0)) as deadline:
-                return await self.tools.asker.ask(question, progress)
+                return await self.tools.asker.ask(question, progress, trace)
         except TimeoutError:
-            self._log_failure(name, question, began, "cancelled", "the flow's time budget ran out")
+            self._log_failure(name, trace, began, "cancelled", "the flow's time budget ran out")
             if deadline.expired():
                 raise self.run.out_of_time() from None
             raise
         except UpstreamError as error:
-            self._log_failure(name, question, began, "error", error.message)
+            self._log_failure(name, trace, began, "error", error.message)
             raise
         except asyncio.CancelledError:
-            self._log_failure(name, question, began, "cancelled", None)
+            self._log_failure(name, trace, began, "cancelled", None)
             raise
 
     def _log(self, name: StageName, answer: Answer) -> None:
@@ -142,17 +142,18 @@ class Work:
         )
 
     def _log_failure(
-        self, name: StageName, question: Question, began: float, status: Any, message: str | None
+        self, name: StageName, trace: Trace, began: float, status: Any, message: str | None
     ) -> None:
+        input_tokens, output_tokens, cost_usd = trace.used()
         self.tools.request_log.record(
             CallRecord(
                 **self._who(),
                 stage=name,
-                model=question.targets[0].model,
-                input_tokens=0,
-                output_tokens=0,
+                model=trace.target.model,
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
                 estimated=True,
-                cost_usd=Usage().cost_usd,
+                cost_usd=cost_usd,
                 latency_ms=round((self.tools.clock.monotonic() - began) * 1000),
                 status=status,
                 error_message=message,

@@ -196,6 +196,16 @@ async def test_tokens_and_cost_are_summed_per_stage_and_logged_per_call(
     ]
 
 
+async def test_a_call_that_breaks_off_is_logged_with_what_it_used(house: House, provider: Provider) -> None:
+    provider.reply(says("never ends " * 40, drop_after_chunks=2, chunk_chars=200))
+    flow = await house.run()
+    assert (flow["status"], flow["reason"]) == ("failed", "upstream")
+    (row,) = await logged(house, flow["id"], 1)
+    assert (row.status, row.model, row.estimated) == ("error", "gpt-4.1", True)  # the target asked last
+    assert row.input_tokens > row.output_tokens > 0
+    assert row.cost_usd > 0
+
+
 @pytest.mark.e2e
 async def test_only_models_that_obey_a_schema_are_sent_one(house: House, provider: Provider) -> None:
     provider.script(*loop([says(GOOD_DIFF)]))
