@@ -68,6 +68,7 @@ class Entry:
             self._log.exception(
                 "request.broke", request_id=context.request_id, path=shown_path(scope["path"])
             )
+            context.admission = None  # it may be what broke: this answer goes without its headers
             await self._refuse(InternalError(context.request_id), scope, receive, reply)
         finally:
             self._meter.responses[CLIENT_LEFT if reply.status is None else reply.status] += 1
@@ -108,8 +109,8 @@ class _Reply:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), *await self._headers()]
+            self.status = message["status"]
         await self._send(message)
 
     async def _headers(self) -> Headers:

@@ -53,10 +53,11 @@ class QuickRedis:
                 protocol=2,
                 socket_timeout=None,  # one for all of a batch, below
                 socket_connect_timeout=CONNECT_TIMEOUT_S,
-                socket_keepalive=True,
                 retry=Retry(NoBackoff(), 0),
+                **({} if url.startswith("unix:") else {"socket_keepalive": True}),
             )
-        except ValueError:
+            self._pool.connection_class(**self._pool.connection_kwargs)  # tells options that there are not
+        except (ValueError, TypeError):
             raise ConfigError(f"this is no address of a Redis. Write {EXAMPLES}", key=KEY) from None
         self._connection: AbstractConnection | None = None
         self._turn = asyncio.Lock()

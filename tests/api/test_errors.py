@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.types import Message, Receive, Scope, Send
 
+from api.context import context_of
 from api.errors import error_response
 from api.middleware.entry import Entry
 from api.refusals import install_error_handlers, invalid_request
@@ -144,6 +145,24 @@ async def test_bug_of_ours_is_a_500_with_a_number_and_no_more(app: Any) -> None:
     assert error["code"] == "internal_error"
     assert answer.headers["x-request-id"] in error["message"]
     assert "hunter2" not in answer.text
+
+
+class _BrokenAdmission:
+    async def status(self) -> None:
+        raise TypeError("a bug in the counters")
+
+
+async def _with_broken_limits(scope: Scope, receive: Receive, send: Send) -> None:
+    context_of(scope).admission = _BrokenAdmission()  # type: ignore[assignment]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def test_bug_in_what_every_answer_carries_is_an_answer_all_the_same() -> None:
+    async with client_of(Entry(_with_broken_limits, clock=SystemClock())) as client:
+        answer = await client.get("/")
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "internal_error"
 
 
 async def test_refusal_that_no_one_catches_is_answered_at_the_edge() -> None:

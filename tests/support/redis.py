@@ -19,8 +19,9 @@ from tests.support.processes import child_environ, free_port
 class RedisServer:
     """Restarted on the same port, it remembers nothing."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, socket: Path | None = None) -> None:
         self.url = f"redis://127.0.0.1:{port}/0"
+        self._socket = [] if socket is None else ["--unixsocket", str(socket)]
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -36,7 +37,7 @@ class RedisServer:
             "noeviction",
         ]
         self._process = subprocess.Popen(
-            [str(executable()), "--port", str(self._port), *options],
+            [str(executable()), "--port", str(self._port), *options, *self._socket],
             stdout=subprocess.DEVNULL,
             env=child_environ(),
         )
@@ -64,8 +65,9 @@ def executable() -> Path:
 
 
 @contextlib.contextmanager
-def running_redis() -> Iterator[RedisServer]:
-    server = RedisServer(free_port())
+def running_redis(socket: Path | None = None) -> Iterator[RedisServer]:
+    """``socket``: a path at which it listens as well."""
+    server = RedisServer(free_port(), socket)
     server.start()
     try:
         yield server
