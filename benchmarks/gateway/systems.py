@@ -12,7 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.gateway.load import Connection, Request, post
+from benchmarks.gateway.load import BrokenError, Connection, Request, post
+from benchmarks.gateway.ready import wait_for_api, wait_for_runner
 from benchmarks.gateway.usage import on_server_core
 from tests.support.litellm import MASTER_KEY, PROGRAM, START_TIMEOUT_S, led_to
 from tests.support.loopback import is_ready
@@ -39,8 +40,12 @@ class System:
         text = json.dumps(body, separators=(",", ":")).encode()
         return post(self.port, "/v1/chat/completions", self.keys[key % len(self.keys)], text)
 
-    def connect(self, count: int, wish: str = "", *, streamed: bool = False) -> list[Connection]:
-        return [Connection(self.request(wish, streamed=streamed, key=key)) for key in range(count)]
+    def connect(
+        self, count: int, wish: str = "", *, streamed: bool = False, users: int | None = None
+    ) -> list[Connection]:
+        """Shared out among ``users``; without it everyone has two, as many streams as a person may have."""
+        users = users or -(-count // 2)
+        return [Connection(self.request(wish, streamed=streamed, key=at % users)) for at in range(count)]
 
 
 @contextmanager
@@ -102,8 +107,10 @@ class Cfx:
 
     @contextmanager
     def started(self, name: str) -> Iterator[System]:
+        """Ready in all its parts: what it imports late would be counted as work."""
         with self.starting(name) as (process, system):
-            wait_ready(process, lambda: is_ready(f"http://127.0.0.1:{system.port}/healthz"), timeout_s=60)
+            wait_for_api(process, system)
+            wait_for_runner(process, system)
             yield system
 
     @contextmanager
@@ -115,6 +122,8 @@ class Cfx:
             process = start(name, argv, log=self._folder / "server.log", env=self._env, cwd=self._folder)
         try:
             yield process, System(name, port, process.pid, self.keys, "cfx-plan")
+        except BrokenError as error:
+            raise BrokenError(f"{name}: {error}\n{process.log_tail()}") from None
         finally:
             process.stop()
 

@@ -1,0 +1,62 @@
+"""When is a server ready? When it answers a key, and when a flow takes its first step."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from benchmarks.gateway.load import BrokenError, Connection, Request
+from tests.support.processes import Running
+
+if TYPE_CHECKING:
+    from benchmarks.gateway.systems import System
+
+
+def wait_for_api(process: Running, system: System) -> None:
+    _patiently(lambda: _get(system, "/v1/models") is not None, lambda: process.alive)
+
+
+def wait_for_runner(process: Running, system: System) -> None:
+    flow = json.loads(_post_flow(system))["id"]
+    _patiently(
+        lambda: b"step.started" in (_get(system, f"/v1/flows/{flow}/events") or b""),
+        lambda: process.alive,
+    )
+
+
+def _patiently(is_so: Callable[[], bool], alive: Callable[[], bool], timeout_s: float = 60) -> None:
+    ends = time.monotonic() + timeout_s
+    while not is_so():
+        if time.monotonic() > ends or not alive():
+            raise BrokenError("the server did not become ready")
+        time.sleep(0.01)
+
+
+def _get(system: System, path: str) -> bytes | None:
+    """The answer's body; None while nobody listens."""
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {system.keys[0]}\r\n\r\n"
+    return _whole(Request(system.port, head.encode()))
+
+
+def _post_flow(system: System) -> bytes:
+    body = json.dumps({"task": "Say hello.", "workspace": {"files": {"a.py": "print(1)\n"}}}).encode()
+    head = (
+        f"POST /v1/flows HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {system.keys[0]}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    answer = _whole(Request(system.port, head.encode() + body))
+    assert answer is not None
+    return answer
+
+
+def _whole(request: Request) -> bytes | None:
+    try:
+        connection = Connection(request)
+    except ConnectionRefusedError:
+        return None
+    try:
+        return connection.ask()
+    finally:
+        connection.close()
