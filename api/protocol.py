@@ -1,8 +1,9 @@
 """uvicorn's HTTP protocol, with our answer to what is no HTTP, an end to heads without end, and an end
-to readers who do not read.
+to readers who do not read and senders who do not send.
 
 **Source**: uvicorn 0.54, ``httptools_impl.py``: it answers bad HTTP in plain text, neither it nor
-httptools limits the size of a request's head, and a response that nobody reads waits for ever.
+httptools limits the size of a request's head, and a response that nobody reads waits for ever, as
+does a request of which only half comes.
 """
 
 from __future__ import annotations
@@ -20,28 +21,47 @@ from cfx_flow.errors import InvalidRequest
 MAX_HEAD_BYTES = 64 * 1024
 LINGER_S = 1.0
 STALL_S = 120.0
+SILENT_S = 60.0
+"""for a whole head, and between two pieces of a body; nginx takes the same"""
 
 log = structlog.get_logger(__name__)
 
 
 class Protocol(HttpToolsProtocol):
-    """``stall_s``: how long a reader may take none of what waits for it."""
+    """``stall_s``: how long a reader may take none of what waits for it. ``silent_s``: how long we wait
+    for what a caller owes us."""
 
-    def __init__(self, *arguments: Any, stall_s: float = STALL_S, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, stall_s: float = STALL_S, silent_s: float = SILENT_S, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
         self._stall_s = stall_s
+        self._silent_s = silent_s
+        self._owed_since = 0.0
+        self._silence_check: asyncio.TimerHandle | None = None
         self._stall_check: asyncio.TimerHandle | None = None
         self._is_in_head = False
         self._head_bytes = 0
         self._is_refused = False
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._owed_since = self.loop.time()
+        self._listen_until(self._owed_since + self._silent_s)
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head, self._head_bytes = True, 0
+        self._owed_since = self.loop.time()
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
+        self._owed_since = self.loop.time()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._owed_since = self.loop.time()
+        super().on_body(body)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -66,6 +86,8 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_looking()
+        if self._silence_check is not None:
+            self._silence_check.cancel()
         super().connection_lost(exc)
 
     def timeout_keep_alive_handler(self) -> None:
@@ -73,6 +95,29 @@ class Protocol(HttpToolsProtocol):
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         super().timeout_keep_alive_handler()
+
+    def _listen_until(self, moment: float) -> None:
+        """One timer a connection, whatever it carries: it is set anew when it has run out."""
+        self._silence_check = self.loop.call_at(moment, self._listen)
+
+    def _listen(self) -> None:
+        now = self.loop.time()
+        if not self._is_owed:
+            self._listen_until(now + self._silent_s)
+        elif now < self._owed_since + self._silent_s:
+            self._listen_until(self._owed_since + self._silent_s)
+        else:
+            log.info("sender.silent", silent_s=self._silent_s)
+            self.transport.abort()
+
+    @property
+    def _is_owed(self) -> bool:
+        """Whether it is the caller's turn: between requests uvicorn's own timer runs, and while we do not
+        read it may be us who are slow."""
+        cycle = self.cycle
+        if self._is_in_head or cycle is None:
+            return True
+        return cycle.more_body and not cycle.response_complete and not self.flow.read_paused
 
     def _look_later(self) -> None:
         waiting = self.transport.get_write_buffer_size()
