@@ -97,10 +97,18 @@ class StreamRelay:
     def end(self) -> bytes:
         """The upstream closed the stream. A stream without a finish reason was cut: ``error`` is set then."""
         self._ended = True
-        rest = b"" if self.done or self.error else self._read(self._cutter.flush())
+        rest = b"" if self.done or self.error else self._read_last(self._cutter.flush())
         if not (self._finished or self.error):
             self._fail("ended the reply before it was finished" if self._head else "sent an empty reply")
         return rest
+
+    def _read_last(self, whole: bytes) -> bytes:
+        """What came after the last blank line."""
+        try:
+            whole.decode()
+        except UnicodeDecodeError:
+            return self._fail("sent something that is not UTF-8")
+        return self._read(whole)
 
     def closing(self, cfx: Mapping[str, Any] | None) -> bytes:
         """What a good stream ends with: the ``cfx`` chunk, the usage chunk if asked for, ``[DONE]``."""

@@ -52,6 +52,14 @@ def test_endless_tool_calls_are_not_all_remembered() -> None:
     assert relay.error is None
 
 
+@pytest.mark.parametrize("tail", [b"data: \xed\xa0\x80", b": \xff", b'data: {"a": "\xc3'])
+def test_tail_that_is_no_utf8_is_rubbish_from_the_upstream(tail: bytes) -> None:
+    _, relay = relay_of(b'{"choices": []}')
+    assert relay.feed(tail) == b""
+    assert relay.end() == b""
+    assert isinstance(relay.error, UpstreamFailed)
+
+
 def test_comments_without_end_are_no_reply() -> None:
     relay = StreamRelay(model="m", input_bytes=9, shows_usage=False, keeps_text=False)
     waits = MAX_EMPTY_BYTES // 20_000
