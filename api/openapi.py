@@ -139,7 +139,7 @@ def _chat(path: str) -> dict[str, Any]:
                 },
                 "content": {
                     "application/json": {"schema": {"type": "object"}},
-                    "text/event-stream": {"schema": {"type": "string"}},
+                    "text/event-stream": {},  # is a schema for the body, or for an event? tools differ
                 },
             }
         },

@@ -58,7 +58,7 @@ def test_every_operation_does_as_the_document_says(
         except Unsatisfiable:
             assert mode.is_negative, f"{operation.label} cannot be asked at all"
         except (FailureGroup, AssertionError) as error:
-            failures[f"{operation.label} {mode}"] = str(error)[-1500:]
+            failures[f"{operation.label} {mode}"] = f"{error}"[:1500]
     assert not failures, "\n\n".join(f"{label}\n{told}" for label, told in failures.items())
     watched.settled(at_rest)
 

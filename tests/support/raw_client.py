@@ -24,7 +24,12 @@ class RawAnswer:
 
     def json(self) -> Any:
         """Strict: no NaN, no Infinity, UTF-8."""
-        return json.loads(self.body.decode(), parse_constant=_refuse_constant)
+        return json.loads(self.body.decode(), parse_constant=_refuse_constant, parse_int=_number)
+
+
+def _number(digits: str) -> int:
+    """JSON has integers of any length, Python reads 4,300 digits of one."""
+    return int(digits[:4_000])
 
 
 def _refuse_constant(name: str) -> None:
