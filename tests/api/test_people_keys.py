@@ -15,6 +15,8 @@ from cfx_flow.accounts.own_keys import MOST_AN_HOUR
 from tests.api.people import People
 from tests.support.shapes import error_of
 
+pytestmark = pytest.mark.e2e
+
 SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(days=7)
 LATER = SOON + timedelta(days=1)
 

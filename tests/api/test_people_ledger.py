@@ -13,6 +13,8 @@ from cfx_flow.limits import Talk
 from tests.api.people import NOW, People, call
 from tests.support.shapes import error_of
 
+pytestmark = pytest.mark.e2e
+
 TODAY = NOW.date()
 
 
