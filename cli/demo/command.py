@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EXAMPLE = HOUSE / "examples" / "todo"
+LOOK_EVERY_S = 0.2
+_ENDINGS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 PACE_S = 0.025
 """between two pieces of a scripted reply: slow enough to watch"""
 
@@ -79,8 +81,11 @@ def _show_and_serve(running: Running, *, again: bool, as_json: bool) -> None:
         report = _show_flow(running, console)
         if as_json:
             typer.echo(json.dumps(report))
-    console.print(*words.closing(running, cfx_command(), shown=wanted), sep="\n", soft_wrap=True)
-    _until_interrupted(running)
+    with _signals_noted() as noted:
+        console.print(*words.closing(running, cfx_command(), shown=wanted), sep="\n", soft_wrap=True)
+        while not noted:
+            time.sleep(LOOK_EVERY_S)
+            running.must_be_alive()
     console.print("\n  stopped", style="dim")
 
 
@@ -149,13 +154,17 @@ def _settings(environ: Mapping[str, str]) -> Settings:
     return settings.model_copy(update={"port": settings.port or free_port()})
 
 
-def _until_interrupted(running: Running) -> None:
-    """Until Ctrl-C. Raises ConfigError when one of the two processes ends by itself."""
+@contextmanager
+def _signals_noted() -> Iterator[list[int]]:
+    """From here on a signal is written down. Raised as an exception it is lost when it comes while a
+    destructor runs, and whoever pressed Ctrl-C would wait for ever."""
+    noted: list[int] = []
+    previous = {number: signal.signal(number, lambda got, _frame: noted.append(got)) for number in _ENDINGS}
     try:
-        while not threading.Event().wait(0.5):
-            running.must_be_alive()
-    except KeyboardInterrupt:
-        return
+        yield noted
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -165,8 +174,7 @@ def _signals_unwind() -> Iterator[None]:
     def leave(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    numbers = [signal.SIGTERM, signal.SIGHUP] if hasattr(signal, "SIGHUP") else [signal.SIGTERM]
-    previous = {number: signal.signal(number, leave) for number in numbers}
+    previous = {number: signal.signal(number, leave) for number in _ENDINGS if number != signal.SIGINT}
     try:
         yield
     finally:
