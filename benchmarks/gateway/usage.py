@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,9 +36,11 @@ def move(pid: int, cores: set[int]) -> None:
 
 
 def cpu_us(pid: int) -> float:
-    """Of all threads that are alive, since they began; in the kernel's nanoseconds, not in ticks."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
+    """Of all its threads, those that have ended too; in the kernel's nanoseconds, not in ticks.
+
+    **Source**: the kernel's MAKE_PROCESS_CPUCLOCK, what clock_getcpuclockid(3) returns.
+    """
+    return time.clock_gettime_ns(~pid << 3 | 2) / 1000
 
 
 @dataclass(frozen=True)
