@@ -85,6 +85,7 @@ lock: $(BIN)/uv
 	$(COMPILE) requirements/aider.in -o requirements/aider.lock
 	@$(MAKE) --no-print-directory node
 	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved
+	@$(BIN)/python -c 'import json, pathlib; file = pathlib.Path("tests/clients/package-lock.json"); lock = json.loads(file.read_text()); [package.pop("funding", None) for package in lock["packages"].values()]; file.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + chr(10))'
 
 clean:
 	rm -rf $(VENV) .venv-litellm .venv-clients .venv-aider tests/clients/node_modules

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
@@ -126,24 +127,24 @@ class LangGraphFlows:
             raise FlowFailed(Reason.STATE, error.message) from None
 
 
-def _config(flow_id: str) -> dict[str, Any]:
+def _config(flow_id: str) -> RunnableConfig:
     return {"configurable": {"thread_id": flow_id}, "recursion_limit": RECURSION_LIMIT}
 
 
-async def _saved(graph: CompiledStateGraph[FlowState, Work], config: Mapping[str, Any]) -> FlowState | None:
+async def _saved(graph: CompiledStateGraph[FlowState, Work], config: RunnableConfig) -> FlowState | None:
     """What the last run left, None for a flow that has not begun. Raises FlowFailed (state)."""
     try:
-        snapshot = await graph.aget_state(dict(config))  # type: ignore[arg-type]
+        snapshot = await graph.aget_state(config)
     except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError):
         raise unreadable_state() from None
     return checked_state(snapshot.values) if snapshot.values else None
 
 
 async def _with_more_rounds(
-    graph: CompiledStateGraph[FlowState, Work], config: Mapping[str, Any], max_rounds: int
+    graph: CompiledStateGraph[FlowState, Work], config: RunnableConfig, max_rounds: int
 ) -> FlowState:
     """Back to before it was rejected, where the judge that was last now finds a round left."""
-    async for past in graph.aget_state_history(dict(config)):  # type: ignore[arg-type]
+    async for past in graph.aget_state_history(config):
         if past.next == ("rejected",):
             values = checked_state(past.values)
             judge = "check" if values["feedback_step"] == values["check_step"] else "review"
@@ -156,9 +157,9 @@ def _answer_for(flow: Flow) -> Command[Any] | None:
     return None if flow.decision is None else Command(resume=flow.decision)
 
 
-async def _awaited(graph: CompiledStateGraph[FlowState, Work], config: Mapping[str, Any]) -> Gate:
+async def _awaited(graph: CompiledStateGraph[FlowState, Work], config: RunnableConfig) -> Gate:
     """The gate at which the graph has stopped. Raises FlowFailed (state)."""
-    snapshot = await graph.aget_state(dict(config))  # type: ignore[arg-type]
+    snapshot = await graph.aget_state(config)
     if not snapshot.interrupts:
         raise unreadable_state()  # a graph that ended says how
     return Gate(snapshot.interrupts[0].value["gate"])

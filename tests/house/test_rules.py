@@ -108,7 +108,9 @@ def test_lock_has_hashes_and_no_address(file: Path) -> None:
 
 
 def test_npm_lock_has_hashes_and_no_address() -> None:
-    packages = json.loads((HOUSE / "tests" / "clients" / "package-lock.json").read_text("utf-8"))["packages"]
+    text = (HOUSE / "tests" / "clients" / "package-lock.json").read_text("utf-8")
+    assert "://" not in text
+    packages = json.loads(text)["packages"]
     installed = {name: package for name, package in packages.items() if name}
     assert [
         name for name, package in installed.items() if not package["integrity"].startswith("sha512-")
