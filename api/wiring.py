@@ -103,7 +103,10 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
         graph = LateGraph()
         closing.push_async_callback(graph.close)
         dispatcher = InProcessDispatcher(
-            flows, FlowRunner(flows, graph, clock), running_per_user=settings.running_flows_per_user
+            flows,
+            FlowRunner(flows, graph, clock),
+            per_user=settings.running_flows_per_user,
+            in_all=settings.running_flows,
         )
         closing.push_async_callback(dispatcher.close)
         yield Services(

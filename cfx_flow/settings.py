@@ -31,6 +31,8 @@ class Settings(BaseModel):
     daily_limit: int = Field(1000, ge=0, validation_alias="CFX_DAILY_LIMIT")
     streams_per_user: int = Field(2, ge=1, validation_alias="CFX_STREAMS_PER_USER")
     running_flows_per_user: int = Field(5, ge=1, validation_alias="CFX_RUNNING_FLOWS_PER_USER")
+    running_flows: int = Field(1000, ge=1, validation_alias="CFX_RUNNING_FLOWS")
+    """At a time, of everybody, in one process."""
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")
     stalled_reader_s: float = Field(120.0, ge=1, le=86_400, validation_alias="CFX_STALLED_READER_S")
     metrics_token: SecretStr | None = Field(None, validation_alias="CFX_METRICS_TOKEN")

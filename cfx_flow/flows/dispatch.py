@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count, islice
 from typing import Protocol
 
 import structlog
 
 from cfx_flow.flows.runner import Drain, FlowRunner
 from cfx_flow.flows.store import FlowStore
+from cfx_flow.flows.turns import Waiting, next_flows
 
 log = structlog.stdlib.get_logger(__name__)
 
 DRAIN_S = 5.0
 """how long a shutdown waits for running steps before it stops them in the middle"""
+
+CANCEL_S = 1.0
+"""how long a cancel waits for the flow's task"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +54,41 @@ class Dispatcher(Protocol):
 
 @dataclass(slots=True)
 class _Lane:
-    """One user's flows: a user with a hundred waits for its own, never others for it."""
+    """One user's flows."""
 
-    waiting: deque[str] = field(default_factory=deque)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
 
 class InProcessDispatcher:
-    def __init__(self, flows: FlowStore, runner: FlowRunner, *, running_per_user: int) -> None:
-        self._flows, self._runner, self._cap = flows, runner, running_per_user
+    """``per_user``: flows of one user that run at a time; ``in_all``: of everybody's."""
+
+    def __init__(self, flows: FlowStore, runner: FlowRunner, *, per_user: int, in_all: int) -> None:
+        self._flows, self._runner = flows, runner
+        self._per_user, self._in_all = per_user, in_all
         self._lanes: dict[str, _Lane] = defaultdict(_Lane)
+        self._arrivals = count()
+        self._prunes: set[asyncio.Task[None]] = set()
         self._drain = Drain()
 
     async def submit(self, flow_id: str, user_id: str) -> None:
         lane = self._lanes[user_id]
         if flow_id in lane.running or flow_id in lane.waiting:
             return
-        lane.waiting.append(flow_id)
-        self._fill(user_id)
+        lane.waiting[flow_id] = Waiting(flow_id, user_id, next(self._arrivals))
+        self._fill()
 
     async def cancel(self, flow_id: str) -> None:
-        """Returns when its task is gone, and with it the upstream request."""
-        for lane in list(self._lanes.values()):
-            if flow_id in lane.waiting:
-                lane.waiting.remove(flow_id)
+        """Returns when its task is gone, and with it the upstream request, or soon if it will not go: what
+        writes an outcome to a slow database finds itself fenced."""
+        for user_id, lane in list(self._lanes.items()):
+            if lane.waiting.pop(flow_id, None) is not None:
+                self._sweep(user_id)
             if (task := lane.running.get(flow_id)) is not None:
                 task.cancel()
-                await asyncio.wait([task])
-        await self._runner.forget(flow_id)
+                await asyncio.wait([task], timeout=CANCEL_S)
+        self._prunes.add(prune := asyncio.create_task(self._runner.forget(flow_id)))
+        prune.add_done_callback(self._prunes.discard)
 
     async def recover(self) -> int:
         unfinished = await self._flows.unfinished()
@@ -94,6 +106,7 @@ class InProcessDispatcher:
         tasks = [task for lane in self._lanes.values() for task in lane.running.values()]
         for lane in self._lanes.values():
             lane.waiting.clear()
+        tasks += self._prunes
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=DRAIN_S)
@@ -102,18 +115,33 @@ class InProcessDispatcher:
         if late:
             await asyncio.wait(late)
 
-    def _fill(self, user_id: str) -> None:
-        lane = self._lanes[user_id]
-        while lane.waiting and len(lane.running) < self._cap and not self._drain.requested.is_set():
-            flow_id = lane.waiting.popleft()
-            task = asyncio.create_task(self._runner.run(flow_id, self._drain), name=f"flow {flow_id}")
-            lane.running[flow_id] = task
-            task.add_done_callback(partial(self._done, user_id, flow_id))
+    def _fill(self) -> None:
+        if self._drain.requested.is_set():
+            return
+        running = {user_id: len(lane.running) for user_id, lane in self._lanes.items()}
+        free = self._in_all - sum(running.values())
+        # Further down a lane nothing can start: a thousand that wait cost no more than a few.
+        heads = [
+            flow for lane in self._lanes.values() for flow in islice(lane.waiting.values(), self._per_user)
+        ]
+        for flow in next_flows(heads, running, per_user=self._per_user, free=free):
+            self._start(flow)
 
-    def _done(self, user_id: str, flow_id: str, task: asyncio.Task[None]) -> None:
-        del self._lanes[user_id].running[flow_id]
+    def _start(self, flow: Waiting) -> None:
+        lane = self._lanes[flow.user_id]
+        del lane.waiting[flow.flow_id]
+        run = self._runner.run(flow.flow_id, self._drain)
+        task = lane.running[flow.flow_id] = asyncio.create_task(run, name=f"flow {flow.flow_id}")
+        task.add_done_callback(partial(self._done, flow))
+
+    def _done(self, flow: Waiting, task: asyncio.Task[None]) -> None:
+        del self._lanes[flow.user_id].running[flow.flow_id]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("flow_task_died", flow_id=flow_id, exc_info=error)
-        self._fill(user_id)
-        if not self._lanes[user_id].running:
+            log.error("flow_task_died", flow_id=flow.flow_id, exc_info=error)
+        self._sweep(flow.user_id)
+        self._fill()
+
+    def _sweep(self, user_id: str) -> None:
+        lane = self._lanes[user_id]
+        if not (lane.running or lane.waiting):
             del self._lanes[user_id]
