@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from cfx_flow.flows.model import Flow, StageUsage, Step, iso
@@ -38,9 +39,11 @@ def flow_json(flow: Flow) -> dict[str, Any]:
         },
         "metadata": dict(flow.options.metadata),
         "snapshot_id": flow.snapshot_id,
+        "forked_from": _parent(flow),
         "created_at": iso(flow.created_at),
         "started_at": iso(flow.started_at),
         "completed_at": iso(flow.completed_at),
+        "timings": _timings(flow),
         "links": links(flow.id),
     }
 
@@ -67,8 +70,27 @@ def step_json(step: Step) -> dict[str, Any]:
 
 def links(flow_id: str) -> dict[str, str]:
     base = f"/v1/flows/{flow_id}"
-    parts = ("events", "diff", "plan", "cancel")
+    parts = ("events", "diff", "plan", "report", "decision", "resume", "fork", "cancel")
     return {"self": base, **{part: f"{base}/{part}" for part in parts}, "steps": f"{base}/steps/{{n}}"}
+
+
+def _parent(flow: Flow) -> dict[str, Any] | None:
+    if flow.parent_id is None:
+        return None
+    return {"id": flow.parent_id, "step": flow.parent_step, "link": f"/v1/flows/{flow.parent_id}"}
+
+
+def _timings(flow: Flow) -> dict[str, Any]:
+    """Seconds: before it first started, from then to its end, and on model calls. None: not yet."""
+    return {
+        "queued_s": _seconds(flow.created_at, flow.started_at),
+        "elapsed_s": _seconds(flow.started_at, flow.completed_at),
+        "model_s": flow.spent.duration_ms / 1000,
+    }
+
+
+def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
+    return None if begin is None or end is None else round((end - begin).total_seconds(), 3)
 
 
 def _stage(stage: StageUsage) -> dict[str, Any]:

@@ -127,6 +127,13 @@ class Client:
         """``wishes``: the body, ``{"max_rounds": 5, "budget": {"usd": 2.0}}`` or less."""
         return self._json("POST", f"/v1/flows/{_part(flow_id)}/resume", json=wishes)
 
+    def fork(self, flow_id: str, wishes: dict[str, Any]) -> dict[str, Any]:
+        """A new flow: ``{"id", "status", "links"}``. ``wishes``: the body, ``{"step": 1}`` or more."""
+        return self._json("POST", f"/v1/flows/{_part(flow_id)}/fork", json=wishes)
+
+    def report(self, flow_id: str) -> str:
+        return self._text(f"/v1/flows/{_part(flow_id)}/report")
+
     def diff(self, flow_id: str) -> str:
         return self._text(f"/v1/flows/{_part(flow_id)}/diff")
 

@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the server's JSON.")
 
 def approve(flow_id: FlowId, plan: Plan = None, comment: Comment = None, as_json: AsJson = False) -> None:
     """Approve what a flow waits with: its plan, as it is or edited, or its patch."""
-    _decide(flow_id, "approve", {"comment": comment, "plan": _text(plan)}, as_json)
+    _decide(flow_id, "approve", {"comment": comment, "plan": text_of(plan)}, as_json)
 
 
 def reject(flow_id: FlowId, revise: Revise = False, comment: Comment = None, as_json: AsJson = False) -> None:
@@ -40,7 +40,7 @@ def _decide(flow_id: str, decision: str, said: dict[str, Any], as_json: bool) ->
         typer.echo(json.dumps(flow) if as_json else f"{flow['id']} {flow['status']}")
 
 
-def _text(file: Path | None) -> str | None:
+def text_of(file: Path | None) -> str | None:
     if file is None:
         return None
     try:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,9 +15,10 @@ from rich.text import Text
 
 from cli.client import Client
 from cli.credentials import load_credentials
+from cli.decide import text_of
 from cli.exits import reported
 from cli.render import STATUS_STYLES, count, duration, plain, print_lines, usd
-from cli.run import print_patch
+from cli.run import print_patch, request_options
 
 app = typer.Typer(add_completion=False, help="List flows, show one, print its plan or patch, cancel it.")
 
@@ -114,6 +116,37 @@ def resume(
         with _client() as client:
             flow = client.resume(flow_id, rounds | budget)
         typer.echo(json.dumps(flow) if as_json else f"{flow['id']} {flow['status']}")
+
+
+@app.command()
+def fork(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
+    flow_id: FlowId,
+    step: Annotated[int, typer.Option(min=0, help="The last step to take over; 0 takes over none.")],
+    plan: Annotated[Path | None, typer.Option(help="A file with the plan to carry out instead.")] = None,
+    stage_model: Annotated[
+        list[str] | None, typer.Option(metavar="STAGE=MODEL", help="Another model from here on.")
+    ] = None,
+    max_rounds: Annotated[int | None, typer.Option(help="Review rounds in all.")] = None,
+    budget_usd: Annotated[float | None, typer.Option(help="The new flow's own budget.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try another way from a step on, as a new flow: with another plan, or other models."""
+    with reported():
+        wishes = {"step": step} | request_options(max_rounds, budget_usd, stage_model or [])
+        if plan is not None:
+            wishes["plan"] = text_of(plan)
+        with _client() as client:
+            flow = client.fork(flow_id, wishes)
+        typer.echo(json.dumps(flow) if as_json else f"{flow['id']} {flow['status']}")
+
+
+@app.command()
+def report(flow_id: FlowId, as_json: AsJson = False) -> None:
+    """Print the whole story in Markdown: task, plan, rounds, findings, cost, outcome."""
+    with reported():
+        with _client() as client:
+            text = client.report(flow_id)
+        _print_text("report", text, as_json)
 
 
 def _client() -> Client:

@@ -62,7 +62,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comman
         if not text.strip():
             raise CommandError('say what to change: cfx run "what to change" --repo PATH')
         tree = read_folder(repo) if all_files else read_tracked(repo)
-        options = _options(max_rounds, budget_usd, stage_model or [])
+        options = request_options(max_rounds, budget_usd, stage_model or [])
         console = Console(stderr=True, highlight=False, quiet=as_json)
         outcome = _run(text, tree, options, console)
         finish = _finish_as_json if as_json else _finish
@@ -85,7 +85,9 @@ class Outcome:
         return apply_patch(self.tree, self.diff) if self.timeline.status == "approved" else []
 
 
-def _options(max_rounds: int | None, budget_usd: float | None, stage_model: list[str]) -> dict[str, Any]:
+def request_options(
+    max_rounds: int | None, budget_usd: float | None, stage_model: list[str]
+) -> dict[str, Any]:
     """The optional fields of ``POST /v1/flows``."""
     options: dict[str, Any] = {}
     if max_rounds is not None:

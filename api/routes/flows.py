@@ -15,23 +15,17 @@ from api.dependencies import Caller, CallerAdmission, House
 from api.flow_json import accepted_json, flow_json, step_json
 from api.sse import EventStream, event_json
 from api.waiting import is_at_rest, preferred_wait_s, until_it_rests
-from cfx_flow.flows.decision import DecisionRequest, must_be_awaited
 from cfx_flow.flows.feed import follow
 from cfx_flow.flows.idempotency import ticket_of
 from cfx_flow.flows.model import Flow, FlowStatus
-from cfx_flow.flows.request import FlowRequest, options_of, read_as, read_request
-from cfx_flow.flows.resume import ResumeRequest, resumed_options
+from cfx_flow.flows.report import report
+from cfx_flow.flows.request import FlowRequest, options_of, read_request
 from cfx_flow.flows.submit import Origin, bring, new_flow
 
 router = APIRouter(prefix="/v1/flows", tags=["flows"])
 
 INT_MAX = 2**31 - 1
 StepNumber = Annotated[int, Path(ge=1, le=INT_MAX)]
-DECISION_BODY = {
-    "content": {"application/json": {"schema": DecisionRequest.model_json_schema()}},
-    "required": True,
-}
-RESUME_BODY = {"content": {"application/json": {"schema": ResumeRequest.model_json_schema()}}}
 BODY = {"content": {"application/json": {"schema": FlowRequest.model_json_schema()}}, "required": True}
 
 
@@ -81,10 +75,10 @@ async def create_flow(
         origin = Origin(caller, context_of(request.scope).request_id, house.clock.now())
         flow = await house.flows.create(new_flow(wanted.task, snapshot_id, options, origin), ticket)
         await house.dispatcher.submit(flow.id, caller.user_id)
-    return await _accepted(request, house, flow, sent.prefer)
+    return await accepted(request, house, flow, sent.prefer)
 
 
-async def _accepted(request: Request, house: House, flow: Flow, prefer: str | None) -> Response:
+async def accepted(request: Request, house: House, flow: Flow, prefer: str | None) -> Response:
     """The flow's events, or the flow once it has ended, for who prefers to wait; else its address."""
     headers = {"location": f"/v1/flows/{flow.id}"}
     feed, read = house.flows.feed, partial(house.flows.events, flow.id)
@@ -146,40 +140,14 @@ async def get_plan(flow_id: str, house: House, caller: Caller) -> Response:
     return PlainTextResponse(await house.flows.plan(caller.user_id, flow_id), media_type="text/markdown")
 
 
+@router.get("/{flow_id}/report")
+async def get_report(flow_id: str, house: House, caller: Caller) -> Response:
+    """The flow in Markdown: task, plan, rounds, findings, cost, outcome."""
+    steps = await house.flows.steps_for(caller.user_id, flow_id)
+    flow, patch = await house.flows.with_patch(caller.user_id, flow_id)
+    return PlainTextResponse(report(flow, steps, patch), media_type="text/markdown")
+
+
 @router.get("/{flow_id}/steps/{n}")
 async def get_step(flow_id: str, n: StepNumber, house: House, caller: Caller) -> dict[str, Any]:
     return step_json(await house.flows.step_for(caller.user_id, flow_id, n))
-
-
-@router.post("/{flow_id}/decision", openapi_extra={"requestBody": DECISION_BODY})
-async def decide(request: Request, flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
-    """A person's word at a gate, bound to the version that they have looked at; the first one counts."""
-    asked = read_as(DecisionRequest, await request.body())
-    flow = await house.flows.get(caller.user_id, flow_id)
-    must_be_awaited(flow, asked)
-    decided = await house.flows.decide(flow, asked.said)
-    await house.dispatcher.submit(flow_id, caller.user_id)
-    return flow_json(decided)
-
-
-@router.post("/{flow_id}/resume", status_code=202, openapi_extra={"requestBody": RESUME_BODY})
-async def resume_flow(
-    request: Request, flow_id: str, house: House, caller: Caller, admission: CallerAdmission
-) -> dict[str, Any]:
-    """Goes on with a flow that failed, or ran out of rounds, from where it stopped. Finished steps, and
-    answers that were paid for, are not asked for again."""
-    wanted = read_as(ResumeRequest, await request.body() or b"{}")
-    flow = await house.flows.get(caller.user_id, flow_id)
-    options = resumed_options(flow, wanted, house.models.flow)
-    await admission.require_left()
-    resumed = await house.flows.resume(flow, options)
-    await house.dispatcher.submit(flow_id, caller.user_id)
-    return accepted_json(resumed)
-
-
-@router.post("/{flow_id}/cancel")
-async def cancel_flow(flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
-    """Ends it at once; an answer that was under way is not waited for."""
-    flow = await house.flows.cancel(caller.user_id, flow_id)
-    await house.dispatcher.cancel(flow_id)
-    return flow_json(flow)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -196,6 +196,10 @@ class Flow:
     task: str
     snapshot_id: str
     options: FlowOptions
+    parent_id: str | None
+    """the flow that it was forked from"""
+    parent_step: int | None
+    """the last step that was taken over; 0: none"""
     gate: str | None
     """what it waits for, while ``requires_action``"""
     decision: Mapping[str, Any] | None
@@ -271,6 +275,15 @@ class Event:
             "duration_ms": self.duration_ms,
             "data": dict(self.data),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a forked flow brings along when it begins."""
+
+    steps: Sequence[Step] = ()
+    events: Sequence[Event] = ()
+    patch: str | None = None
 
 
 def iso(moment: datetime | None) -> str | None:

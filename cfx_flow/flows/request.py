@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -76,6 +76,10 @@ class BudgetRequest(Strict):
     tokens: Annotated[int, Field(gt=0)] | None = None
     seconds: Annotated[int, Field(gt=0)] | None = None
 
+    def or_else(self, known: Budget) -> Budget:
+        usd = known.usd if self.usd is None else Decimal(str(self.usd))
+        return Budget(usd, self.tokens or known.tokens, self.seconds or known.seconds)
+
 
 class StageRequest(Strict):
     model: str = Field(min_length=1, max_length=200)
@@ -142,10 +146,12 @@ def options_of(request: FlowRequest, models: Models, principal: Principal) -> Fl
     """
     for stage, choice in request.stages.items():
         targets_of(models, StageName(stage), choice.model)
+    limits = models.flow
+    most = Budget(limits.usd, limits.tokens, limits.seconds)
     return FlowOptions(
         max_rounds=request.max_rounds or models.flow.max_rounds,
         max_fixes=models.flow.max_fixes,
-        budget=_budget(request.budget, models.flow),
+        budget=within(request.budget.or_else(most), limits),
         daily_limit=principal.daily_limit,
         approval=request.approval,
         models={stage: choice.model for stage, choice in request.stages.items()},
@@ -170,16 +176,11 @@ def targets_of(models: Models, name: StageName, model: str | None) -> tuple[Targ
     return own
 
 
-def _budget(asked: BudgetRequest, limits: FlowLimits) -> Budget:
-    usd = limits.usd if asked.usd is None else Decimal(str(asked.usd))
-    chosen = Budget(usd, asked.tokens or limits.tokens, asked.seconds or limits.seconds)
-    ceilings: dict[str, tuple[Any, Any]] = {
-        "usd": (chosen.usd, limits.usd),
-        "tokens": (chosen.tokens, limits.tokens),
-        "seconds": (chosen.seconds, limits.seconds),
-    }
-    for name, (value, ceiling) in ceilings.items():
-        if value > ceiling:
+def within(chosen: Budget, limits: FlowLimits) -> Budget:
+    """The same. Raises InvalidRequest above a ceiling."""
+    for name in ("usd", "tokens", "seconds"):
+        ceiling = getattr(limits, name)
+        if getattr(chosen, name) > ceiling:
             raise InvalidRequest(
                 f"budget.{name}: this server allows at most {ceiling}.", param=f"budget.{name}"
             )

@@ -7,14 +7,14 @@ in the transaction that writes what the event tells.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Select, Update, insert, select, update
+from sqlalchemy import Update, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.clock import Clock
-from cfx_flow.errors import Conflict, NotFound, VersionConflict
+from cfx_flow.errors import Conflict, VersionConflict
 from cfx_flow.flows.decision import Decision
 from cfx_flow.flows.effects import Effect, find_effect, put_effect
 from cfx_flow.flows.feed import Feed
@@ -30,21 +30,19 @@ from cfx_flow.flows.model import (
     Outcome,
     Reason,
     Step,
+    Story,
 )
+from cfx_flow.flows.reads import FlowReads, by_id, own
 from cfx_flow.flows.rows import (
-    event_of,
     event_row,
     flow_of,
     flow_row,
-    step_of,
     step_row,
 )
-from cfx_flow.store.cursor import Position, is_uuid, newest_first
 from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import flow_events, flow_steps, flows
 
-EVENTS_AT_ONCE = 500
-_PLAIN = [flows.c[name] for name in Flow.__slots__]  # all but the patch, which may be big
+NO_STORY = Story()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,75 +69,12 @@ class Entry:
     events: Sequence[Event] = ()
 
 
-class FlowStore:
+class FlowStore(FlowReads):
     """Readers are bound to a user; the runner's writes to an epoch."""
 
     def __init__(self, store: Store, clock: Clock, feed: Feed) -> None:
-        self._store, self._clock, self.feed = store, clock, feed
-
-    # What a person may read -------------------------------------------------------------
-
-    async def get(self, user_id: str, flow_id: str) -> Flow:
-        """Raises NotFound, for another user's flow too."""
-        return flow_of(await self._row(_own(user_id, flow_id), flow_id))
-
-    async def list(
-        self, user_id: str, *, status: FlowStatus | None = None, limit: int = 20, cursor: str | None = None
-    ) -> tuple[Sequence[Flow], str | None]:
-        """Newest first, and the cursor of the next page. Raises InvalidRequest for a strange cursor."""
-        query = select(*_PLAIN).where(flows.c.user_id == user_id)
-        if status is not None:
-            query = query.where(flows.c.status == status)
-        after = None if cursor is None else Position.from_cursor(cursor)
-        query = newest_first(query, flows.c.created_at, flows.c.id, after).limit(limit + 1)
-        async with self._store.read() as connection:
-            found = [flow_of(row) for row in (await connection.execute(query)).mappings()]
-        page = found[:limit]
-        last = Position(page[-1].created_at, page[-1].id) if len(found) > limit else None
-        return page, last.to_cursor() if last else None
-
-    async def patch(self, user_id: str, flow_id: str) -> str:
-        """The newest diff that passed the check. Raises NotFound while there is none."""
-        query = select(flows.c.patch).where(flows.c.user_id == user_id, flows.c.id == flow_id)
-        found = (await self._row(query, flow_id))["patch"]
-        if found is None:
-            raise NotFound("This flow has no patch: no diff has passed the check (yet).")
-        return str(found)
-
-    async def plan(self, user_id: str, flow_id: str) -> str:
-        """The newest finished plan. Raises NotFound while there is none."""
-        await self.get(user_id, flow_id)
-        query = (
-            select(flow_steps.c.output)
-            .where(flow_steps.c.flow_id == flow_id, flow_steps.c.node.in_(["plan", "approve_plan"]))
-            .where(flow_steps.c.status == "completed")
-            .order_by(flow_steps.c.n.desc())
-            .limit(1)
-        )
-        async with self._store.read() as connection:
-            found = (await connection.execute(query)).scalar()
-        if found is None:
-            raise NotFound("This flow has no plan yet.")
-        return str(found)
-
-    async def step_for(self, user_id: str, flow_id: str, n: int) -> Step:
-        """Raises NotFound."""
-        await self.get(user_id, flow_id)
-        step = await self.step(flow_id, n)
-        if step is None:
-            raise NotFound(f"This flow has no step {n}.")
-        return step
-
-    async def events(self, flow_id: str, after: int = 0, limit: int = EVENTS_AT_ONCE) -> Sequence[Event]:
-        """In order of seq. Whoever asks has made sure that the flow is the reader's."""
-        query = (
-            select(flow_events)
-            .where(flow_events.c.flow_id == flow_id, flow_events.c.seq > after)
-            .order_by(flow_events.c.seq)
-            .limit(limit)
-        )
-        async with self._store.read() as connection:
-            return [event_of(row) for row in (await connection.execute(query)).mappings()]
+        super().__init__(store)
+        self._clock, self.feed = clock, feed
 
     # What a person may do ---------------------------------------------------------------
 
@@ -149,18 +84,22 @@ class FlowStore:
             flow_id = await flow_for(connection, user_id, ticket, self._clock.now())
         return None if flow_id is None else await self.get(user_id, flow_id)
 
-    async def create(self, flow: Flow, ticket: Ticket | None = None) -> Flow:
+    async def create(self, flow: Flow, ticket: Ticket | None = None, story: Story = NO_STORY) -> Flow:
         """Writes the row and ``flow.queued`` in one transaction: from here on the flow is never lost.
 
         Another one comes back when a twin of the request was quicker. Raises IdempotencyMismatch.
         """
-        first = Event(seq=1, type="flow.queued", at=flow.created_at)
+        events = [Event(type="flow.queued", at=flow.created_at, data=_origin(flow)), *story.events]
+        flow = replace(flow, last_seq=len(events))
         async with self._store.transaction() as connection:
             if ticket is not None and not await take_ticket(connection, self._store, ticket, flow):
                 quicker = await flow_for(connection, flow.user_id, ticket, flow.created_at)
-                return flow_of((await connection.execute(_own(flow.user_id, str(quicker)))).mappings().one())
-            await connection.execute(insert(flows).values(**flow_row(flow), patch=None))
-            await connection.execute(insert(flow_events).values(**event_row(flow.id, 1, first)))
+                return flow_of((await connection.execute(own(flow.user_id, str(quicker)))).mappings().one())
+            await connection.execute(insert(flows).values(**flow_row(flow), patch=story.patch))
+            for step in story.steps:
+                await self._upsert(connection, flow.id, step)
+            rows = [event_row(flow.id, seq, event) for seq, event in enumerate(events, 1)]
+            await connection.execute(insert(flow_events), rows)
         return flow
 
     async def cancel(self, user_id: str, flow_id: str) -> Flow:
@@ -233,7 +172,7 @@ class FlowStore:
         """Takes the flow into a new epoch, which fences out whoever ran it before. None: it has ended."""
         now = self._clock.now()
         async with self._store.transaction() as connection:
-            row = (await connection.execute(_by_id(flow_id))).mappings().one_or_none()
+            row = (await connection.execute(by_id(flow_id))).mappings().one_or_none()
             if row is None or FlowStatus(row["status"]).ended:
                 return None
             before = flow_of(row)
@@ -243,7 +182,7 @@ class FlowStore:
                 changes |= {"started_at": before.started_at or now, "version": before.version + 1}
                 events = [Event(type="flow.started", at=now)]
             await _change(connection, Fence(flow_id, before.epoch, before.status), changes, events)
-            claimed = flow_of((await connection.execute(_by_id(flow_id))).mappings().one())
+            claimed = flow_of((await connection.execute(by_id(flow_id))).mappings().one())
         self.feed.ring(flow_id)
         return claimed
 
@@ -303,21 +242,6 @@ class FlowStore:
         async with self._store.read() as connection:
             return await find_effect(connection, flow_id, step, call, request_hash)
 
-    async def step(self, flow_id: str, n: int) -> Step | None:
-        query = select(flow_steps).where(flow_steps.c.flow_id == flow_id, flow_steps.c.n == n)
-        async with self._store.read() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else step_of(row)
-
-    async def _row(self, query: Select[Any], flow_id: str) -> Any:
-        if not is_uuid(flow_id):
-            raise NotFound(_NO_FLOW)
-        async with self._store.read() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        if row is None:
-            raise NotFound(_NO_FLOW)
-        return row
-
     async def _upsert(self, connection: AsyncConnection, flow_id: str, step: Step) -> None:
         """A node that runs again after a crash writes the same row again."""
         row = step_row(flow_id, step)
@@ -338,7 +262,10 @@ class FlowStore:
         )
 
 
-_NO_FLOW = "There is no such flow."
+def _origin(flow: Flow) -> Mapping[str, Any]:
+    if flow.parent_id is None:
+        return {}
+    return {"forked_from": {"flow": flow.parent_id, "step": flow.parent_step}}
 
 
 def _step_update(flow_id: str, step: Step) -> Update:
@@ -347,14 +274,6 @@ def _step_update(flow_id: str, step: Step) -> Update:
     return (
         update(flow_steps).where(flow_steps.c.flow_id == flow_id, flow_steps.c.n == step.n).values(**changes)
     )
-
-
-def _by_id(flow_id: str) -> Select[Any]:
-    return select(*_PLAIN).where(flows.c.id == flow_id)
-
-
-def _own(user_id: str, flow_id: str) -> Select[Any]:
-    return _by_id(flow_id).where(flows.c.user_id == user_id)
 
 
 async def _change(

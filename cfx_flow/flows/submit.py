@@ -46,6 +46,8 @@ def new_flow(task: str, snapshot_id: str, options: FlowOptions, origin: Origin) 
         task=task,
         snapshot_id=snapshot_id,
         options=options,
+        parent_id=None,
+        parent_step=None,
         gate=None,
         decision=None,
         epoch=0,

@@ -169,6 +169,8 @@ flows = Table(
     Column("task", Text, nullable=False),
     Column("snapshot_id", String(71), nullable=False),
     Column("options", Json, nullable=False),
+    Column("parent_id", _id()),  # forked from it: no foreign key, the parent may be deleted
+    Column("parent_step", Integer),
     Column("gate", String(8)),  # what a person must decide about: plan or patch
     Column("decision", Json),  # what they said, until the graph has taken it
     Column("epoch", Integer, nullable=False),  # which runner may write; see DESIGN, "A flow"

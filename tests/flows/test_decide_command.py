@@ -73,3 +73,23 @@ async def test_a_flow_is_steered_from_the_terminal(
     late = await cfx("approve", flow_id)
     assert late.returncode != 0
     assert "waits for no decision: it is rejected" in late.stderr
+
+
+async def test_another_way_is_tried_from_the_terminal(
+    house: House, provider: Provider, cfx: Run, tmp_path: Path
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)]))
+    parent = await house.run()
+    (tmp_path / "plan.md").write_text("# Mine")
+    plan = ("--plan", str(tmp_path / "plan.md"))
+    done = await cfx(
+        "flows", "fork", parent["id"], "--step", "1", *plan, "--stage-model", "code=gpt-4.1-mini"
+    )
+    assert done.returncode == 0, done.stderr
+    flow = await house.ended(done.stdout.split()[0])
+    assert flow["forked_from"]["id"] == parent["id"]
+    assert "# Mine" in str(provider.calls("gpt-4.1-mini")[-1]["body"]["messages"])
+    assert (await cfx("flows", "report", flow["id"])).stdout.startswith(f"# Flow {flow['id']}")
+    refused = await cfx("flows", "fork", parent["id"], "--step", "9")
+    assert refused.returncode == 2
+    assert "no finished step 9" in refused.stderr

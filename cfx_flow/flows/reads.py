@@ -1,0 +1,129 @@
+"""What there is to read of flows, steps and events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from cfx_flow.errors import NotFound
+from cfx_flow.flows.model import Event, Flow, FlowStatus, Step
+from cfx_flow.flows.rows import event_of, flow_of, step_of
+from cfx_flow.store.cursor import Position, is_uuid, newest_first
+from cfx_flow.store.engine import Store
+from cfx_flow.store.tables import flow_events, flow_steps, flows
+
+EVENTS_AT_ONCE = 500
+_PLAIN = [flows.c[name] for name in Flow.__slots__]  # all but the patch, which may be big
+_NO_FLOW = "There is no such flow."
+
+
+class FlowReads:
+    """Flows are bound to a user; events and steps are for who has made sure that the flow is the reader's."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def get(self, user_id: str, flow_id: str) -> Flow:
+        """Raises NotFound, for another user's flow too."""
+        return flow_of(await self._row(own(user_id, flow_id), flow_id))
+
+    async def list(
+        self, user_id: str, *, status: FlowStatus | None = None, limit: int = 20, cursor: str | None = None
+    ) -> tuple[Sequence[Flow], str | None]:
+        """Newest first, and the cursor of the next page. Raises InvalidRequest for a strange cursor."""
+        query = select(*_PLAIN).where(flows.c.user_id == user_id)
+        if status is not None:
+            query = query.where(flows.c.status == status)
+        after = None if cursor is None else Position.from_cursor(cursor)
+        query = newest_first(query, flows.c.created_at, flows.c.id, after).limit(limit + 1)
+        async with self._store.read() as connection:
+            found = [flow_of(row) for row in (await connection.execute(query)).mappings()]
+        page = found[:limit]
+        last = Position(page[-1].created_at, page[-1].id) if len(found) > limit else None
+        return page, last.to_cursor() if last else None
+
+    async def patch(self, user_id: str, flow_id: str) -> str:
+        """The newest diff that passed the check. Raises NotFound while there is none."""
+        _, found = await self.with_patch(user_id, flow_id)
+        if found is None:
+            raise NotFound("This flow has no patch: no diff has passed the check (yet).")
+        return found
+
+    async def with_patch(self, user_id: str, flow_id: str) -> tuple[Flow, str | None]:
+        """Raises NotFound."""
+        query = select(*_PLAIN, flows.c.patch).where(flows.c.user_id == user_id, flows.c.id == flow_id)
+        row = await self._row(query, flow_id)
+        return flow_of(row), row["patch"]
+
+    async def plan(self, user_id: str, flow_id: str) -> str:
+        """The newest finished plan. Raises NotFound while there is none."""
+        await self.get(user_id, flow_id)
+        query = (
+            select(flow_steps.c.output)
+            .where(flow_steps.c.flow_id == flow_id, flow_steps.c.node.in_(["plan", "approve_plan"]))
+            .where(flow_steps.c.status == "completed")
+            .order_by(flow_steps.c.n.desc())
+            .limit(1)
+        )
+        async with self._store.read() as connection:
+            found = (await connection.execute(query)).scalar()
+        if found is None:
+            raise NotFound("This flow has no plan yet.")
+        return str(found)
+
+    async def step_for(self, user_id: str, flow_id: str, n: int) -> Step:
+        """Raises NotFound."""
+        await self.get(user_id, flow_id)
+        step = await self.step(flow_id, n)
+        if step is None:
+            raise NotFound(f"This flow has no step {n}.")
+        return step
+
+    async def steps_for(self, user_id: str, flow_id: str) -> Sequence[Step]:
+        """All of them, in order. Raises NotFound for a flow that is not there."""
+        await self.get(user_id, flow_id)
+        query = select(flow_steps).where(flow_steps.c.flow_id == flow_id).order_by(flow_steps.c.n)
+        async with self._store.read() as connection:
+            return [step_of(row) for row in (await connection.execute(query)).mappings()]
+
+    async def all_events(self, flow_id: str) -> Sequence[Event]:
+        events: list[Event] = []
+        while page := await self.events(flow_id, events[-1].seq if events else 0):
+            events += page
+        return events
+
+    async def events(self, flow_id: str, after: int = 0, limit: int = EVENTS_AT_ONCE) -> Sequence[Event]:
+        """In order of seq. Whoever asks has made sure that the flow is the reader's."""
+        query = (
+            select(flow_events)
+            .where(flow_events.c.flow_id == flow_id, flow_events.c.seq > after)
+            .order_by(flow_events.c.seq)
+            .limit(limit)
+        )
+        async with self._store.read() as connection:
+            return [event_of(row) for row in (await connection.execute(query)).mappings()]
+
+    async def step(self, flow_id: str, n: int) -> Step | None:
+        query = select(flow_steps).where(flow_steps.c.flow_id == flow_id, flow_steps.c.n == n)
+        async with self._store.read() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else step_of(row)
+
+    async def _row(self, query: Select[Any], flow_id: str) -> Any:
+        if not is_uuid(flow_id):
+            raise NotFound(_NO_FLOW)
+        async with self._store.read() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        if row is None:
+            raise NotFound(_NO_FLOW)
+        return row
+
+
+def by_id(flow_id: str) -> Select[Any]:
+    return select(*_PLAIN).where(flows.c.id == flow_id)
+
+
+def own(user_id: str, flow_id: str) -> Select[Any]:
+    return by_id(flow_id).where(flows.c.user_id == user_id)
