@@ -103,18 +103,23 @@ def cancel(flow_id: FlowId, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def resume(
+def resume(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
     flow_id: FlowId,
     max_rounds: Annotated[int | None, typer.Option(help="Review rounds in all, more than were run.")] = None,
     budget_usd: Annotated[float | None, typer.Option(help="The flow's whole budget from now on.")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(help="The same, in tokens.")] = None,
+    budget_seconds: Annotated[int | None, typer.Option(help="The same, in seconds.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a flow that failed or ran out of rounds. `cfx watch ID` shows it."""
-    rounds = {} if max_rounds is None else {"max_rounds": max_rounds}
-    budget = {} if budget_usd is None else {"budget": {"usd": budget_usd}}
+    budget = {"usd": budget_usd, "tokens": budget_tokens, "seconds": budget_seconds}
+    given = {name: value for name, value in budget.items() if value is not None}
+    wishes: dict[str, Any] = {"budget": given} if given else {}
+    if max_rounds is not None:
+        wishes["max_rounds"] = max_rounds
     with reported():
         with _client() as client:
-            flow = client.resume(flow_id, rounds | budget)
+            flow = client.resume(flow_id, wishes)
         typer.echo(json.dumps(flow) if as_json else f"{flow['id']} {flow['status']}")
 
 

@@ -56,6 +56,14 @@ class Question:
     messages: Sequence[BaseMessage]
     schema: Mapping[str, Any] | None = None
     """a JSON schema for models that obey one; others are asked for it by the prompt alone"""
+    max_tokens: Mapping[str, int] = field(default_factory=dict)
+    """target id → output tokens that the flow's budget leaves for it; absent: the stage's own limit"""
+
+    def most_input_tokens(self) -> int:
+        """A cautious estimate: three bytes a token, where prose and code take about four."""
+        said = sum(len(str(message.content).encode("utf-8", "replace")) for message in self.messages)
+        schema = len(msgspec.json.encode(self.schema)) if self.schema else 0
+        return (said + schema) // 3 + 10 * len(self.messages)
 
     def fingerprint(self) -> bytes:
         """SHA-256 of what is asked. Not of whom: an answer stays one when models.yaml has changed."""
@@ -248,7 +256,8 @@ def output_limit(question_stage: Stage, target: Target) -> int:
 
 def _parameters(question: Question, target: Target) -> dict[str, Any]:
     """``extra_body`` carries what langchain-openai would rename or treat in its own way."""
-    body: dict[str, Any] = {"max_tokens": output_limit(question.stage, target)}
+    limit = question.max_tokens.get(target.id) or output_limit(question.stage, target)
+    body: dict[str, Any] = {"max_tokens": limit}
     if question.schema is not None and target.structured_output:
         body["response_format"] = {"type": "json_schema", "json_schema": dict(question.schema)}
     sampling = {k: v for k, v in question.stage.sampling.items() if k != "max_tokens"}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from cfx_flow.clock import Clock
 from cfx_flow.errors import PermissionDenied, UpstreamError
+from cfx_flow.flows.budget import afford
 from cfx_flow.flows.model import Flow, FlowFailed, Reason, Step, Usage
 from cfx_flow.flows.request import targets_of
 from cfx_flow.flows.run import Call, FlowRun
@@ -86,13 +88,23 @@ class Work:
         effect = await self.run.next_call(step, question.fingerprint())
         if effect.answer is not None:
             return step, Answer.from_json(effect.answer)
-        self.run.check_budget()
+        question = self._within_budget(question)
         await self._charge()
         effect = await self.run.starts(effect)
         answer = await self._ask(step, name, question)
         self._log(name, answer)
         usage = Usage(1, answer.input_tokens, answer.output_tokens, answer.cost_usd, answer.duration_ms)
         return await self.run.paid(step, effect, Call(name, answer.model, usage), answer.to_json()), answer
+
+    def _within_budget(self, question: Question) -> Question:
+        """Only the targets that can be paid, and no more output than can be paid. Raises FlowFailed."""
+        limit = partial(output_limit, question.stage)
+        allowed = afford(self.run.left, question.targets, question.most_input_tokens(), limit)
+        return replace(
+            question,
+            targets=tuple(each.target for each in allowed),
+            max_tokens={each.target.id: each.max_tokens for each in allowed},
+        )
 
     async def _charge(self) -> None:
         limit = self.flow.options.daily_limit

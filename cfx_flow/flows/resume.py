@@ -38,6 +38,8 @@ def resumed_options(flow: Flow, request: ResumeRequest, limits: FlowLimits) -> F
             "rejected by max_rounds. Start a new flow instead."
         )
     budget = _budget(flow, request.budget, limits)
+    if reason is Reason.BUDGET and budget == flow.options.budget:
+        raise InvalidRequest(f"budget: send a larger one. {flow.message}", param="budget")
     return replace(flow.options, budget=budget, max_rounds=_rounds(flow, reason, request.max_rounds))
 
 

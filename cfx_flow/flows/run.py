@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from cfx_flow.clock import Clock
+from cfx_flow.flows.budget import Left
 from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.model import Event, Flow, FlowFailed, Reason, StageUsage, Step, Usage
 from cfx_flow.flows.rows import stages_json
@@ -181,19 +182,21 @@ class FlowRun:
         active_s = self._active_before_s + self._clock.monotonic() - self._began
         return self.flow.options.budget.seconds - active_s
 
-    def check_budget(self) -> None:
-        """Raises FlowFailed when nothing is left for another call."""
-        budget, spent = self.flow.options.budget, self._spent
-        if spent.cost_usd >= budget.usd:
-            raise _over(f"{_usd(spent.cost_usd)} of {_usd(budget.usd)} USD")
-        tokens = spent.input_tokens + spent.output_tokens
-        if tokens >= budget.tokens:
-            raise _over(f"{tokens} of {budget.tokens} tokens")
+    @property
+    def left(self) -> Left:
+        """Raises FlowFailed when no time is left."""
         if self.seconds_left <= 0:
             raise self.out_of_time()
+        budget, spent = self.flow.options.budget, self._spent
+        tokens = spent.input_tokens + spent.output_tokens
+        return Left(budget.usd - spent.cost_usd, budget.tokens - tokens)
 
     def out_of_time(self) -> FlowFailed:
-        return _over(f"all of {self.flow.options.budget.seconds} seconds")
+        return FlowFailed(
+            Reason.BUDGET,
+            f"The budget is used up: all of {self.flow.options.budget.seconds} seconds. "
+            "Resume the flow with a larger one.",
+        )
 
     async def _write(self, entry: Entry) -> None:
         await self._flows.write(Fence(self.flow.id, self.flow.epoch), entry)
@@ -228,11 +231,3 @@ def _with_calls_of(known: Step, step: Step) -> Step:
         output_tokens=known.output_tokens,
         cost_usd=known.cost_usd,
     )
-
-
-def _over(what: str) -> FlowFailed:
-    return FlowFailed(Reason.BUDGET, f"The budget is used up: {what}. Start it again with a larger budget.")
-
-
-def _usd(amount: Decimal) -> str:
-    return f"{amount.normalize():f}"

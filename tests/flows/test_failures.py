@@ -100,7 +100,7 @@ async def test_a_refusal_of_the_request_is_passed_on_in_its_own_words(
     ("budget", "usage", "word"),
     [
         ({"usd": 0.5}, {"cost": 0.5}, "USD"),
-        ({"tokens": 100}, {"prompt_tokens": 90, "completion_tokens": 10, "total_tokens": 100}, "tokens"),
+        ({"tokens": 5000}, {"prompt_tokens": 4000, "completion_tokens": 1000}, "tokens"),
     ],
 )
 async def test_a_spent_budget_ends_the_flow_before_the_next_call(

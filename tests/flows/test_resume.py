@@ -85,14 +85,14 @@ async def test_a_flow_can_run_out_of_rounds_again(house: House, provider: Provid
 
 
 async def test_a_spent_budget_needs_a_larger_one(house: House, provider: Provider) -> None:
-    usage = {"prompt_tokens": 900, "completion_tokens": 200}
+    usage = {"prompt_tokens": 4000, "completion_tokens": 1100}
     provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", usage=usage)]))
-    flow = await house.run(budget={"tokens": 1000})
+    flow = await house.run(budget={"tokens": 5000})
     assert flow["reason"] == "budget"
 
     refusal = await resume(house, flow["id"], 400)
     assert refusal["error"]["param"] == "budget.tokens"
-    assert "1100 of 1000" in refusal["error"]["message"]
+    assert "5100 of 5000" in refusal["error"]["message"]
     await resume(house, flow["id"], 400, budget={"tokens": 10**9})
     await resume(house, flow["id"], 400, max_rounds=7)
 
@@ -100,6 +100,21 @@ async def test_a_spent_budget_needs_a_larger_one(house: House, provider: Provide
     assert flow["status"] == "approved"
     assert flow["budget"]["tokens"] == 50_000
     assert len(provider.calls(PLAN)) == 1
+
+
+async def test_a_budget_that_was_too_small_for_the_next_call_needs_a_larger_one_too(
+    house: House, provider: Provider
+) -> None:
+    usage = {"prompt_tokens": 4000, "completion_tokens": 700}
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", usage=usage)]))
+    flow = await house.run(budget={"tokens": 5000})
+    assert flow["reason"] == "budget"
+    for wishes in ({}, {"budget": {"tokens": 5000}}):
+        refusal = await resume(house, flow["id"], 400, **wishes)
+        assert refusal["error"]["param"] == "budget"
+        assert "and 300 tokens; the next call" in refusal["error"]["message"]
+    flow = await resumed(house, flow["id"], budget={"tokens": 20_000})
+    assert flow["status"] == "approved"
 
 
 @pytest.mark.e2e
