@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.diffs.generator import project, random_edit
-from tests.diffs.slips_content import CONTENT
-from tests.diffs.slips_form import FORM
+from tests.diffs.slips import CONTENT, FORM, JUDGED
 from tests.support.cases import shared_data
 
 
@@ -42,7 +41,7 @@ def generated(edits: int, seed: int = 0) -> Iterator[Case]:
     for number in range(seed, seed + edits):
         dice = Random(number)
         edit = random_edit(project(dice), dice)
-        for name, slip in FORM.items():
+        for name, slip in {**FORM, **JUDGED}.items():
             if (answer := slip(edit, Random(number))) is not None:
                 yield Case(name, edit.before, answer, edit.after)
         for name, kind in CONTENT.items():

@@ -7,15 +7,17 @@ next header, and no ``+`` or ``-`` line is ever left behind: a half-read hunk is
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 
-from cfx_flow.diffs.paths import DEV_NULL, header_path, without_prefix
+from cfx_flow.diffs.headers import is_header, is_lone_header, swallows_header
 
-_BOUNDARY = re.compile(
-    r"^(?:diff |Index: |Only in |From [0-9a-f]{7,40} "
-    r"|\*\*\* (?:End|Begin|Update|Add|Delete) |</(?:diff|patch|answer|code|output)>)"
-)
 _MARKS = {" ", "+", "-"}
+_EMPTY = "\n"
+"""stands for an empty line, which has no first character"""
+_UNMARKED = re.compile(r"[^ +-]")
+_NO_MARK = re.compile(r"[^ +\-\n]")
 _BULLET = re.compile(r"^[-+] \S")
 _NO_NEWLINE = re.compile(r"^\\ ?No newline")
 
@@ -32,30 +34,79 @@ class Body:
     old_at_eof: bool = False
     new_at_eof: bool = False
     blanks_unmarked: bool = False
+    blank_first: bool = False
+    """an empty line stood between the header and the hunk"""
 
     @property
     def short(self) -> bool:
         return self.old_left > 0 or self.new_left > 0
 
 
-def read_body(lines: list[str], start: int, counted: tuple[int, int] | None, *, prose_follows: bool) -> Body:
-    """The hunk body that begins at ``start``; ``prose_follows`` where no fence keeps prose away."""
-    if counted is not None and (body := _by_counts(lines, start, *counted, prose_follows=prose_follows)):
-        return body
-    end = _next_header(lines, start)
-    if prose_follows:
+class Stretch:
+    """Lines of the answer, with what is asked of them again and again."""
+
+    def __init__(self, lines: list[str], *, prose_follows: bool) -> None:
+        self.lines = lines
+        self.marks = "".join([line[:1] or _EMPTY for line in lines])
+        self.prose_follows = prose_follows
+        """no fence keeps prose away"""
+
+    @cached_property
+    def _headers(self) -> list[int]:
+        odd = [match.start() for match in _NO_MARK.finditer(self.marks)]
+        names = [at for at, line in enumerate(self.lines) if line[:3] in {"---", "+++"}]
+        return [at for at in sorted([*odd, *names]) if is_header(self.lines, at)]
+
+    def next_header(self, start: int) -> int:
+        """The index of the first header from ``start`` on, or the number of lines."""
+        after = bisect_left(self._headers, start)
+        return self._headers[after] if after < len(self._headers) else len(self.lines)
+
+
+def read_body(stretch: Stretch, start: int, counted: tuple[int, int] | None) -> Body:
+    """The hunk body that begins at ``start``."""
+    lines, end = stretch.lines, stretch.next_header(start)
+    if counted is not None:
+        if _all_marked(stretch.marks, start, end) and _counts(stretch.marks, start, end) == counted:
+            return Body(lines[start:end], end, counts_hold=True)
+        for first in _starts(lines, start, end):
+            if body := _by_counts(stretch, first, *counted):
+                body.blank_first = first > start
+                return body
+    if stretch.prose_follows:
         end = _before_prose(lines, start, end)
     return _from_lines(lines, start, end, counted)
 
 
-def _by_counts(lines: list[str], start: int, old: int, new: int, *, prose_follows: bool) -> Body | None:
+def _all_marked(marks: str, start: int, end: int) -> bool:
+    return _UNMARKED.search(marks, start, end) is None
+
+
+def _counts(marks: str, start: int, end: int) -> tuple[int, int]:
+    """Old and new lines."""
+    total = end - start
+    return total - marks.count("+", start, end), total - marks.count("-", start, end)
+
+
+def _starts(lines: list[str], start: int, end: int) -> tuple[int, ...]:
+    """Where the hunk may begin: an empty line below the header may have been put there for looks.
+
+    Beside blank context that has kept its mark it surely was.
+    """
+    if start >= end or lines[start]:
+        return (start,)
+    return (start + 1, start) if " " in lines[start + 1 : end] else (start, start + 1)
+
+
+def _by_counts(stretch: Stretch, start: int, old: int, new: int) -> Body | None:
     """The body that the counts describe, None unless they end where a hunk can end."""
+    lines = stretch.lines
     end = _counted_end(lines, start, old, new)
     if end is None:
         return None
     if end < len(lines) and _NO_NEWLINE.match(lines[end]):
         end += 1
-    if not _at_boundary(lines, end, prose_follows=prose_follows):
+    if not _at_boundary(lines, end, prose_follows=stretch.prose_follows):
         return None
     return _from_lines(lines, start, end, None, counts_hold=True)
 
@@ -73,22 +124,16 @@ def _counted_end(lines: list[str], start: int, old: int, new: int) -> int | None
         if mark == "+":
             new -= 1
         elif mark == "-":
-            if line.startswith("--- ") and _swallows_header(lines, at):
+            if line.startswith("---") and swallows_header(lines, at):
                 return None
             old -= 1
         elif mark == "\\":
             continue
-        elif mark not in {" ", ""} and _is_header(lines, at):
+        elif mark not in {" ", ""} and is_header(lines, at):
             return None
         else:
             old, new = old - 1, new - 1
     return len(lines) if old == new == 0 else None
-
-
-def _swallows_header(lines: list[str], at: int) -> bool:
-    """Counts that are too big by one take the next file's header for a changed line."""
-    followed_by_hunk = at + 2 < len(lines) and lines[at + 2].startswith("@@")
-    return followed_by_hunk and _is_header_pair(lines, at) and _paths_agree(lines[at], lines[at + 1])
 
 
 def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:
@@ -100,10 +145,10 @@ def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:
     for index in range(at, len(lines)):
         line = lines[index]
         mark = line[:1]
-        if _is_header(lines, index):
+        if is_header(lines, index):
             return True
         if mark in {"+", "-"}:
-            return _is_signature(lines, index) or (index == at and _is_lone_header(lines, at))
+            return _is_signature(lines, index) or (index == at and is_lone_header(lines, at))
         if not line.strip():
             after_blank = True
         elif mark != " ":
@@ -115,46 +160,11 @@ def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:
     return True
 
 
-def _is_lone_header(lines: list[str], at: int) -> bool:
-    """A file header of which one line was forgotten, right where the counts end."""
-    return lines[at].startswith(("--- ", "+++ ")) and at + 1 < len(lines) and lines[at + 1].startswith("@@")
-
-
 def _is_signature(lines: list[str], at: int) -> bool:
     """``git format-patch`` ends in ``-- `` and git's version."""
     return lines[at].rstrip() == "--" and (
         at + 1 >= len(lines) or re.match(r"^\d+\.\d", lines[at + 1]) is not None
     )
-
-
-def _is_header(lines: list[str], at: int) -> bool:
-    line = lines[at]
-    if line.startswith("@@"):
-        return True
-    if line.startswith("--- "):
-        return _is_header_pair(lines, at)
-    return line[:1] not in {" ", "+", "-", ""} and _BOUNDARY.match(line) is not None
-
-
-def _is_header_pair(lines: list[str], at: int) -> bool:
-    """``---`` and ``+++`` in a row can be content; with ``@@`` after them, or one same path, they are not."""
-    if at + 1 >= len(lines) or not lines[at + 1].startswith("+++ "):
-        return False
-    if at + 2 < len(lines) and lines[at + 2].startswith("@@"):
-        return True
-    return _paths_agree(lines[at], lines[at + 1])
-
-
-def _paths_agree(old_line: str, new_line: str) -> bool:
-    old, new = header_path(old_line[4:]), header_path(new_line[4:])
-    return DEV_NULL in (old, new) or without_prefix(old) == without_prefix(new)
-
-
-def _next_header(lines: list[str], start: int) -> int:
-    for at in range(start, len(lines)):
-        if _is_header(lines, at):
-            return at
-    return len(lines)
 
 
 def _before_prose(lines: list[str], start: int, end: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cfx_flow.diffs import unwrap
+from cfx_flow.diffs.headers import ENVELOPE
 from cfx_flow.diffs.model import Code, Policy, Problem, Refused, Repair
 
 FENCES = ("```", "~~~")
@@ -46,9 +47,7 @@ def extract(text: str, policy: Policy) -> Answer:
     _require_text(text, policy.max_bytes)
     answer = Answer([])
     text = _without_thinking(text, answer)
-    if (inner := unwrap.from_json(text)) is not None:
-        answer.repairs.append(Repair("json", "the diff was a string inside JSON"))
-        text = inner
+    text = _out_of_json(text, answer)
     lines = _lines(text, answer)
     sections = list(_sections(lines, 0, answer, _MAX_MARGINS))
     if any(section.fenced for section in sections) or (sections and not is_diff_like(lines)):
@@ -66,6 +65,8 @@ def _sections(lines: list[str], offset: int, answer: Answer, margins: int) -> It
     """The blocks that hold a diff: fences, and bare ones too, since leaving one out would apply half."""
     for block in _blocks(lines):
         block.first_line += offset
+        if block.lines[0].endswith("\r"):
+            block.lines = _without_returns(block.lines, answer)
         if (is_diff_like if block.fenced else has_file_header)(block.lines):
             yield block
         elif (
@@ -101,14 +102,35 @@ def _without_thinking(text: str, answer: Answer) -> str:
     return "\n" * match.group().count("\n") + text[match.end() :]
 
 
+def _out_of_json(text: str, answer: Answer) -> str:
+    if (inner := unwrap.from_json(text)) is None:
+        return text
+    answer.repairs.append(Repair("json", "the diff was a string inside JSON"))
+    return inner
+
+
 def _lines(text: str, answer: Answer) -> list[str]:
-    lines = text.removeprefix("\ufeff").split("\n")
+    text = text.removeprefix("\ufeff")
+    if "\r" in text and "\n" not in text:
+        answer.repairs.append(Repair("cr_answer", "the answer had carriage returns for line ends"))
+        text = text.replace("\r", "\n")
+    lines = text.split("\n")
     if lines and not lines[-1]:
         lines.pop()
-    if "\r" in text and all(line.endswith("\r") for line in lines[:-1]):
-        answer.repairs.append(Repair("crlf_answer", "the whole answer had CRLF line ends"))
-        lines = [line.removesuffix("\r") for line in lines]
-    return lines
+    return lines if "\r" not in text else _without_returns(lines, answer)
+
+
+def _without_returns(lines: list[str], answer: Answer) -> list[str]:
+    """Lines that all end in a carriage return, headers too, without it: no file's line ends are meant.
+
+    The last one may have lost its end.
+    """
+    if len(lines) < 2 or not all(line.endswith("\r") for line in lines[:-1]):
+        return lines
+    note = Repair("crlf_answer", "the whole answer had CRLF line ends")
+    if note not in answer.repairs:
+        answer.repairs.append(note)
+    return [line.removesuffix("\r") for line in lines]
 
 
 def _blocks(lines: list[str]) -> list[Section]:
@@ -155,7 +177,7 @@ def is_diff_like(lines: list[str]) -> bool:
 def has_file_header(lines: list[str]) -> bool:
     """``diff --git``, or ``---`` and ``+++``, of which one may be missing before ``@@``."""
     for number, line in enumerate(lines):
-        if line.startswith("diff --git "):
+        if line.startswith("diff --git ") or ENVELOPE.match(line):
             return True
         if line.startswith(("--- ", "+++ ")) and number + 1 < len(lines):
             following = lines[number + 1]

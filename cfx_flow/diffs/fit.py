@@ -6,9 +6,10 @@ Problems are gathered over the whole answer: whoever has to write it again shoul
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
-from cfx_flow.diffs import diagnose
+from cfx_flow.diffs import cut, diagnose
 from cfx_flow.diffs.merge import apply, merge
 from cfx_flow.diffs.model import Code, Edit, FileChange, FileDiff, Hunk, Policy, Problem, Refused, Repair
 from cfx_flow.diffs.place import Fitted, Placed, place
@@ -105,24 +106,41 @@ def _place(hunk: Hunk, source: Source, path: str, policy: Policy) -> Placed:
     found = place(hunk, source, path) or reinterpret(hunk, source, policy.judgement)
     if found is None:
         raise Refused(diagnose.not_placed(hunk, source, path))
+    elided = any(kind == "elided_context" for kind, _ in found.repairs)
+    if not elided and cut.ends_early(hunk, found.end, source):
+        raise Refused(cut.problem(hunk, path))
     return found
 
 
 def _creation(target: Target) -> FileChange:
+    hunk = _only_hunk(target)
+    if hunk is None:
+        return FileChange(target.path, None, "")
+    if hunk.old:
+        problem = f"{target.path} is new, so each of its lines needs a +"
+        raise Refused(Problem(Code.CONTEXT_NOT_FOUND, problem, target.path, hunk.line, hunk.old[0]))
+    if cut.creation_is_cut_off(hunk):
+        raise Refused(cut.problem(hunk, target.path))
+    lines = hunk.new
+    text = "\n".join(lines) + ("\n" if lines and not hunk.new_at_eof else "")
+    return FileChange(target.path, None, text, (Edit(0, 0, tuple(lines)),) if lines else ())
+
+
+def _only_hunk(target: Target) -> Hunk | None:
+    """The new file's one hunk: equal ones once, and parts that say where they go on put together."""
     hunks = target.hunks
     if len(hunks) > 1 and all(hunk.body == hunks[0].body for hunk in hunks):
         hunks = hunks[:1]
-    if len(hunks) > 1:
-        problem = "a new file needs one hunk that holds all of it"
-        raise Refused(Problem(Code.CONFLICTING_HUNKS, problem, target.path, hunks[1].line))
-    lines = hunks[0].new if hunks else []
-    if hunks and hunks[0].old:
-        problem = f"{target.path} is new, so each of its lines needs a +"
-        wrote = hunks[0].old[0]
-        raise Refused(Problem(Code.CONTEXT_NOT_FOUND, problem, target.path, hunks[0].line, wrote))
-    ended = not (hunks and hunks[0].new_at_eof)
-    text = "\n".join(lines) + ("\n" if ended and lines else "")
-    return FileChange(target.path, None, text, (Edit(0, 0, tuple(lines)),) if lines else ())
+    if len(hunks) <= 1:
+        return hunks[0] if hunks else None
+    whole: list[str] = []
+    for hunk in sorted(hunks, key=lambda hunk: hunk.stated_new or 0):
+        if hunk.stated_new != len(whole) + 1:
+            problem = "a new file needs one hunk that holds all of it"
+            raise Refused(Problem(Code.CONFLICTING_HUNKS, problem, target.path, hunk.line))
+        whole += hunk.body
+    last = max(hunks, key=lambda hunk: hunk.stated_new or 0)
+    return replace(last, body=whole)
 
 
 def _deletion(target: Target, before: str, policy: Policy, repairs: list[Repair]) -> FileChange:

@@ -224,6 +224,11 @@ class Hunk:
     new_at_eof: bool = False
     cut: bool = False
     """the answer ends in its last line, and not with a line end"""
+    left: tuple[int, int] | None = None
+    """old and new lines that the counts promise beyond the body (negative: it is longer), where the
+    answer ends here and nothing says that it is whole"""
+    unclosed: bool = False
+    """the answer ends here in a code fence that was never closed"""
     counts_hold: bool = True
     """the header's counts equal the body"""
     _marks: str | None = field(init=False, default=None, repr=False, compare=False)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cfx_flow.diffs.body import read_body
+from cfx_flow.diffs import cut
+from cfx_flow.diffs.body import Body, Stretch, read_body
 from cfx_flow.diffs.extract import Answer, Section
+from cfx_flow.diffs.headers import ENVELOPE, Names, names_at
 from cfx_flow.diffs.model import Code, FileDiff, Hunk, Policy, Problem, Refused, Repair
 from cfx_flow.diffs.paths import DEV_NULL, git_paths, header_path
 
@@ -14,9 +16,15 @@ HUNK_HEADER = re.compile(
     r"^@@+\s*-\s*(\d{1,9})(?:\s*,\s*(\d{1,9}))?\s*\+\s*(\d{1,9})(?:\s*,\s*(\d{1,9}))?(?!\d)"
 )
 _MODE = re.compile(r"^(old|new|new file|deleted file) mode (\d+)\s*$")
-_INDEX = re.compile(r"^index [0-9a-f]+\.\.[0-9a-f]+(?: (\d+))?\s*$")
-_RENAME = re.compile(r"^(?:rename|copy) (?:from|to) |^(?:dis)?similarity index ")
+_INDEX = re.compile(r"^index \S+\.\.\S+(?: (\d+))?\s*$")
+"""the hashes are often made up, and not even hexadecimal"""
+_RENAME = re.compile(r"^(?:rename|copy) (?:from|to) |^(?:dis)?similarity index |^\*\*\* Move to: ")
 _BINARY = re.compile(r"^GIT binary patch|^Binary files? .* differ")
+_FRAME = re.compile(
+    r"^\s*$|^(?:Index: |={10,}$|-- ?$|\d+\.\d"
+    r"|\*\*\* (?:Begin Patch|End Patch|End of File)|</?(?:diff|patch)>)"
+)
+"""lines of tools that write diffs, which say nothing that matters"""
 
 
 def parse(answer: Answer, policy: Policy) -> list[FileDiff]:
@@ -57,7 +65,9 @@ class _Reader:
     def __init__(self, section: Section, repairs: list[Repair], budget: _Budget, *, last: bool) -> None:
         self.section, self.repairs, self.budget, self.last = section, repairs, budget, last
         self.lines = section.lines
+        self.stretch = Stretch(section.lines, prose_follows=not section.fenced)
         self.at = 0
+        self.prose = False
         self.in_hunk = False
         self.current: FileDiff | None = None
 
@@ -66,8 +76,10 @@ class _Reader:
             line = self.lines[self.at]
             if line.startswith("diff --git "):
                 self._git_header(line, files)
-            elif self._starts_headers(line):
-                self._headers(files)
+            elif names := names_at(self.lines, self.at):
+                self._headers(names, files)
+            elif match := ENVELOPE.match(line):
+                self._envelope(match[1], match[2], files)
             elif line.startswith("@@"):
                 self._hunk(files, line)
             elif self._starts_bare_body(line):
@@ -95,54 +107,63 @@ class _Reader:
         """1-based line of the answer."""
         return self.section.first_line + self.at
 
-    def _next(self) -> str:
-        return self.lines[self.at + 1] if self.at + 1 < len(self.lines) else ""
-
     # -- headers -------------------------------------------------------------------------
 
     def _git_header(self, line: str, files: list[FileDiff]) -> None:
-        self.in_hunk = False
-        self.current = FileDiff(self.number, git_paths=git_paths(line.removeprefix("diff --git ")))
-        self.budget.take_file()
-        files.append(self.current)
+        self._start(files).git_paths = git_paths(line.removeprefix("diff --git "))
         self.at += 1
 
-    def _starts_headers(self, line: str) -> bool:
-        if line.startswith("--- "):
-            following = self._next()
-            return following.startswith(("+++ ", "@@"))
-        return line.startswith("+++ ") and self._next().startswith("@@")
+    def _start(self, files: list[FileDiff]) -> FileDiff:
+        self.in_hunk = False
+        self.current = FileDiff(self.number)
+        self.budget.take_file()
+        files.append(self.current)
+        return self.current
 
-    def _headers(self, files: list[FileDiff]) -> None:
+    def _headers(self, names: Names, files: list[FileDiff]) -> None:
         """``---`` and ``+++``, or the only one of them that was written."""
         self.in_hunk = False
-        if self.current is None or self.current.hunks or self.current.old_path or self.current.new_path:
-            self.current = FileDiff(self.number)
-            self.budget.take_file()
-            files.append(self.current)
         current = self.current
-        if (line := self.lines[self.at]).startswith("--- "):
-            current.old_path = header_path(line[4:])
-            self.at += 1
-        if self.at < len(self.lines) and (line := self.lines[self.at]).startswith("+++ "):
-            current.new_path = header_path(line[4:])
-            self.at += 1
-        if current.old_path is None or current.new_path is None:
+        if current is None or current.hunks or current.old_path or current.new_path:
+            current = self._start(files)
+        current.old_path, current.new_path = names.old, names.new
+        if names.old is None or names.new is None:
             self._repair("missing_header", "one of the --- and +++ lines was missing", current)
+        self.at = names.end
+
+    def _envelope(self, kind: str, path: str, files: list[FileDiff]) -> None:
+        current = self._start(files)
+        path = header_path(path)
+        current.old_path = DEV_NULL if kind == "Add" else path
+        current.new_path = DEV_NULL if kind == "Delete" else path
+        self._repair("envelope", f"read *** {kind} File as the headers of a diff", current)
+        self.at += 1
 
     def _extended(self, line: str) -> None:
         """git's own header lines; anything else between sections is prose."""
-        if self.current is None or self.current.hunks:
-            return
+        if not (self._is_git_header(line) or _FRAME.match(line)):
+            self._note_prose()
+
+    def _is_git_header(self, line: str) -> bool:
+        current = self.current
+        if current is None or current.hunks:
+            return False
         if match := _MODE.match(line):
-            self.current.modes.append((match.group(1), match.group(2)))
+            current.modes.append((match.group(1), match.group(2)))
         elif match := _INDEX.match(line):
-            if match.group(1):
-                self.current.modes.append(("index", match.group(1)))
+            current.modes += [("index", match.group(1))] if match.group(1) else []
         elif _RENAME.match(line):
-            self.current.renames = True
+            current.renames = True
         elif _BINARY.match(line):
-            self.current.binary = True
+            current.binary = True
+        else:
+            return False
+        return True
+
+    def _note_prose(self) -> None:
+        if not self.prose:
+            self.prose = True
+            self.repairs.append(Repair("prose", "left out the text around the diff", None, self.number))
 
     # -- hunks ---------------------------------------------------------------------------
 
@@ -167,7 +188,7 @@ class _Reader:
         if current is None or current.hunks or not (current.old_path or current.new_path):
             return False
         above = self.lines[self.at - 1] if self.at else ""
-        return line[:1] in {"+", "-", " "} and above.startswith(("+++ ", "--- "))
+        return line[:1] in {"+", "-", " "} and above.startswith(("+++ ", "--- ", "*** "))
 
     def _bare_hunk(self) -> None:
         assert self.current is not None  # noqa: S101 - _starts_bare_body says so
@@ -179,49 +200,42 @@ class _Reader:
 
     def _take_body(self, hunk: Hunk) -> None:
         assert self.current is not None  # noqa: S101
-        body = read_body(self.lines, self.at, hunk.counted, prose_follows=not self.section.fenced)
-        at_end = body.end >= len(self.lines)
-        if at_end and self.last and self._is_cut(hunk, body.old_left, body.new_left, body.lines):
-            raise Refused(
-                Problem(
-                    Code.TRUNCATED, "the answer breaks off in the middle of its last hunk", line=hunk.line
-                )
-            )
-        if at_end and self.section.goes_on and body.short:
-            raise Refused(
-                Problem(Code.TRUNCATED, "a code fence closes in the middle of a hunk", line=hunk.line)
-            )
+        body = read_body(self.stretch, self.at, hunk.counted)
+        if body.end >= len(self.lines):
+            self._end_in(hunk, body)
         self.in_hunk = True
-        hunk.cut = at_end and self.last and self.section.cut_mid_line
         hunk.body = body.lines
         hunk.old_at_eof, hunk.new_at_eof = body.old_at_eof, body.new_at_eof
         hunk.counts_hold = body.counts_hold
-        if hunk.counted and not body.counts_hold:
-            self._repair("counts", "the line counts of a hunk header were wrong", self.current, hunk.line)
-        if body.blanks_unmarked:
-            self._repair("blank_context", "empty context lines had lost their blank", self.current, hunk.line)
+        self._note_body(hunk, body, self.current)
         if hunk.body:
             self.current.hunks.append(hunk)
         self.at = body.end
 
-    def _is_cut(self, hunk: Hunk, old_left: int, new_left: int, lines: list[str]) -> bool:
+    def _note_body(self, hunk: Hunk, body: Body, current: FileDiff) -> None:
+        if hunk.counted and not body.counts_hold:
+            self._repair("counts", "the line counts of a hunk header were wrong", current, hunk.line)
+        if body.blanks_unmarked:
+            self._repair("blank_context", "empty context lines had lost their blank", current, hunk.line)
+        if body.blank_first:
+            self._repair("blank_first", "an empty line stood below a hunk's header", current, hunk.line)
+
+    def _end_in(self, hunk: Hunk, body: Body) -> None:
+        """The section ends with this hunk: is that its end, or where the answer was cut off?"""
         section = self.section
-        short = hunk.counted is not None and old_left >= 0 and new_left >= 0 and old_left + new_left > 0
-        if section.fenced and not section.closed:
-            return short or (section.cut_mid_line and lines[-1:] != [] and lines[-1][0] == "+")
-        if section.cut_mid_line and not section.fenced:
-            return short and _trailing_context(lines) < 3
-        return False
+        if section.goes_on and body.short:
+            raise Refused(
+                Problem(Code.TRUNCATED, "a code fence closes in the middle of a hunk", line=hunk.line)
+            )
+        if not self.last or (section.fenced and section.closed):
+            return
+        hunk.cut = section.cut_mid_line
+        if hunk.counted is not None:
+            hunk.left = (body.old_left, body.new_left)
+        hunk.unclosed = section.fenced
+        if cut.is_cut_off(hunk, body.lines):
+            raise Refused(cut.problem(hunk))
 
     def _repair(self, kind: str, message: str, file: FileDiff, line: int | None = None) -> None:
         path = file.new_path if file.new_path not in {None, DEV_NULL} else file.old_path
         self.repairs.append(Repair(kind, message, path, line or self.number))
-
-
-def _trailing_context(lines: list[str]) -> int:
-    count = 0
-    for line in reversed(lines):
-        if line[0] != " ":
-            break
-        count += 1
-    return count

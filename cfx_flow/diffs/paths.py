@@ -12,6 +12,12 @@ _ESCAPE = re.compile(r'\\([0-7]{1,3}|[abtnvfr"\\])')
 _SIMPLE = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}
 _PLAIN = re.compile(r"(?:\w[\w.+@=,-]{0,99}/){0,20}\w[\w.+@=,-]{0,99}", re.ASCII)
 """nothing in such a path can be unsafe, with a prefix or without"""
+_STAMP = re.compile(r"\s+\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d\S*(?: (?:Z|[+-]\d{4}))?)?$")
+_REMARKS = (
+    re.compile(r"\s+\((?:old|original|before|current|previous|existing)\)$"),
+    re.compile(r"\s+\((?:new|new file|modified|updated|after|changed|fixed|proposed)\)$"),
+)
+_DEV_NULL = re.compile(r"^(?:[ab]/)?/?dev/null$")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _GIT_PART = re.compile(r"^\.git(~\d+)?$|^git~\d+$")
 
@@ -19,11 +25,20 @@ _GIT_PART = re.compile(r"^\.git(~\d+)?$|^git~\d+$")
 def header_path(text: str) -> str:
     """The path of a ``---`` or ``+++`` line: no timestamp, no quotes, no decoration."""
     path = text.split("\t", 1)[0].strip()
+    if " " in path:
+        path = _STAMP.sub("", path)
+    if path.endswith("dev/null"):
+        path = _DEV_NULL.sub(DEV_NULL, path)
     if len(path) > 1 and path[0] == path[-1] == '"':
         return _unquote(path[1:-1])
     if len(path) > 1 and path[0] == path[-1] and path[0] in "`'*":
         return path.strip("`'*")
     return path
+
+
+def without_remarks(old: str, new: str) -> tuple[str, str]:
+    """``x (original)`` and ``x (modified)``: a remark that only its own side can have is no name."""
+    return _REMARKS[0].sub("", old), _REMARKS[1].sub("", new)
 
 
 def git_paths(text: str) -> tuple[str, str] | None:

@@ -43,10 +43,7 @@ def place(hunk: Hunk, source: Source, path: str) -> Placed | None:
         return _without_anchor(hunk, source, path)
     if hunk.unmarked:
         return None  # to read such lines as context is a judgement
-    start = _sole_place(hunk, old, source, path, exact=True)
-    exact = start is not None
-    if start is None:
-        start = _sole_place(hunk, [line.rstrip(" \t\r") for line in old], source, path, exact=False)
+    start, exact = _start(hunk, old, source, path)
     if start is None:
         return None
     if was_added_before(hunk, start, source):
@@ -54,6 +51,26 @@ def place(hunk: Hunk, source: Source, path: str) -> Placed | None:
             Problem(Code.ALREADY_APPLIED, "the file already has the added lines here", path, hunk.line)
         )
     return at(hunk, start, source, exact=exact)
+
+
+def _start(hunk: Hunk, old: list[str], source: Source, path: str) -> tuple[int | None, bool]:
+    """The hunk's first line, and whether its old side stands there exactly.
+
+    The stated line goes before an exact copy elsewhere: blanks at the end of a line are often lost.
+    """
+    stated = (hunk.stated or 0) - 1
+    if stated >= 0 and source.lines[stated : stated + len(old)] == old:
+        return stated, True
+    stripped = [line.rstrip(" \t\r") for line in old]
+    if stated >= 0 and source.stripped[stated : stated + len(old)] == stripped:
+        return stated, False
+    for exact, block in ((True, old), (False, stripped)):
+        hits = source.find(block) if exact else source.find_stripped(block)
+        if len(hits) > 1:
+            raise Refused(_ambiguous(hunk, path, hits, source))
+        if hits:
+            return hits[0], exact
+    return None, False
 
 
 def was_added_before(hunk: Hunk, start: int, source: Source) -> bool:
@@ -80,18 +97,6 @@ def _without_anchor(hunk: Hunk, source: Source, path: str) -> Placed:
             )
         )
     return at(hunk, 0, source, exact=True)
-
-
-def _sole_place(hunk: Hunk, block: list[str], source: Source, path: str, *, exact: bool) -> int | None:
-    """The stated line if the block stands there, else the only line at which it does."""
-    stated = (hunk.stated or 0) - 1
-    lines = source.lines if exact else source.stripped
-    if stated >= 0 and lines[stated : stated + len(block)] == block:
-        return stated
-    hits = source.find(block) if exact else source.find_stripped(block)
-    if len(hits) > 1:
-        raise Refused(_ambiguous(hunk, path, hits, source))
-    return hits[0] if hits else None
 
 
 def _ambiguous(hunk: Hunk, path: str, hits: list[int], source: Source) -> Problem:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 _MARGIN = re.compile(r"^([ \t]+|(?:> ?)+)(?:`{3,}|~{3,}|diff --git |--- )")
 _HEADER = re.compile(r"^(?:diff --git |--- .*\n\+\+\+ |@@ )", re.MULTILINE)
+_JSON_FENCE = re.compile(r"^```[^`\n]*\n[ \t]*([\[{\"].*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 _MAX_DEPTH = 4
 
 
@@ -22,15 +24,21 @@ def margin_removed(lines: list[str]) -> list[str] | None:
 
 
 def from_json(text: str) -> str | None:
-    """The only string of a JSON answer that holds a diff; None if the answer is no such thing."""
+    """The strings that hold a diff, one after another, of an answer that is JSON; None if it is not.
+
+    It may stand in the answer's only code fence.
+    """
     if text.lstrip()[:1] not in {"{", "[", '"'}:
-        return None
+        fences = list(islice(_JSON_FENCE.finditer(text), 2))
+        if len(fences) != 1:
+            return None
+        text = fences[0][1]
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
     found = [string for string in _strings(value, _MAX_DEPTH) if _HEADER.search(string)]
-    return found[0] if len(found) == 1 else None
+    return "".join(string if string.endswith("\n") else string + "\n" for string in found) or None
 
 
 def _strings(value: Any, depth: int) -> Iterator[str]:

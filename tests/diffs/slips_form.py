@@ -6,7 +6,6 @@ edit gives no occasion for it.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,11 +16,11 @@ from tests.diffs.generator import Edited, Piece, Section, edited
 Slip = Callable[[Edited, Random], str | None]
 
 
-def _text(sections: list[Section]) -> str:
+def text_of(sections: list[Section]) -> str:
     return "\n".join(line for section in sections for line in section.text()) + "\n"
 
 
-def _per_piece(change: Callable[[Piece], list[str]], edit: Edited) -> str:
+def per_piece(change: Callable[[Piece], list[str]], edit: Edited) -> str:
     """The diff with each hunk written by ``change``."""
     lines: list[str] = []
     for section in edit.sections:
@@ -59,12 +58,12 @@ def prose_without_fence(edit: Edited, dice: Random) -> str:
 
 
 def prose_between_files(edit: Edited, dice: Random) -> str:
-    parts = [f"Now `{section.path}`:\n\n{_text([section])}" for section in edit.sections]
+    parts = [f"Now `{section.path}`:\n\n{text_of([section])}" for section in edit.sections]
     return "\n".join(parts)
 
 
 def fence_per_file(edit: Edited, dice: Random) -> str:
-    parts = [f"Now `{section.path}`:\n\n```diff\n{_text([section])}```\n" for section in edit.sections]
+    parts = [f"Now `{section.path}`:\n\n```diff\n{text_of([section])}```\n" for section in edit.sections]
     return "\n".join(parts)
 
 
@@ -74,7 +73,7 @@ def fence_per_hunk(edit: Edited, dice: Random) -> str:
         pieces = [replace(section, pieces=[piece]) for piece in section.pieces] or [section]
         if section.created or section.deleted:
             pieces = [section]
-        parts += [f"```diff\n{_text([piece])}```\n" for piece in pieces]
+        parts += [f"```diff\n{text_of([piece])}```\n" for piece in pieces]
     return "\n".join(parts)
 
 
@@ -136,7 +135,7 @@ def in_json(edit: Edited, dice: Random) -> str:
 # -- file headers
 
 
-def _with_names(edit: Edited, old: Callable[[str], str], new: Callable[[str], str], *, git: bool) -> str:
+def with_names(edit: Edited, old: Callable[[str], str], new: Callable[[str], str], *, git: bool) -> str:
     lines: list[str] = []
     for section in edit.sections:
         lines += section.git() if git or not section.pieces else []
@@ -148,30 +147,30 @@ def _with_names(edit: Edited, old: Callable[[str], str], new: Callable[[str], st
 
 
 def no_git_line(edit: Edited, dice: Random) -> str:
-    return _with_names(edit, "a/{}".format, "b/{}".format, git=False)
+    return with_names(edit, "a/{}".format, "b/{}".format, git=False)
 
 
 def no_prefix(edit: Edited, dice: Random) -> str:
-    return _with_names(edit, str, str, git=False)
+    return with_names(edit, str, str, git=False)
 
 
 def prefix_on_one_side(edit: Edited, dice: Random) -> str:
-    return _with_names(edit, str, "b/{}".format, git=False)
+    return with_names(edit, str, "b/{}".format, git=False)
 
 
 def other_prefix(edit: Edited, dice: Random) -> str:
     old, new = dice.choice([("i/", "w/"), ("c/", "i/"), ("./", "./"), ("a/./", "b/./"), ("o/", "w/")])
-    return _with_names(edit, (old + "{}").format, (new + "{}").format, git=False)
+    return with_names(edit, (old + "{}").format, (new + "{}").format, git=False)
 
 
 def timestamps(edit: Edited, dice: Random) -> str:
     stamp = "\t2026-01-31 12:00:00.000000000 +0100"
-    return _with_names(edit, f"a/{{}}{stamp}".format, f"b/{{}}{stamp}".format, git=False)
+    return with_names(edit, f"a/{{}}{stamp}".format, f"b/{{}}{stamp}".format, git=False)
 
 
 def decorated_names(edit: Edited, dice: Random) -> str:
     mark = dice.choice(["`", '"', "**", " "])
-    return _with_names(edit, f"{mark}a/{{}}{mark}".format, f"{mark}b/{{}}{mark}".format, git=False)
+    return with_names(edit, f"{mark}a/{{}}{mark}".format, f"{mark}b/{{}}{mark}".format, git=False)
 
 
 def names_missing(edit: Edited, dice: Random) -> str:
@@ -217,7 +216,7 @@ def svn(edit: Edited, dice: Random) -> str:
 
 
 def files_in_other_order(edit: Edited, dice: Random) -> str:
-    return _text(list(reversed(edit.sections)))
+    return text_of(list(reversed(edit.sections)))
 
 
 # -- hunk headers
@@ -228,7 +227,7 @@ def wrong_counts(edit: Edited, dice: Random) -> str:
         old, new = (max(count + dice.randint(-3, 5), 0) for count in piece.counts())
         return [f"@@ -{piece.old_start},{old} +{piece.new_start},{new} @@", *piece.lines]
 
-    return _per_piece(header, edit)
+    return per_piece(header, edit)
 
 
 def wrong_counts_fenced(edit: Edited, dice: Random) -> str:
@@ -236,7 +235,7 @@ def wrong_counts_fenced(edit: Edited, dice: Random) -> str:
 
 
 def wrong_offsets(edit: Edited, dice: Random) -> str | None:
-    if not _all_unique(edit):
+    if not all_unique(edit):
         return None
     shift = dice.choice([-40, -3, 2, 17, 400])
 
@@ -246,20 +245,20 @@ def wrong_offsets(edit: Edited, dice: Random) -> str | None:
             return piece.text()
         return [f"@@ -{max(piece.old_start + shift, 1)},{old} +{piece.new_start},{new} @@", *piece.lines]
 
-    return _per_piece(header, edit)
+    return per_piece(header, edit)
 
 
 def no_line_numbers(edit: Edited, dice: Random) -> str | None:
-    if not _all_unique(edit):
+    if not all_unique(edit):
         return None
     header = dice.choice(
         ["@@", "@@ @@", "@@ ... @@", "@@ -,+ @@", "@@ -X,X +X,X @@", "@@ def total():", "@@ -??? +??? @@"]
     )
-    return _per_piece(lambda piece: [header, *piece.lines], edit)
+    return per_piece(lambda piece: [header, *piece.lines], edit)
 
 
 def counts_left_out(edit: Edited, dice: Random) -> str:
-    return _per_piece(lambda piece: [f"@@ -{piece.old_start} +{piece.new_start} @@", *piece.lines], edit)
+    return per_piece(lambda piece: [f"@@ -{piece.old_start} +{piece.new_start} @@", *piece.lines], edit)
 
 
 def header_untidy(edit: Edited, dice: Random) -> str:
@@ -275,14 +274,14 @@ def header_untidy(edit: Edited, dice: Random) -> str:
         )
         return [form.format(piece.old_start, old, piece.new_start, new), *piece.lines]
 
-    return _per_piece(header, edit)
+    return per_piece(header, edit)
 
 
 def section_headings(edit: Edited, dice: Random) -> str:
-    return _per_piece(lambda piece: [piece.header() + " class Total(Count):", *piece.lines], edit)
+    return per_piece(lambda piece: [piece.header() + " class Total(Count):", *piece.lines], edit)
 
 
-def _all_unique(edit: Edited) -> bool:
+def all_unique(edit: Edited) -> bool:
     """Each hunk's old side stands in one place only, so that no number is needed."""
     for section in edit.sections:
         if section.created or section.deleted:
@@ -313,7 +312,7 @@ def blank_context_stripped_fenced(edit: Edited, dice: Random) -> str:
 
 
 def blank_lines_between_hunks(edit: Edited, dice: Random) -> str:
-    return _per_piece(lambda piece: [*piece.text(), ""], edit)
+    return per_piece(lambda piece: [*piece.text(), ""], edit)
 
 
 def trailing_blanks_differ(edit: Edited, dice: Random) -> str:
@@ -326,11 +325,11 @@ def trailing_blanks_gone(edit: Edited, dice: Random) -> str:
 
 
 def hunks_in_other_order(edit: Edited, dice: Random) -> str:
-    return _text([replace(section, pieces=section.pieces[::-1]) for section in edit.sections])
+    return text_of([replace(section, pieces=section.pieces[::-1]) for section in edit.sections])
 
 
 def hunk_twice(edit: Edited, dice: Random) -> str:
-    return _text(
+    return text_of(
         [
             replace(section, pieces=[*section.pieces, dice.choice(section.pieces)])
             if section.pieces and not section.deleted
@@ -388,58 +387,10 @@ def end_of_file_marker_everywhere(edit: Edited, dice: Random) -> str | None:
         ]
         return replace(section, pieces=pieces)
 
-    return _text([marked(section) for section in edit.sections])
+    return text_of([marked(section) for section in edit.sections])
 
 
-# -- judgement
-
-
-def unmarked_context(edit: Edited, dice: Random) -> str | None:
-    """The blank before context lines is gone, where what is left cannot be taken for another mark."""
-    if not _all_unique(edit):
-        return None
-    context = [line[1:] for line in edit.lines() if line[:1] == " "]
-    risky = ("+", "-", "\\", "@@", "diff ", "```", "~~~", "Index", "*** ")
-    if not context or any(line.startswith(risky) for line in context):
-        return None
-    if all(line[:1] in {" ", ""} for line in context):
-        return None
-    return f"```diff\n{chr(10).join(line[1:] if line[:1] == ' ' else line for line in edit.lines())}\n```\n"
-
-
-def html_escaped(edit: Edited, dice: Random) -> str | None:
-    before = [line for s in edit.sections for p in s.pieces for line in p.lines if line[0] in " -"]
-    if not any(set(line) & set("<>&") for line in before) or any("&" in html.unescape(b) for b in before):
-        return None
-    if re.search(r"&(?:lt|gt|amp|quot|#)", edit.text()):
-        return None
-    return "".join(
-        html.escape(line, quote=False) + "\n" if line[:1] in {" ", "+", "-"} else line + "\n"
-        for line in edit.lines()
-    )
-
-
-def tabs_as_blanks(edit: Edited, dice: Random) -> str | None:
-    width = dice.choice([2, 4, 8])
-    body = [line for s in edit.sections for p in s.pieces for line in p.lines]
-    if any(re.match(r"[ +-]\t* +\S", line) for line in body) or not _all_unique(edit):
-        return None
-    known = {len(m[0]) for line in body if line[0] in " -" and (m := re.match(r"\t*(?=\S)", line[1:]))}
-    needed = {len(m[0]) for line in body if line[0] == "+" and (m := re.match(r"\t*(?=\S)", line[1:]))}
-    if max(known, default=0) == 0 or any(s.created for s in edit.sections) or not needed <= known:
-        return None
-    return (
-        "\n".join(
-            line[0] + re.sub(r"^\t+", lambda m: " " * width * len(m[0]), line[1:])
-            if line[:1] in {" ", "+", "-"}
-            else line
-            for line in edit.lines()
-        )
-        + "\n"
-    )
-
-
-FORM: Mapping[str, Slip] = {
+FRAME: Mapping[str, Slip] = {
     slip.__name__: slip
     for slip in (
         none, fenced, prose_without_fence, prose_between_files, fence_per_file, fence_per_hunk,
@@ -451,6 +402,5 @@ FORM: Mapping[str, Slip] = {
         section_headings, blank_context_stripped, blank_context_stripped_fenced, blank_lines_between_hunks,
         trailing_blanks_differ, trailing_blanks_gone, hunks_in_other_order, hunk_twice, whole_diff_twice,
         more_context, less_context, end_of_file_marker_missing, end_of_file_marker_everywhere,
-        unmarked_context, html_escaped, tabs_as_blanks,
     )
 }  # fmt: skip

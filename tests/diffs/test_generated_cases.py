@@ -10,13 +10,16 @@ import pytest
 
 from cfx_flow.diffs import Patch, check
 from tests.diffs.generator import Edited, project, random_edit
-from tests.diffs.slips_content import CONTENT
-from tests.diffs.slips_form import FORM
+from tests.diffs.slips import CONTENT, FORM, JUDGED
 
 EDITS = 40
 """edits per kind of slip; `python -m benchmarks.diffs` runs many more"""
-FORM_ON_TOP = [name for name in FORM if name not in {"more_context", "less_context"}]
-"""those two write the diff anew, so that a slip of content below them would be gone"""
+LEAST = dict.fromkeys(JUDGED, 0.95) | dict.fromkeys(("indented_more", "mark_and_a_blank"), 0.85)
+LEAST |= {"dedented": 0.5, "indented_twice_as_deep": 0.5, "blanks_as_tabs": 0.5}
+"""share that must be recovered; where hunks were indented each in its own way little can be known"""
+WRITTEN_ANEW = {"more_context", "less_context", "whole_file_as_one_hunk"}
+"""these write the diff from the files, so that a slip of content below them would be gone"""
+FORM_ON_TOP = [name for name in FORM if name not in WRITTEN_ANEW]
 
 
 @cache
@@ -35,6 +38,21 @@ def test_a_slip_of_form_comes_back_exactly(slip: str) -> None:
         assert isinstance(result, Patch), f"seed {seed}: {result.feedback()}\n{answer}"
         assert result.files_after(edit.before) == edit.after, f"seed {seed}\n{answer}"
     assert tried, "no edit gives an occasion for this slip"
+
+
+@pytest.mark.parametrize("slip", JUDGED)
+def test_what_needs_a_judgement_comes_back_exactly_or_is_refused(slip: str) -> None:
+    right = tried = 0
+    for seed, edit in enumerate(edits()):
+        if (answer := JUDGED[slip](edit, Random(seed))) is None:
+            continue
+        tried += 1
+        result = check(answer, edit.before)
+        if isinstance(result, Patch):
+            right += 1
+            assert result.files_after(edit.before) == edit.after, f"seed {seed}\n{answer}"
+    assert tried, "no edit gives an occasion for this slip"
+    assert right >= LEAST[slip] * tried
 
 
 @pytest.mark.parametrize("slip", CONTENT)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cfx_flow.diffs import Patch, Refusal, check, check_form, reverse, reverse_text
 from tests.diffs.generator import Edited, edited
-from tests.diffs.slips_form import FORM
+from tests.diffs.slips import FORM
 
 LINES = st.one_of(
     st.sampled_from(

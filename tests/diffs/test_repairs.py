@@ -69,13 +69,18 @@ def test_a_judgement_is_taken_recorded_and_can_be_switched_off(kind: str) -> Non
         "counts": "--- a/x\n+++ b/x\n@@ -1,9 +1,7 @@\n-a\n+A\n b\n",
         "offset": "--- a/x\n+++ b/x\n@@ -7,2 +7,2 @@\n-a\n+A\n b\n",
         "trailing_blanks": "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+A\n b  \n",
+        "envelope": "*** Begin Patch\n*** Update File: x\n@@\n-a\n+A\n b\n*** End Patch\n",
+        "prose": "The change:\n\n--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n",
+        "cr_answer": "--- a/x\r+++ b/x\r@@ -1,2 +1,2 @@\r-a\r+A\r b\r",
+        "blank_first": "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n\n-a\n+A\n b\n",
+        "blank_context": "--- a/x\n+++ b/x\n@@ -1,4 +1,4 @@\n-a\n+A\n b\n c\n\n",
         "duplicate_hunk": "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n",
     }.items(),
 )  # fmt: skip
 def test_a_slip_of_form_is_mended_and_recorded(kind: str, answer: str) -> None:
-    result = check(answer, {"x": "a\nb\nc\n"})
+    result = check(answer, {"x": "a\nb\nc\n\n"})
     assert isinstance(result, Patch), result
-    assert result.files_after({}) == {"x": "A\nb\nc\n"}
+    assert result.files_after({}) == {"x": "A\nb\nc\n\n"}
     assert kind in {repair.kind for repair in result.repairs}
     assert not any(repair.judgement for repair in result.repairs)
 
@@ -145,6 +150,41 @@ def test_form_is_reported_without_files() -> None:
         "problems": [],
     }
     assert check_form(f"```diff\n{clean}```\n").status == "repaired"
+    assert check_form(f"This is it:\n\n{clean}").status == "repaired"
     refused = check_form("no diff").to_dict()
     assert refused["status"] == "refused"
     assert refused["problems"][0]["code"] == "no_diff"
+
+
+BLOCK = "".join(f"line {n}\n" for n in range(30))
+HALF = "--- a/x\n+++ b/x\n@@ -4,7 +4,7 @@\n line 3\n line 4\n line 5\n-line 6\n+six\n"
+
+
+@pytest.mark.parametrize("rest", ["", " line 7\n", " line 7\n line 8"])
+def test_an_answer_that_ends_before_its_hunk_does_is_truncated(rest: str) -> None:
+    """Nothing frames it, so the counts, the context and the file must tell."""
+    assert getattr(check(HALF + rest, {"x": BLOCK}), "code", None) == "truncated"
+
+
+def test_counts_alone_do_not_make_an_answer_truncated() -> None:
+    files = {"x": BLOCK}
+    whole = HALF + " line 7\n line 8\n line 9\n"
+    for answer in (whole, whole.replace("4,7", "4,14"), f"```diff\n{HALF}```\n"):
+        assert isinstance(check(answer, files), Patch)
+    stripped = {"x": BLOCK.replace("line 8\nline 9\n", "\n\n")}
+    assert isinstance(check(HALF + " line 7", stripped), Patch)
+    at_the_end = {"x": "".join(f"line {n}\n" for n in range(7))}
+    assert isinstance(check(HALF, at_the_end), Patch)
+
+
+def test_a_new_file_of_which_much_is_missing_is_truncated() -> None:
+    head = "--- /dev/null\n+++ b/x\n@@ -0,0 +1,{} @@\n" + "+line\n" * 20
+    assert isinstance(check(head.format(24), {}), Patch)
+    assert getattr(check(head.format(40), {}), "code", None) == "truncated"
+
+
+def test_the_stated_line_goes_before_an_exact_copy_elsewhere() -> None:
+    files = {"x": "same\nend\n\nsame  \nend\n"}
+    result = check("--- a/x\n+++ b/x\n@@ -4,2 +4,2 @@\n-same\n+other\n end\n", files)
+    assert isinstance(result, Patch)
+    assert result.files_after({}) == {"x": "same\nend\n\nother\nend\n"}

@@ -122,14 +122,22 @@ def _rewritten(hunk: Hunk, learned: dict[str, str], rules: list[Rule]) -> list[s
     body: list[str] = []
     for line in hunk.body:
         text = line[1:]
-        if line[0] != "+" or not text.strip():
+        if line[0] != "+" or not text:
             body.append(line)
             continue
         indent = _mapped(_indent(text), learned, rules)
-        if indent is None:
+        if indent is None or not (text.strip() or _is_sure(text, indent)):
             return None
         body.append("+" + indent + text.lstrip(" \t"))
     return body
+
+
+def _is_sure(blanks: str, mapped: str) -> bool:
+    """Nobody knows whether a line of mere blanks went through the same mill.
+
+    Unless it is the one blank that some put after every mark.
+    """
+    return mapped == blanks or (mapped == "" and blanks == " ")
 
 
 def _mapped(indent: str, learned: dict[str, str], rules: list[Rule]) -> str | None:

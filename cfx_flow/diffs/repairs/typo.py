@@ -35,8 +35,10 @@ def context_typo(hunk: Hunk, source: Source) -> Placed | None:
     if old[index][0] != " " or (at_edge and not (hunk.counted and hunk.counts_hold)):
         return None
     wrote, true = texts[index], source.stripped[start + index]
-    if not is_slip(wrote, true, strict=at_edge):
-        return None
+    if _indent(wrote) != _indent(true) or not is_slip(wrote, true, strict=at_edge):
+        return None  # indentation that differs in one line may differ in the added ones too
+    if hunk.cut and index == len(old) - 1:
+        return None  # not a slip: the answer breaks off there
     message = f"a context line was off: {wrote.strip()[:80]!r} is {true.strip()[:80]!r} in the file"
     return with_file_lines(hunk, start, source, "context_typo", message)
 
@@ -79,6 +81,10 @@ def is_slip(wrote: str, true: str, *, strict: bool = False) -> bool:
     if min(len(wrote), len(true)) < _MIN_LENGTH:
         return not strict and slips == 1 and len(wrote) != len(true) and min(len(wrote), len(true)) > 1
     return slips <= _MAX_SLIPS
+
+
+def _indent(text: str) -> str:
+    return text[: len(text) - len(text.lstrip())]
 
 
 def _digits(text: str) -> str:

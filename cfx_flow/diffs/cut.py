@@ -1,0 +1,62 @@
+"""Was the answer cut off in its last hunk? Its counts promise more, and the file tells the rest."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+
+from cfx_flow.diffs.model import Code, Hunk, Problem
+from cfx_flow.diffs.source import Source
+
+_CONTEXT = 3
+_MISCOUNT = 5
+"""lines of a new file by which models miscount; a fifth of a long one"""
+
+
+def problem(hunk: Hunk, path: str | None = None) -> Problem:
+    return Problem(
+        Code.TRUNCATED, "the answer breaks off in the middle of its last hunk", path, line=hunk.line
+    )
+
+
+def is_cut_off(hunk: Hunk, body: list[str]) -> bool:
+    """What can be told without the file: a fence that was never closed around a hunk that falls short."""
+    if not hunk.unclosed:
+        return False
+    return _is_short(hunk) or (hunk.cut and body[-1:] != [] and body[-1][0] == "+")
+
+
+def creation_is_cut_off(hunk: Hunk) -> bool:
+    """A new file shows no context; only its count says how much there should have been."""
+    if not _is_short(hunk) or hunk.counted is None or hunk.left is None:
+        return False
+    return hunk.left[1] > max(_MISCOUNT, hunk.counted[1] // 5)
+
+
+def ends_early(hunk: Hunk, end: int, source: Source) -> bool:
+    """Whether the hunk, which the file goes on after at ``end``, lacks context that should have followed.
+
+    Counts alone prove nothing: models miscount. A hunk that shows less below than above, and promises
+    more, was cut; blank lines that the file has there were only stripped.
+    """
+    if end >= len(source.lines) or (hunk.left is not None and not _is_short(hunk)):
+        return False
+    above, below = _context(hunk.body), _context(hunk.body[::-1])
+    if hunk.left is None:
+        return hunk.unclosed and below == 0 < above
+    old, new = hunk.left
+    if old == new and not any(line.strip() for line in source.lines[end : end + old]):
+        return False
+    return below == 0 or below < min(above, _CONTEXT)
+
+
+def ends_in_a_change(hunk: Hunk) -> bool:
+    """The same, as far as it can be told without the file."""
+    return _is_short(hunk) and _context(hunk.body[::-1]) == 0
+
+
+def _is_short(hunk: Hunk) -> bool:
+    return hunk.left is not None and min(hunk.left) >= 0 and hunk.left != (0, 0)
+
+
+def _context(lines: list[str]) -> int:
+    return sum(1 for _ in takewhile(lambda line: line[0] not in "+-", lines))

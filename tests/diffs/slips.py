@@ -1,0 +1,16 @@
+"""Every kind of slip, by what must become of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.diffs.slips_bodies import BODIES
+from tests.diffs.slips_content import CONTENT
+from tests.diffs.slips_form import FRAME, Slip
+from tests.diffs.slips_headers import HEADERS
+from tests.diffs.slips_judgement import JUDGED
+
+FORM: Mapping[str, Slip] = {**FRAME, **HEADERS, **BODIES}
+"""must come back exactly"""
+
+__all__ = ["CONTENT", "FORM", "JUDGED", "Slip"]
