@@ -5,14 +5,28 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from api.wiring import Services
 from cfx_flow.flows.model import Flow, StageUsage, Step, iso
+from cfx_flow.webhooks.outbox import Delivery
 
 
 def accepted_json(flow: Flow) -> dict[str, Any]:
     return {"id": flow.id, "status": flow.status.value, "links": links(flow.id)}
 
 
-def flow_json(flow: Flow) -> dict[str, Any]:
+async def shown(house: Services, *flows: Flow) -> list[dict[str, Any]]:
+    """With how their webhooks fare."""
+    told = [flow.id for flow in flows if flow.options.webhook]
+    deliveries = await house.webhooks.outbox.newest(told) if told else {}
+    return [_flow_json(flow, deliveries.get(flow.id)) for flow in flows]
+
+
+async def shown_one(house: Services, flow: Flow) -> dict[str, Any]:
+    (body,) = await shown(house, flow)
+    return body
+
+
+def _flow_json(flow: Flow, delivery: Delivery | None) -> dict[str, Any]:
     return {
         "id": flow.id,
         "status": flow.status.value,
@@ -38,6 +52,7 @@ def flow_json(flow: Flow) -> dict[str, Any]:
             "seconds": flow.options.budget.seconds,
         },
         "metadata": dict(flow.options.metadata),
+        "webhook": _webhook(flow, delivery),
         "snapshot_id": flow.snapshot_id,
         "forked_from": _parent(flow),
         "created_at": iso(flow.created_at),
@@ -72,6 +87,17 @@ def links(flow_id: str) -> dict[str, str]:
     base = f"/v1/flows/{flow_id}"
     parts = ("events", "diff", "plan", "report", "decision", "resume", "fork", "cancel")
     return {"self": base, **{part: f"{base}/{part}" for part in parts}, "steps": f"{base}/steps/{{n}}"}
+
+
+def _webhook(flow: Flow, delivery: Delivery | None) -> dict[str, Any] | None:
+    """``waiting`` until the flow ends, and again after it was resumed."""
+    if flow.options.webhook is None:
+        return None
+    told = delivery.to_json() if delivery and flow.status.ended else _NOT_YET
+    return {"url": flow.options.webhook, **told}
+
+
+_NOT_YET = {"state": "waiting", "tries": 0, "last_status": None, "last_error": None, "next_try_at": None}
 
 
 def _parent(flow: Flow) -> dict[str, Any] | None:

@@ -8,13 +8,14 @@ from fastapi import APIRouter, FastAPI
 
 from api.openapi import describe
 from api.refusals import install_error_handlers
-from api.routes import flows, keys, logs, metrics, models, snapshots, status, steering, usage
+from api.routes import flows, keys, logs, metrics, models, snapshots, status, steering, usage, webhooks
 from api.wiring import Services
 
 ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     flows.router,
     steering.router,
+    webhooks.router,
     snapshots.router,
     usage.router,
     logs.router,

@@ -36,6 +36,7 @@ from cfx_flow.stages.model import Models
 from cfx_flow.store.engine import Store, open_store
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.client import UpstreamClient
+from cfx_flow.webhooks.open import Webhooks, open_webhooks
 from cfx_flow.workspace.store import SnapshotStore
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class Services:
     upstream: UpstreamClient
     snapshots: SnapshotStore
     flows: FlowStore
+    webhooks: Webhooks
     dispatcher: Dispatcher
     graph: LateGraph
     readiness: ReadinessProbe
@@ -85,9 +87,8 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
     async with AsyncExitStack() as closing:
         store = await open_store(settings.store_url)
         closing.push_async_callback(store.close)
-        accounts = Accounts(
-            store, load_pepper(settings), clock, settings.daily_limit, settings.streams_per_user
-        )
+        pepper = load_pepper(settings)
+        accounts = Accounts(store, pepper, clock, settings.daily_limit, settings.streams_per_user)
         closing.push_async_callback(accounts.close)
         key_watch = KeyWatch(accounts)
         closing.push_async_callback(key_watch.close)
@@ -100,6 +101,7 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
         await upstream.open()
         closing.push_async_callback(upstream.close)
         flows = FlowStore(store, clock, Feed())
+        webhooks = await closing.enter_async_context(open_webhooks(settings, store, pepper, clock))
         graph = LateGraph()
         closing.push_async_callback(graph.close)
         dispatcher = InProcessDispatcher(
@@ -127,6 +129,7 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
             upstream=upstream,
             snapshots=SnapshotStore(store, clock),
             flows=flows,
+            webhooks=webhooks,
             dispatcher=dispatcher,
             graph=graph,
             readiness=ReadinessProbe(store, models, clock, limits.daily if settings.redis_url else None),

@@ -31,6 +31,7 @@ class Settings(BaseModel):
     daily_limit: int = Field(1000, ge=0, validation_alias="CFX_DAILY_LIMIT")
     streams_per_user: int = Field(2, ge=1, validation_alias="CFX_STREAMS_PER_USER")
     running_flows_per_user: int = Field(5, ge=1, validation_alias="CFX_RUNNING_FLOWS_PER_USER")
+    webhook_hosts: str = Field("", validation_alias="CFX_WEBHOOK_HOSTS")
     running_flows: int = Field(1000, ge=1, validation_alias="CFX_RUNNING_FLOWS")
     """At a time, of everybody, in one process."""
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from api.context import context_of
 from api.dependencies import Caller, CallerAdmission, House
-from api.flow_json import accepted_json, flow_json, step_json
+from api.flow_json import accepted_json, shown, shown_one, step_json
 from api.sse import EventStream, event_json
 from api.waiting import is_at_rest, preferred_wait_s, until_it_rests
 from cfx_flow.flows.feed import follow
@@ -70,6 +70,8 @@ async def create_flow(
     if flow is None:
         wanted = await asyncio.to_thread(read_request, body)
         options = options_of(wanted, house.models, caller)
+        if options.webhook is not None:
+            house.webhooks.hosts.address(options.webhook)
         await admission.require_left()
         snapshot_id = await bring(wanted.workspace, caller.user_id, house.snapshots)
         origin = Origin(caller, context_of(request.scope).request_id, house.clock.now())
@@ -91,7 +93,7 @@ async def accepted(request: Request, house: House, flow: Flow, prefer: str | Non
     await until_it_rests(follow(read, feed, flow.id, flow.last_seq), flow.status, within_s=wait_s)
     flow = await house.flows.get(flow.user_id, flow.id)
     if is_at_rest(flow.status):
-        return JSONResponse(flow_json(flow), 200, headers)
+        return JSONResponse(await shown_one(house, flow), 200, headers)
     return JSONResponse(accepted_json(flow), 202, headers)
 
 
@@ -105,12 +107,12 @@ async def list_flows(
 ) -> dict[str, Any]:
     """Newest first."""
     page, next_cursor = await house.flows.list(caller.user_id, status=status, limit=limit, cursor=cursor)
-    return {"data": [flow_json(flow) for flow in page], "next_cursor": next_cursor}
+    return {"data": await shown(house, *page), "next_cursor": next_cursor}
 
 
 @router.get("/{flow_id}")
 async def get_flow(flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
-    return flow_json(await house.flows.get(caller.user_id, flow_id))
+    return await shown_one(house, await house.flows.get(caller.user_id, flow_id))
 
 
 @router.get("/{flow_id}/events")

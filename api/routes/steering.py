@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from api.context import context_of
 from api.dependencies import Caller, CallerAdmission, House
-from api.flow_json import accepted_json, flow_json
+from api.flow_json import accepted_json, shown_one
 from api.routes.flows import Sent, accepted
 from cfx_flow.flows.decision import DecisionRequest, must_be_awaited
 from cfx_flow.flows.fork import ForkRequest, fork, story_of
@@ -34,7 +34,7 @@ async def decide(request: Request, flow_id: str, house: House, caller: Caller) -
     must_be_awaited(flow, asked)
     decided = await house.flows.decide(flow, asked.said)
     await house.dispatcher.submit(flow_id, caller.user_id)
-    return flow_json(decided)
+    return await shown_one(house, decided)
 
 
 @router.post("/resume", status_code=202, openapi_extra=_body(ResumeRequest, required=False))
@@ -78,4 +78,4 @@ async def cancel_flow(flow_id: str, house: House, caller: Caller) -> dict[str, A
     """Ends it at once; an answer that was under way is not waited for."""
     flow = await house.flows.cancel(caller.user_id, flow_id)
     await house.dispatcher.cancel(flow_id)
-    return flow_json(flow)
+    return await shown_one(house, flow)

@@ -97,6 +97,8 @@ class FlowOptions:
     models: Mapping[str, str] = field(default_factory=dict)
     """stage → whitelisted model that replaces the stage's own targets"""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    webhook: str | None = None
+    """the address that is told of its end"""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -111,6 +113,7 @@ class FlowOptions:
             "approval": self.approval,
             "models": dict(self.models),
             "metadata": dict(self.metadata),
+            "webhook": self.webhook,
         }
 
     @classmethod
@@ -124,6 +127,7 @@ class FlowOptions:
             approval=stored.get("approval", "auto"),
             models=stored["models"],
             metadata=stored["metadata"],
+            webhook=stored.get("webhook"),
         )
 
 

@@ -23,6 +23,7 @@ from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import InvalidRequest, PermissionDenied
 from cfx_flow.flows.model import Budget, FlowOptions
 from cfx_flow.stages.model import FlowLimits, Models, Stage, StageName, Target
+from cfx_flow.webhooks.hosts import MAX_URL_CHARS
 
 MAX_TASK_BYTES = 100_000
 MAX_ROUNDS = 10
@@ -85,6 +86,12 @@ class StageRequest(Strict):
     model: str = Field(min_length=1, max_length=200)
 
 
+class WebhookRequest(Strict):
+    url: str = Field(
+        min_length=1, max_length=MAX_URL_CHARS, description="https, at a host the operator named"
+    )
+
+
 class FlowRequest(Strict):
     task: Annotated[str, AfterValidator(_printable)]
     workspace: WorkspaceRequest
@@ -95,10 +102,10 @@ class FlowRequest(Strict):
     tests: None = None
     budget: BudgetRequest = BudgetRequest()
     stages: dict[Worker, StageRequest] = Field(default_factory=dict)
-    webhook: None = None
+    webhook: WebhookRequest | None = Field(None, description="told of the flow's end")
     metadata: dict[Annotated[str, Field(max_length=64)], Scalar] = Field(default_factory=dict, max_length=16)
 
-    @field_validator("tests", "webhook", mode="before")
+    @field_validator("tests", mode="before")
     @classmethod
     def _not_yet(cls, value: object) -> None:
         if value is not None:
@@ -156,6 +163,7 @@ def options_of(request: FlowRequest, models: Models, principal: Principal) -> Fl
         approval=request.approval,
         models={stage: choice.model for stage, choice in request.stages.items()},
         metadata=request.metadata,
+        webhook=request.webhook.url if request.webhook else None,
     )
 
 

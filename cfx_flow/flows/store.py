@@ -41,6 +41,7 @@ from cfx_flow.flows.rows import (
 )
 from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import flow_events, flow_steps, flows
+from cfx_flow.webhooks.outbox import put_delivery
 
 NO_STORY = Story()
 
@@ -227,14 +228,17 @@ class FlowStore(FlowReads):
             epoch=flows.c.epoch + 1,
             version=flows.c.version + 1,
             last_seq=flows.c.last_seq + 1,
-        ).returning(flows.c.last_seq)
+        ).returning(flows.c.last_seq, flows.c.options)
         async with self._store.transaction() as connection:
-            seq = (await connection.execute(change)).scalar()
-            if seq is None:
+            row = (await connection.execute(change)).one_or_none()
+            if row is None:
                 return False
             await self._close_steps(connection, flow_id, outcome)
             event = Event(type="flow.completed", at=now, data=data)
-            await connection.execute(insert(flow_events).values(**event_row(flow_id, seq, event)))
+            await connection.execute(insert(flow_events).values(**event_row(flow_id, row.last_seq, event)))
+            if row.options.get("webhook"):
+                ended = flow_of((await connection.execute(by_id(flow_id))).mappings().one())
+                await put_delivery(connection, ended)
         self.feed.ring(flow_id)
         return True
 

@@ -48,6 +48,8 @@ def _rare(column: str, where: str) -> Index:
     )
 
 
+_PENDING = "state = 'pending'"
+
 accounts = Table(
     "accounts",
     metadata,
@@ -233,6 +235,25 @@ effects = Table(
     Column("answer", LargeBinary),  # bytes: Postgres' text takes no NUL, and models write it
     Column("started_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime),
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",  # see webhooks/outbox.py
+    metadata,
+    Column("id", _id(), primary_key=True),
+    Column("flow_id", _id(), ForeignKey("flows.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", _id(), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("last_status", Integer),
+    Column("last_error", Text),
+    Column("due_at", UtcDateTime),  # none once it is settled
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "flow_id"),
+    Index(None, "due_at", sqlite_where=text(_PENDING), postgresql_where=text(_PENDING)),
 )
 
 flow_events = Table(

@@ -1,0 +1,15 @@
+"""``/v1/webhook-secret``: with what a receiver checks that a webhook is ours."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.dependencies import Caller, House
+
+router = APIRouter(tags=["flows"])
+
+
+@router.get("/v1/webhook-secret")
+async def get_secret(house: House, caller: Caller) -> dict[str, str]:
+    """Yours, for all your flows. The signature is that of Standard Webhooks; so is the secret's form."""
+    return {"secret": house.webhooks.secrets.of(caller.user_id)}
