@@ -23,7 +23,11 @@ from cfx_flow.flows.model import Event, iso
 log = structlog.stdlib.get_logger(__name__)
 
 PING_EVERY_S = 15.0
+LASTS_S = 600.0
+"""one stream: proxies cut longer ones, and whoever comes back shows a key that is still good"""
 _PING = ": ping\n\n"
+_RECONNECT = 'retry: 1000\nevent: stream.reconnect\ndata: {"type":"stream.reconnect"}\n\n'
+"""without an id: the reader's place stays where it was"""
 
 
 def event_json(event: Event) -> dict[str, Any]:
@@ -37,20 +41,26 @@ def frame(event: Event) -> str:
 
 
 async def frames(
-    events: AsyncIterator[Event | None], *, ping_every_s: float = PING_EVERY_S
+    events: AsyncIterator[Event | None], *, ping_every_s: float = PING_EVERY_S, lasts_s: float = LASTS_S
 ) -> AsyncGenerator[str, None]:
-    """Each event as a frame; a comment now and then while nothing happens. None is a tick of silence."""
+    """Each event as a frame; a comment now and then while nothing happens. None is a tick of silence.
+
+    After ``lasts_s`` the last frame asks the reader to come back.
+    """
     yield ": cfx flow events\n\n"  # the headers go out with it, and the reader knows that it is heard
-    sent_at = time.monotonic()
+    began = sent_at = time.monotonic()
     try:
         async for event in events:
             if event is not None:
                 yield frame(event)
-            elif time.monotonic() - sent_at >= ping_every_s:
+                sent_at = time.monotonic()
+            is_end = event is not None and event.type == "flow.completed"  # unless it was resumed
+            if time.monotonic() - began >= lasts_s and not is_end:
+                yield _RECONNECT
+                return
+            if time.monotonic() - sent_at >= ping_every_s:
                 yield _PING
-            else:
-                continue
-            sent_at = time.monotonic()
+                sent_at = time.monotonic()
     except StoreUnavailable:
         # The stream ends without flow.completed: the reader comes back with Last-Event-ID.
         log.warning("event_stream_broken", exc_info=True)

@@ -269,9 +269,11 @@ def sse_data(chunks: Iterator[bytes]) -> Iterator[bytes | None]:
                 data = []
 
 
-def _event(data: bytes) -> Event:
+def _event(data: bytes) -> Event | None:
+    """None for the server's wish that we come back: it closes the stream by itself."""
     try:
-        return Event.from_json(json.loads(data))
+        body = json.loads(data)
+        return None if body["type"] == "stream.reconnect" else Event.from_json(body)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise _TryAgainError("an unreadable event") from None
 

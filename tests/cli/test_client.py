@@ -36,6 +36,16 @@ def test_lost_stream_is_taken_up_where_it_broke(api: ScriptedApi) -> None:
     assert [headers["last-event-id"] for headers in api.headers_of(EVENTS)] == ["0", "3", "3", "5"]
 
 
+def test_a_stream_that_asks_to_come_back_is_taken_up_where_it_ended(api: ScriptedApi) -> None:
+    rows = mended_flow().rows
+    wish = b'retry: 1000\nevent: stream.reconnect\ndata: {"type":"stream.reconnect"}\n\n'
+    api.stream(EVENTS, frames(rows[:2]) + wish)
+    api.stream(EVENTS, frames(rows[2:]))
+    with client_of(api) as client:
+        assert [event.raw for event in client.events("f1")] == rows
+    assert [headers["last-event-id"] for headers in api.headers_of(EVENTS)] == ["0", "2"]
+
+
 def test_a_resumed_flow_is_followed_to_its_last_end(api: ScriptedApi) -> None:
     record = Recorder()
     for type_ in ("flow.queued", "flow.completed", "flow.resumed", "flow.completed"):

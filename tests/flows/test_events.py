@@ -226,6 +226,47 @@ async def test_silence_is_filled_with_pings_now_and_then() -> None:
     assert len(sent) == 1
 
 
+async def test_a_stream_ends_after_ten_minutes_and_asks_its_reader_back() -> None:
+    rows = Rows()
+    for _ in range(3):
+        rows.add("step.progressed")
+
+    async def endless() -> AsyncIterator[Event | None]:
+        for event in rows.events:
+            yield event
+        while True:
+            yield None
+
+    sent = [frame async for frame in frames(endless(), lasts_s=0.02)]
+    assert [text.split("\n")[0] for text in sent[1:4]] == ["id: 1", "id: 2", "id: 3"][: len(sent) - 2]
+    assert sent[-1].startswith("retry: 1000\nevent: stream.reconnect\ndata: ")
+    assert "\nid:" not in sent[-1]
+
+
+async def test_a_stream_that_has_told_the_end_asks_nobody_back() -> None:
+    rows, feed = Rows(), Feed()
+    rows.add("flow.completed")
+    sent = [frame async for frame in frames(follow(rows.read, feed, "f", 0), lasts_s=0)]
+    assert len(sent) == 2
+    assert "flow.completed" in sent[1]
+
+
+async def test_a_reader_that_takes_nothing_holds_one_page() -> None:
+    rows, feed = Rows(), Feed()
+
+    async def page(after: int) -> Sequence[Event]:
+        return (await rows.read(after))[:10]
+
+    for _ in range(1000):
+        rows.add("step.progressed")
+    taken = frames(follow(page, feed, "f", 0))
+    for _ in range(5):
+        await anext(taken)
+    await asyncio.sleep(0.05)
+    assert rows.reads == 1
+    await taken.aclose()
+
+
 def test_a_frame_is_one_line_also_for_readers_that_split_at_unicode_line_ends() -> None:
     event = Event(seq=1, type="step.completed", at=FakeClock().now(), data={"text": "a\u2028b\u0085c"})
     [_, _, data] = frame(event).rstrip("\n").splitlines()
