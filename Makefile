@@ -20,7 +20,7 @@ check test: export PYTHONDONTWRITEBYTECODE =
 .PHONY: run test check lint types campaign bench lock dev litellm node clients clean
 
 run: $(RUN_STAMP)
-	@$(BIN)/cfx serve --or-demo
+	@$(BIN)/cfx serve --or-demo --with-worker
 
 test: check litellm clients
 	$(BIN)/pytest -n 2 --dist loadgroup -m e2e

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from cfx_flow.clock import Clock
 from cfx_flow.errors import StoreUnavailable
+from cfx_flow.flows.queue import FlowQueue
 from cfx_flow.limits import RateLimiter
 from cfx_flow.stages.model import Models, Upstream
 from cfx_flow.store.engine import Store
@@ -19,12 +20,14 @@ from cfx_flow.store.migrate import require_schema
 
 CONNECT_TIMEOUT_S = 2.0
 KEEP_S = 1.0
+WORKERS = "workers"
+NO_WORKER = "none is connected: flows wait. Start `cfx worker`, or this server with --with-worker"
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 class Readiness(BaseModel):
     status: str
-    """``ready``, ``unavailable``, or ``degraded``: some upstream is out of reach, but not every one"""
+    """``ready``, ``unavailable``, or ``degraded``: no worker, or some upstream out of reach, but not all"""
     checks: dict[str, str]
     """``ok``, or what is wrong in a sentence"""
     error: dict[str, Any] | None = None
@@ -35,13 +38,19 @@ class ReadinessProbe:
     """One check at a time, its answer kept for a second: the path is open to anyone."""
 
     def __init__(
-        self, store: Store, models: Models, clock: Clock, counters: RateLimiter | None = None
+        self,
+        store: Store,
+        models: Models,
+        clock: Clock,
+        counters: RateLimiter | None = None,
+        queue: FlowQueue | None = None,
     ) -> None:
-        """``counters``: where they are not in the database."""
+        """``counters``: where they are not in the database. ``queue``: where others run the flows."""
         self._store = store
         self._models = models
         self._clock = clock
         self._counters = counters
+        self._queue = queue
         self._turn = asyncio.Lock()
         self._last: tuple[float, Readiness] | None = None
 
@@ -56,12 +65,15 @@ class ReadinessProbe:
         probes: dict[str, Awaitable[str]] = {"database": self._database()}
         if self._counters is not None:
             probes["counters"] = _count(self._counters, self._clock.now().date())
+        if self._queue is not None:
+            probes[WORKERS] = _count_workers(self._queue)
         for upstream in self._models.upstreams.values():
             probes[f"upstream {upstream.name}"] = _reach(upstream)
         checks = dict(zip(probes, await asyncio.gather(*probes.values()), strict=True))
-        wrong = [f"{name}: {found}" for name, found in checks.items() if found != "ok"]
-        if not wrong:
+        if all(found == "ok" for found in checks.values()):
             return Readiness(status="ready", checks=checks)
+        # Without a worker flows wait, and chat is served all the same.
+        wrong = [f"{name}: {found}" for name, found in checks.items() if found != "ok" and name != WORKERS]
         if checks["database"] == "ok" and len(wrong) < len(self._models.upstreams):
             return Readiness(status="degraded", checks=checks)
         error = StoreUnavailable("; ".join(wrong), code="not_ready").to_body()["error"]
@@ -81,6 +93,13 @@ async def _count(counters: RateLimiter, day: date) -> str:
     except StoreUnavailable as error:
         return error.message
     return "ok"
+
+
+async def _count_workers(queue: FlowQueue) -> str:
+    try:
+        return "ok" if await queue.workers() else NO_WORKER
+    except StoreUnavailable as error:
+        return error.message
 
 
 async def _reach(upstream: Upstream) -> str:

@@ -62,7 +62,8 @@ class Server(uvicorn.Server):
         why."""
         try:
             await self._rest.arrive()
-            await import_graph()
+            if self._services.runs_flows:
+                await import_graph()
             _keep_what_was_imported()
             await start_flows(self._services)
         except BaseException:

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -19,8 +19,9 @@ from cfx_flow.accounts.key_watch import KeyWatch
 from cfx_flow.accounts.own_keys import OwnKeys
 from cfx_flow.clock import Clock, SystemClock
 from cfx_flow.errors import StoreUnavailable
-from cfx_flow.flows.dispatch import Dispatcher, InProcessDispatcher
-from cfx_flow.flows.feed import Feed
+from cfx_flow.flows.dispatch import DRAIN_S, Dispatcher, InProcessDispatcher, QueueDispatcher
+from cfx_flow.flows.feed import Feed, watch
+from cfx_flow.flows.queue import FlowQueue
 from cfx_flow.flows.runner import FlowRunner
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.ledger import Meter, RequestLog
@@ -33,11 +34,15 @@ from cfx_flow.stages.catalogue import model_names
 from cfx_flow.stages.check import load_config
 from cfx_flow.stages.load import require_upstreams
 from cfx_flow.stages.model import Models
+from cfx_flow.store.address import libpq_address
 from cfx_flow.store.engine import Store, open_store
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.webhooks.open import Webhooks, open_webhooks
 from cfx_flow.workspace.store import SnapshotStore
+
+if TYPE_CHECKING:
+    from cfx_flow.flows.worker import FlowWorker
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -66,8 +71,14 @@ class Services:
     flows: FlowStore
     webhooks: Webhooks
     dispatcher: Dispatcher
+    worker: FlowWorker | None
     graph: LateGraph
     readiness: ReadinessProbe
+
+    @property
+    def runs_flows(self) -> bool:
+        """On SQLite always; on Postgres where a worker was asked for."""
+        return self.worker is not None or self.store.dialect == "sqlite"
 
     @property
     def streams_running(self) -> int:
@@ -76,16 +87,18 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, environ: Mapping[str, str], *, drain_s: float = DRAIN_S
+) -> AsyncIterator[Services]:
     """Expects a migrated database. Raises ConfigError before anything is opened.
 
-    Flows wait until ``start_flows`` has brought the graph.
+    Flows wait until ``start_flows`` has brought the graph. ``drain_s``: how long its flows may take to stop.
     """
     models, prompts = load_config(settings, environ)
     require_upstreams(models)
     clock = SystemClock()
     async with AsyncExitStack() as closing:
-        store = await open_store(settings.store_url)
+        store = await open_store(settings.store_url, session=_session(settings))
         closing.push_async_callback(store.close)
         pepper = load_pepper(settings)
         accounts = Accounts(store, pepper, clock, settings.daily_limit, settings.streams_per_user)
@@ -100,17 +113,11 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
         upstream = UpstreamClient()
         await upstream.open()
         closing.push_async_callback(upstream.close)
-        flows = FlowStore(store, clock, Feed())
         webhooks = await closing.enter_async_context(open_webhooks(settings, store, pepper, clock))
         graph = LateGraph()
         closing.push_async_callback(graph.close)
-        dispatcher = InProcessDispatcher(
-            flows,
-            FlowRunner(flows, graph, clock),
-            per_user=settings.running_flows_per_user,
-            in_all=settings.running_flows,
-        )
-        closing.push_async_callback(dispatcher.close)
+        parts = _flows_of(settings, store, clock, graph, drain_s)
+        await closing.enter_async_context(_closing(parts))
         yield Services(
             settings=settings,
             clock=clock,
@@ -128,12 +135,62 @@ async def open_services(settings: Settings, environ: Mapping[str, str]) -> Async
             breakers=Breakers(clock),
             upstream=upstream,
             snapshots=SnapshotStore(store, clock),
-            flows=flows,
+            flows=parts.flows,
             webhooks=webhooks,
-            dispatcher=dispatcher,
+            dispatcher=parts.dispatcher,
+            worker=parts.worker,
             graph=graph,
-            readiness=ReadinessProbe(store, models, clock, limits.daily if settings.redis_url else None),
+            readiness=ReadinessProbe(
+                store, models, clock, limits.daily if settings.redis_url else None, parts.queue
+            ),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Flows:
+    flows: FlowStore
+    dispatcher: Dispatcher
+    worker: FlowWorker | None = None
+    queue: FlowQueue | None = None
+
+
+def _flows_of(settings: Settings, store: Store, clock: Clock, graph: LateGraph, drain_s: float) -> _Flows:
+    """On SQLite they run here; on Postgres in workers, of which this process may be one."""
+    per_user, at_once = settings.running_flows_per_user, settings.running_flows
+    if store.dialect == "sqlite":
+        flows = FlowStore(store, clock, Feed())
+        runner = FlowRunner(flows, graph, clock)
+        return _Flows(flows, InProcessDispatcher(flows, runner, per_user=per_user, in_all=at_once))
+    queue = FlowQueue(store, per_user)
+    flows = FlowStore(store, clock, Feed(), queue.submit)
+    worker = None
+    if settings.with_worker:
+        from cfx_flow.flows.worker import FlowWorker  # procrastinate: 0.2 s and memory, for workers alone
+
+        runner = FlowRunner(flows, graph, clock)
+        address = libpq_address(settings.store_url)
+        worker = FlowWorker(address, queue, runner, at_once=at_once, drain_s=drain_s)
+    return _Flows(flows, QueueDispatcher(queue, flows.feed, worker), worker, queue)
+
+
+@asynccontextmanager
+async def _closing(parts: _Flows) -> AsyncIterator[None]:
+    """Meanwhile readers hear of what other processes write."""
+    watching = None
+    if parts.queue is not None:
+        watching = asyncio.create_task(watch(parts.flows.feed, parts.flows.last_seqs))
+    try:
+        yield
+    finally:
+        if watching is not None:
+            watching.cancel()
+        await parts.dispatcher.close()
+
+
+def _session(settings: Settings) -> Mapping[str, str]:
+    """A worker that is frozen in the middle of a transaction must not hold its rows for ever. Nobody but a
+    worker may be sure that no pooler is in between, which takes no settings."""
+    return {"idle_in_transaction_session_timeout": "20s"} if settings.with_worker else {}
 
 
 async def import_graph() -> ModuleType:
@@ -147,10 +204,14 @@ def _open_limits(settings: Settings, clock: Clock) -> AbstractAsyncContextManage
 
 
 async def start_flows(services: Services) -> None:
-    """Brings the graph, then takes up unfinished flows."""
-    runtime = await import_graph()
-    services.graph.arrive(await _once_the_store_answers(lambda: runtime.open_graph(services)))
+    """Brings the graph where flows run, then takes up unfinished ones. Raises ConfigError for a database
+    that no worker can work with."""
+    if services.runs_flows:
+        runtime = await import_graph()
+        services.graph.arrive(await _once_the_store_answers(lambda: runtime.open_graph(services)))
     await _once_the_store_answers(services.dispatcher.recover)
+    if services.worker is not None:
+        await _once_the_store_answers(services.worker.start)
 
 
 async def _once_the_store_answers(work: Callable[[], Awaitable[T]]) -> T:

@@ -34,6 +34,10 @@ class Settings(BaseModel):
     webhook_hosts: str = Field("", validation_alias="CFX_WEBHOOK_HOSTS")
     running_flows: int = Field(1000, ge=1, validation_alias="CFX_RUNNING_FLOWS")
     """At a time, of everybody, in one process."""
+    with_worker: bool = Field(False, validation_alias="CFX_WITH_WORKER")
+    """Of ``cfx serve`` on Postgres; on SQLite the server runs its flows in any case."""
+    worker_drain_s: float = Field(60.0, ge=0, le=3600, validation_alias="CFX_WORKER_DRAIN_S")
+    worker_port: int | None = Field(None, ge=0, le=65535, validation_alias="CFX_WORKER_PORT")
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")
     stalled_reader_s: float = Field(120.0, ge=1, le=86_400, validation_alias="CFX_STALLED_READER_S")
     metrics_token: SecretStr | None = Field(None, validation_alias="CFX_METRICS_TOKEN")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Mapping[str, str] = {
     "serve": "cli.serve:serve",
+    "worker": "cli.worker:worker",
     "demo": "cli.demo.command:demo",
     "run": "cli.run:run",
     "watch": "cli.watch:watch",

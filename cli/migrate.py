@@ -23,7 +23,9 @@ def migrate(
     done = upgrade(Settings.load(os.environ).store_url)
     if as_json:
         typer.echo(json.dumps({**asdict(done), "changed": done.changed}))
-    elif done.changed:
+    elif done.before != done.after:
         typer.echo(f"{done.dialect}: from {done.before or 'an empty database'} to {done.after}")
+    elif done.queue_changed:
+        typer.echo(f"{done.dialect}: already at {done.after}; the queue's tables are new")
     else:
         typer.echo(f"{done.dialect}: already at {done.after}")

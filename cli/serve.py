@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,17 +24,31 @@ Port = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one [CFX_PORT, 8000].")
 ]
 OrDemo = Annotated[bool, typer.Option("--or-demo", help="Start `cfx demo` when CFX_LITELLM_URL is not set.")]
+WithWorker = Annotated[
+    bool, typer.Option("--with-worker", help="On Postgres: run flows in this process too [CFX_WITH_WORKER].")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Say where it listens as one line of JSON.")]
 
 
-def serve(host: Host = None, port: Port = None, or_demo: OrDemo = False, as_json: AsJson = False) -> None:
+def serve(
+    host: Host = None,
+    port: Port = None,
+    with_worker: WithWorker = False,
+    or_demo: OrDemo = False,
+    as_json: AsJson = False,
+) -> None:
     """Serve the API. The first start on SQLite makes the database, a user and a key, shown once.
 
+    Flows run in this process on SQLite, and in `cfx worker` processes on Postgres.
     Exit codes: 0 after SIGTERM or Ctrl-C, 2 when the configuration is wrong or the port is taken.
     """
     from cfx_flow.settings import Settings
 
-    chosen = {"CFX_HOST": host, "CFX_PORT": None if port is None else str(port)}
+    chosen = {
+        "CFX_HOST": host,
+        "CFX_PORT": None if port is None else str(port),
+        "CFX_WITH_WORKER": "true" if with_worker else None,
+    }
     environ = {**os.environ, **{name: value for name, value in chosen.items() if value is not None}}
     settings = Settings.load(environ)
     if or_demo and not settings.litellm_url:
@@ -55,19 +70,22 @@ def _serve(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
     from cfx_flow.stages.load import require_upstreams
     from cfx_flow.store.address import sqlite_file
     from cfx_flow.store.migrate import migrate
+    from cfx_flow.store.one_server import only_server
 
     configure_logs(settings.log_level)
     models, _ = load_config(settings, environ)
     require_upstreams(models)
-    with _listen(settings.host, settings.port) as listener:
-        if sqlite_file(settings.store_url) is not None:
+    with ExitStack() as closing:
+        listener = closing.enter_context(listen(settings.host, settings.port))
+        if (file := sqlite_file(settings.store_url)) is not None:
+            closing.enter_context(only_server(file))
             migrate(settings.store_url)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(settings, environ, listener, as_json))
+        runner = closing.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        runner.run(_run(settings, environ, listener, as_json))
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Bound before anything else, so that a taken port is told before a key is made."""
+def listen(host: str, port: int, *, key: str = "CFX_PORT") -> socket.socket:
+    """Bound before anything else, so that a taken port is told before a key is made. ``key``: its setting."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,8 +96,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise ConfigError(
             f"cannot listen on {host}, port {port}: {error.strerror or error}. Stop what uses it, or choose "
-            "another port with --port or CFX_PORT",
-            key="CFX_PORT",
+            f"another port with --port or {key}",
+            key=key,
         ) from None
     return listener
 

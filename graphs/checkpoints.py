@@ -6,10 +6,12 @@ default it would call any function that tampered bytes name.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
 import psycopg
@@ -25,6 +27,7 @@ from cfx_flow.store.address import read_address, sqlite_file
 
 BUSY_TIMEOUT_S = 5
 POOL_SIZE = 10
+_SETUP_LOCK = 0x6366_785F_6368_6563  # any number that is ours
 
 MakeSaver = Callable[[], BaseCheckpointSaver[str]]
 """One saver per flow: LangGraph's Postgres saver holds one lock for all who use it"""
@@ -62,17 +65,40 @@ async def _on_postgres(store_url: str) -> AsyncIterator[MakeSaver]:
         min_size=1,
         max_size=POOL_SIZE,
         open=False,
-        # Prepared statements do not survive a transaction pooler.
-        kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row},
+        kwargs={
+            "autocommit": True,
+            "prepare_threshold": None,
+            "row_factory": dict_row,
+            # A worker that is frozen in the middle of a transaction must not hold its rows for ever.
+            "options": "-c idle_in_transaction_session_timeout=20s",
+        },
     )
     with database_errors():
         await pool.open(wait=True, timeout=BUSY_TIMEOUT_S)
     try:
         with database_errors():
-            await AsyncPostgresSaver(pool, serde=serializer()).setup()
+            async with _alone(pool):
+                await AsyncPostgresSaver(pool, serde=serializer()).setup()
         yield lambda: AsyncPostgresSaver(pool, serde=serializer())
     finally:
         await pool.close()
+
+
+@asynccontextmanager
+async def _alone(pool: psycopg_pool.AsyncConnectionPool[Any]) -> AsyncIterator[None]:
+    """Workers that start together set their tables up in turn. They ask again rather than wait in Postgres:
+    an index that is built CONCURRENTLY waits for everyone who does."""
+    async with pool.connection() as connection:
+        while True:
+            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s) AS mine", (_SETUP_LOCK,))
+            row = await cursor.fetchone()
+            if row is not None and row["mine"]:
+                break
+            await asyncio.sleep(0.05)
+        try:
+            yield
+        finally:
+            await connection.execute("SELECT pg_advisory_unlock(%s)", (_SETUP_LOCK,))
 
 
 @contextmanager

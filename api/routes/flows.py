@@ -76,7 +76,7 @@ async def create_flow(
         snapshot_id = await bring(wanted.workspace, caller.user_id, house.snapshots)
         origin = Origin(caller, context_of(request.scope).request_id, house.clock.now())
         flow = await house.flows.create(new_flow(wanted.task, snapshot_id, options, origin), ticket)
-        await house.dispatcher.submit(flow.id, caller.user_id)
+        await house.dispatcher.wake(flow.id, caller.user_id)
     return await accepted(request, house, flow, sent.prefer)
 
 

@@ -33,7 +33,7 @@ async def decide(request: Request, flow_id: str, house: House, caller: Caller) -
     flow = await house.flows.get(caller.user_id, flow_id)
     must_be_awaited(flow, asked)
     decided = await house.flows.decide(flow, asked.said)
-    await house.dispatcher.submit(flow_id, caller.user_id)
+    await house.dispatcher.wake(flow_id, caller.user_id)
     return await shown_one(house, decided)
 
 
@@ -48,7 +48,7 @@ async def resume_flow(
     options = resumed_options(flow, wanted, house.models.flow)
     await admission.require_left()
     resumed = await house.flows.resume(flow, options)
-    await house.dispatcher.submit(flow_id, caller.user_id)
+    await house.dispatcher.wake(flow_id, caller.user_id)
     return accepted_json(resumed)
 
 
@@ -69,7 +69,7 @@ async def fork_flow(
         await admission.require_left()
         story = story_of(flow, kept, await house.flows.all_events(flow_id))
         flow = await house.flows.create(flow, ticket, story)
-        await house.dispatcher.submit(flow.id, caller.user_id)
+        await house.dispatcher.wake(flow.id, caller.user_id)
     return await accepted(request, house, flow, sent.prefer)
 
 

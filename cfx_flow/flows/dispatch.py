@@ -1,4 +1,6 @@
-"""Which flow runs when. On one machine: asyncio tasks in the API's own process."""
+"""Which flow runs when and where. On SQLite: asyncio tasks in the API's own process. On Postgres:
+whichever worker takes its job.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,19 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, islice
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cfx_flow.flows.feed import Feed
+from cfx_flow.flows.queue import FlowQueue
 from cfx_flow.flows.runner import Drain, FlowRunner
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.flows.turns import Waiting, next_flows
+
+if TYPE_CHECKING:
+    from cfx_flow.flows.worker import FlowWorker
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -31,8 +39,14 @@ class Load:
 
 
 class Dispatcher(Protocol):
-    async def submit(self, flow_id: str, user_id: str) -> None:
-        """The flow's row is written; it runs as soon as its turn comes."""
+    """What queues a flow says so twice: in its transaction, and when that is committed."""
+
+    async def submit(self, connection: AsyncConnection, user_id: str) -> None:
+        """Within the transaction that queues one of the user's flows, or stops one."""
+        ...
+
+    async def wake(self, flow_id: str, user_id: str) -> None:
+        """The flow's row says queued; it runs as soon as its turn comes."""
         ...
 
     async def cancel(self, flow_id: str) -> None:
@@ -71,7 +85,10 @@ class InProcessDispatcher:
         self._prunes: set[asyncio.Task[None]] = set()
         self._drain = Drain()
 
-    async def submit(self, flow_id: str, user_id: str) -> None:
+    async def submit(self, connection: AsyncConnection, user_id: str) -> None:
+        """Nothing: the rows themselves are the queue, from which the next process recovers."""
+
+    async def wake(self, flow_id: str, user_id: str) -> None:
         lane = self._lanes[user_id]
         if flow_id in lane.running or flow_id in lane.waiting:
             return
@@ -93,7 +110,7 @@ class InProcessDispatcher:
     async def recover(self) -> int:
         unfinished = await self._flows.unfinished()
         for flow_id, user_id in unfinished:
-            await self.submit(flow_id, user_id)
+            await self.wake(flow_id, user_id)
         return len(unfinished)
 
     def load(self) -> Load:
@@ -145,3 +162,34 @@ class InProcessDispatcher:
         lane = self._lanes[user_id]
         if not (lane.running or lane.waiting):
             del self._lanes[user_id]
+
+
+class QueueDispatcher:
+    """The flows of a Postgres, seen from any of its processes. ``worker``: this one runs flows too."""
+
+    def __init__(self, queue: FlowQueue, feed: Feed, worker: FlowWorker | None) -> None:
+        self._queue, self._feed, self._worker = queue, feed, worker
+
+    async def submit(self, connection: AsyncConnection, user_id: str) -> None:
+        await self._queue.submit(connection, user_id)
+
+    async def wake(self, flow_id: str, user_id: str) -> None:
+        """Nothing: the job was committed with the row, and Postgres tells the workers."""
+
+    async def cancel(self, flow_id: str) -> None:
+        """Whoever runs it finds its row cancelled, within a second."""
+        if self._worker is not None:
+            self._worker.stop(flow_id)
+        await self._queue.forget(flow_id)
+
+    async def recover(self) -> int:
+        """What has lost its job, or was queued before there were jobs; what runs elsewhere is left alone."""
+        return await self._queue.recover()
+
+    def load(self) -> Load:
+        return Load(0, 0) if self._worker is None else self._worker.load()
+
+    async def close(self) -> None:
+        self._feed.close()
+        if self._worker is not None:
+            await self._worker.close()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from cfx_flow.errors import TooManyConcurrentRequests
+from cfx_flow.errors import StoreUnavailable, TooManyConcurrentRequests
 from cfx_flow.flows.model import Event
 
 READERS_PER_USER = 20
 POLL_S = 1.0
-"""events written by another process ring no bell here"""
+"""events written by another process ring no bell here, unless somebody watches"""
+LOOK_EVERY_S = 0.25
 
 
 class Feed:
@@ -28,6 +29,11 @@ class Feed:
         self.closed = True
         for flow_id in self._bells:
             self.ring(flow_id)
+
+    @property
+    def followed(self) -> Collection[str]:
+        """Ids of the flows that somebody follows."""
+        return tuple(self._bells)
 
     @property
     def idle(self) -> bool:
@@ -97,3 +103,20 @@ async def _rang(bell: asyncio.Event, timeout_s: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def watch(feed: Feed, last_seqs: Callable[[Collection[str]], Awaitable[Mapping[str, int]]]) -> None:
+    """Rings for what other processes write, until it is cancelled: one query for all who read here."""
+    known: Mapping[str, int] = {}
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        if not feed.followed:
+            continue
+        try:
+            now = await last_seqs(feed.followed)
+        except StoreUnavailable:
+            continue  # who reads finds it out too, and says so
+        for flow_id, seq in now.items():
+            if known.get(flow_id) != seq:
+                feed.ring(flow_id)
+        known = now

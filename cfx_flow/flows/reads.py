@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -110,6 +110,12 @@ class FlowReads:
         async with self._store.read() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else step_of(row)
+
+    async def last_seqs(self, flow_ids: Collection[str]) -> Mapping[str, int]:
+        """Of each flow's newest event."""
+        query = select(flows.c.id, flows.c.last_seq).where(flows.c.id.in_(flow_ids))
+        async with self._store.read() as connection:
+            return {row.id: row.last_seq for row in await connection.execute(query)}
 
     async def _row(self, query: Select[Any], flow_id: str) -> Any:
         if not is_uuid(flow_id):

@@ -6,7 +6,7 @@ in the transaction that writes what the event tells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,12 +70,20 @@ class Entry:
     events: Sequence[Event] = ()
 
 
+Submit = Callable[[AsyncConnection, str], Awaitable[None]]
+"""told, within the transaction, the user of a flow that was queued, or has stopped running"""
+
+
+async def _rows_are_the_queue(_connection: AsyncConnection, _user_id: str) -> None:
+    pass
+
+
 class FlowStore(FlowReads):
     """Readers are bound to a user; the runner's writes to an epoch."""
 
-    def __init__(self, store: Store, clock: Clock, feed: Feed) -> None:
+    def __init__(self, store: Store, clock: Clock, feed: Feed, submit: Submit = _rows_are_the_queue) -> None:
         super().__init__(store)
-        self._clock, self.feed = clock, feed
+        self._clock, self.feed, self._submit = clock, feed, submit
 
     # What a person may do ---------------------------------------------------------------
 
@@ -101,6 +109,7 @@ class FlowStore(FlowReads):
                 await self._upsert(connection, flow.id, step)
             rows = [event_row(flow.id, seq, event) for seq, event in enumerate(events, 1)]
             await connection.execute(insert(flow_events), rows)
+            await self._submit(connection, flow.user_id)
         return flow
 
     async def cancel(self, user_id: str, flow_id: str) -> Flow:
@@ -131,6 +140,7 @@ class FlowStore(FlowReads):
         try:
             async with self._store.transaction() as connection:
                 await _change(connection, Fence(flow.id, flow.epoch, flow.status), changes, [event])
+                await self._submit(connection, flow.user_id)
         except Fenced:
             raise Conflict("This flow has just been resumed by another request.") from None
         self.feed.ring(flow.id)
@@ -152,6 +162,7 @@ class FlowStore(FlowReads):
         try:
             async with self._store.transaction() as connection:
                 await _change(connection, Fence(flow.id, flow.epoch, flow.status), changes, [event])
+                await self._submit(connection, flow.user_id)
         except Fenced:
             raise VersionConflict("Another decision was quicker. Look again.", param="version") from None
         self.feed.ring(flow.id)
@@ -206,7 +217,10 @@ class FlowStore(FlowReads):
         changes = {"status": FlowStatus.REQUIRES_ACTION, "gate": gate.value, "version": version}
         data = {"gate": gate.value, "version": version}
         event = Event(type="approval.requested", at=self._clock.now(), data=data)
-        await self.write(Fence(flow.id, flow.epoch), Entry(changes=changes, events=[event]))
+        async with self._store.transaction() as connection:
+            await _change(connection, Fence(flow.id, flow.epoch), changes, [event])
+            await self._submit(connection, flow.user_id)
+        self.feed.ring(flow.id)
 
     async def end(self, flow_id: str, epoch: int | None, outcome: Outcome) -> bool:
         """The final status and ``flow.completed``. False: it had ended, or the epoch is over.
@@ -228,7 +242,7 @@ class FlowStore(FlowReads):
             epoch=flows.c.epoch + 1,
             version=flows.c.version + 1,
             last_seq=flows.c.last_seq + 1,
-        ).returning(flows.c.last_seq, flows.c.options)
+        ).returning(flows.c.last_seq, flows.c.user_id, flows.c.options)
         async with self._store.transaction() as connection:
             row = (await connection.execute(change)).one_or_none()
             if row is None:
@@ -239,6 +253,7 @@ class FlowStore(FlowReads):
             if row.options.get("webhook"):
                 ended = flow_of((await connection.execute(by_id(flow_id))).mappings().one())
                 await put_delivery(connection, ended)
+            await self._submit(connection, row.user_id)
         self.feed.ring(flow_id)
         return True
 

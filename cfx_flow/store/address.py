@@ -44,3 +44,8 @@ def sqlite_file(url: str) -> Path | None:
     """The file behind a SQLite address; ``None`` on Postgres."""
     address = read_address(url)
     return Path(address.database or "") if address.drivername == "sqlite" else None
+
+
+def libpq_address(url: str) -> str:
+    """Of a Postgres, for what speaks to it without SQLAlchemy. It holds the password: never log it."""
+    return read_address(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -79,13 +79,19 @@ class Store:
         await self._engine.dispose()
 
 
-async def open_store(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
+async def open_store(
+    url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S, session: Mapping[str, str] | None = None
+) -> Store:
     """A SQLite file is created, checked and written to once (ConfigError). Postgres is first asked when it
-    is first needed: it may start after us."""
+    is first needed: it may start after us. ``session``: settings of its sessions; a pooler takes none.
+    """
     path = sqlite_file(url)
     if path is None:
         engine = create_async_engine(
-            read_address(url), connect_args=POSTGRES_CONNECT, pool_timeout=POOL_TIMEOUT_S, **POSTGRES_POOL
+            read_address(url),
+            connect_args=POSTGRES_CONNECT | session_options(session or {}),
+            pool_timeout=POOL_TIMEOUT_S,
+            **POSTGRES_POOL,
         )
         return Store(engine, busy_timeout_s)
     await asyncio.to_thread(prepare_file, path)
@@ -97,6 +103,11 @@ async def open_store(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Sto
     )
     set_up_engine(engine.sync_engine)
     return Store(engine, busy_timeout_s, path)
+
+
+def session_options(settings: Mapping[str, str]) -> dict[str, str]:
+    """As libpq takes them."""
+    return {"options": " ".join(f"-c {name}={value}" for name, value in settings.items())} if settings else {}
 
 
 def open_engine(url: str) -> Engine:

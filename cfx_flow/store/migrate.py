@@ -11,6 +11,7 @@ from sqlalchemy import Connection, inspect, text
 from cfx_flow.errors import ConfigError, StoreUnavailable
 from cfx_flow.settings import HOUSE
 from cfx_flow.store.engine import Store, open_engine
+from cfx_flow.store.queue_schema import migrate_queue
 from cfx_flow.store.trouble import NO_SCHEMA, store_errors
 
 MIGRATIONS = HOUSE / "migrations"
@@ -25,10 +26,12 @@ class Migrated:
     before: str | None
     """``None``: an empty database"""
     after: str
+    queue_changed: bool = False
+    """procrastinate's tables, on Postgres"""
 
     @property
     def changed(self) -> bool:
-        return self.before != self.after
+        return self.before != self.after or self.queue_changed
 
 
 def migrate(url: str) -> Migrated:
@@ -43,20 +46,29 @@ def migrate(url: str) -> Migrated:
         with store_errors(), engine.connect() as connection:
             before = stored_revision(connection)
         _refuse_newer(before, known)
-        if before != head:
+        queue_changed = False
+        if before != head or engine.dialect.name == "postgresql":
             with store_errors(), engine.begin() as connection:
-                _upgrade(connection)
+                queue_changed = _bring_up(connection, is_new=before != head)
     finally:
         engine.dispose()
-    return Migrated(dialect=engine.dialect.name, before=before, after=head)
+    return Migrated(dialect=engine.dialect.name, before=before, after=head, queue_changed=queue_changed)
+
+
+def _bring_up(connection: Connection, *, is_new: bool) -> bool:
+    """Whether the queue's tables were changed."""
+    is_postgres = connection.dialect.name == "postgresql"
+    if is_postgres:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    if is_new:
+        _upgrade(connection)
+    return migrate_queue(connection) if is_postgres else False
 
 
 def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

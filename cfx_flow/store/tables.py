@@ -191,6 +191,7 @@ flows = Table(
     ForeignKeyConstraint(["user_id", "snapshot_id"], ["snapshots.user_id", "snapshots.id"]),
     Index(None, "user_id", "created_at"),
     Index(None, "status"),
+    _rare("status", "status IN ('queued', 'in_progress')"),  # whose turn it is
 )
 
 idempotency_keys = Table(

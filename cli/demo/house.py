@@ -82,7 +82,7 @@ def demo_house(
     _must_be_free(settings)
     with ExitStack() as stack, log.open("wb") as output:
         start = _starter(stack, output, cwd)
-        server = start(["cli.main", "serve"], {**environ, **urls})
+        server = start(["cli.main", "serve", "--with-worker"], {**environ, **urls})
         provider = start(
             ["cli.demo.provider", "--port", str(provider_port), "--script", str(script)], environ
         )

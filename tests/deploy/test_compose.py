@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from cfx_flow.settings import Settings
 from tests.deploy.conftest import VARIABLE, Stack, required_variables
 from tests.support.processes import HOUSE
 
@@ -16,6 +17,7 @@ PROVIDERS = {"ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY", "OPENAI_API_KEY"}
 SECRETS = {
     "traefik": set(),
     "api": {DATABASE, PEPPER, REDIS, LITELLM},
+    "worker": {DATABASE, PEPPER, REDIS, LITELLM},
     "migrate": {DATABASE},
     "litellm": {LITELLM, *PROVIDERS},
     "postgres": {DATABASE},
@@ -97,6 +99,7 @@ def test_networks_let_each_service_reach_only_its_neighbours(stack: Stack) -> No
     }
     behind = [{"api", "postgres"}, {"api", "redis"}, {"api", "migrate"}]
     behind += [{"migrate", "postgres"}, {"migrate", "redis"}, {"postgres", "redis"}]
+    behind += [{"worker", other} for other in ("api", "litellm", "postgres", "redis", "migrate")]
     assert pairs == {frozenset(pair) for pair in [{"traefik", "api"}, {"api", "litellm"}, *behind]}
 
 
@@ -130,6 +133,19 @@ def test_every_file_and_volume_that_is_mentioned_exists(raw: Stack) -> None:
                 assert source in raw["volumes"], source
         assert set(service["networks"]) <= raw["networks"].keys()
         assert set(service.get("depends_on", ())) <= raw["services"].keys()
+
+
+def test_worker_is_asked_for_its_health_where_the_image_asks(stack: Stack) -> None:
+    command = stack["services"]["worker"]["command"]
+    asked = re.search(r"127\.0\.0\.1:(\d+)/healthz", (HOUSE / "infra" / "api.Dockerfile").read_text())
+    assert asked
+    assert command == ["cfx", "worker", "--port", asked[1]]
+
+
+def test_worker_may_let_its_calls_end(stack: Stack) -> None:
+    grace = str(stack["services"]["worker"]["stop_grace_period"])
+    seconds = 60 * int((re.search(r"(\d+)m(?!s)", grace) or [0, 0])[1]) + int(re.search(r"(\d+)s", grace)[1])  # type: ignore[index]
+    assert seconds > Settings.load({}).worker_drain_s
 
 
 def test_traefik_leads_v1_to_the_api_and_nothing_else(stack: Stack) -> None:

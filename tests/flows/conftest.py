@@ -90,6 +90,7 @@ def open_house(provider: Provider, tmp_path: Path) -> OpenHouse:
             "CFX_DATABASE_URL": database_url,
             "CFX_LITELLM_URL": provider.url,
             "CFX_HASH_SALT": "salt of the tests, of no other use",
+            "CFX_WITH_WORKER": "true",
         } | environ
         async with AsyncExitStack() as closing:
             services = await closing.enter_async_context(open_services(Settings.load(environ), environ))

@@ -162,7 +162,7 @@ async def test_a_decision_survives_the_process_that_took_it(any_house: House, pr
     (task,) = [task for task in asyncio.all_tasks() if task.get_name() == f"flow {flow['id']}"]
     task.cancel()
     await asyncio.wait([task])
-    assert await any_house.services.dispatcher.recover() == 1
+    await any_house.services.dispatcher.recover()
     ended = await any_house.ended(flow["id"])
     assert ended["status"] == "approved"
     assert "# Mine" in asked(provider, CODE)

@@ -48,7 +48,7 @@ async def test_a_flow_goes_on_from_the_step_in_which_its_process_died(
 
     await kill(flow_id)
     assert (await any_house.get(flow_id))["status"] == "in_progress"
-    assert await any_house.services.dispatcher.recover() == 1
+    await any_house.services.dispatcher.recover()
 
     assert (await any_house.ended(flow_id))["status"] == "approved"
     counts = {model: len(provider.calls(model)) for model in good}

@@ -39,6 +39,7 @@ class Server:
             CFX_PORT=port,
             CFX_DATA_DIR=str(folder / "data"),
             CFX_LITELLM_URL=upstream_url,
+            CFX_WITH_WORKER="true",
             **({"CFX_LITELLM_KEY": upstream_key} if upstream_key else {}),
             **variables,
         )

@@ -1,0 +1,171 @@
+"""Runs the flows of a Postgres: many at once in one process, beside other processes that do the same."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+from procrastinate.exceptions import ConnectorException
+
+from cfx_flow.errors import StoreUnavailable
+from cfx_flow.flows.dispatch import Load
+from cfx_flow.flows.locks import FlowLocks
+from cfx_flow.flows.procrastination import open_app
+from cfx_flow.flows.queue import FORGET, QUEUE, RUN, FlowQueue
+from cfx_flow.flows.runner import Drain, FlowRunner
+from cfx_flow.flows.sessions import require_sessions
+
+LOOK_EVERY_S = 0.5
+FETCH_EVERY_S = 1.0
+"""a job that waits for another of its flow to be finished rings no bell"""
+RELOCK_S = 3.0
+"""after a restart of Postgres: as long as workers have for taking their locks again"""
+STOP_S = 5.0
+"""for what is left to do after the last flow has stopped"""
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class FlowWorker:
+    """A flow is run by whoever holds its lock; its job is only how it came here."""
+
+    def __init__(
+        self, conninfo: str, queue: FlowQueue, runner: FlowRunner, *, at_once: int, drain_s: float
+    ) -> None:
+        self._conninfo, self._queue, self._runner = conninfo, queue, runner
+        self._at_once, self._drain_s = at_once, drain_s
+        self._drain = Drain()
+        self._runs: dict[str, asyncio.Task[None]] = {}
+        self._waiting = 0
+        self._locks = FlowLocks(conninfo, self.stop)
+        self._reaper = Reaper(queue, self)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._opened = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Raises ConfigError behind a transaction pooler, StoreUnavailable."""
+        await require_sessions(self._conninfo)
+        app = open_app(self._conninfo, {RUN: self._run, FORGET: self._forget}, self._drain.requested.is_set)
+        await self._opened.enter_async_context(app.open_async())
+        self._app = app
+        self._tasks = [self._begin(self._locks.keep()), self._begin(self._reaper.work())]
+        self._working = self._begin(self._work())
+        log.info("worker.started", flows_at_once=self._at_once)
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        return tuple(self._runs)
+
+    def load(self) -> Load:
+        return Load(len(self._runs), self._reaper.waiting)
+
+    def stop(self, flow_id: str) -> None:
+        """In the middle of whatever it does: it was cancelled, or another worker has it."""
+        if (run := self._runs.get(flow_id)) is not None:
+            run.cancel()
+
+    def hurry(self) -> None:
+        """What has not stopped yet is stopped in the middle."""
+        for flow_id in self.running:
+            self.stop(flow_id)
+
+    async def close(self) -> None:
+        """Flows stop at a resumable point, and other workers go on with them. What has not stopped after
+        ``drain_s`` is stopped in the middle."""
+        self._drain.requested.set()
+        if not self._tasks:
+            return
+        self._working.cancel()
+        await asyncio.wait([self._working], timeout=self._drain_s + STOP_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        self._tasks = []
+        await self._opened.aclose()
+        log.info("worker.stopped")
+
+    async def _work(self) -> None:
+        while not self._drain.requested.is_set():
+            try:
+                await self._app.run_worker_async(
+                    queues=[QUEUE],
+                    concurrency=self._at_once,
+                    fetch_job_polling_interval=FETCH_EVERY_S,
+                    shutdown_graceful_timeout=self._drain_s,
+                    delete_jobs="always",
+                    install_signal_handlers=False,
+                )
+            except ConnectorException:
+                # Among others: frozen for so long that another worker struck us off its list.
+                log.warning("worker_starts_anew", exc_info=True)
+                await asyncio.sleep(FETCH_EVERY_S)
+
+    async def _run(self, flow_id: str) -> None:
+        if not await self._locks.take(flow_id):
+            log.info("flow_runs_elsewhere", flow_id=flow_id)
+            return
+        run = asyncio.create_task(self._runner.run(flow_id, self._drain), name=f"flow {flow_id}")
+        self._runs[flow_id] = run
+        try:
+            await asyncio.wait([run])
+        finally:  # also when the drain has taken too long
+            run.cancel()
+            await asyncio.wait([run])
+            del self._runs[flow_id]
+            await self._locks.release(flow_id)
+        if not run.cancelled() and (error := run.exception()) is not None:
+            log.error("flow_task_died", flow_id=flow_id, exc_info=error)
+
+    async def _forget(self, flow_id: str) -> None:
+        if await self._locks.take(flow_id):
+            try:
+                await self._runner.forget(flow_id)
+            finally:
+                await self._locks.release(flow_id)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(_must_not_end)
+        return task
+
+
+class Reaper:
+    """Looks for flows that nobody works on. procrastinate itself never retries the job of a dead worker."""
+
+    def __init__(self, queue: FlowQueue, worker: FlowWorker) -> None:
+        self._queue, self._worker = queue, worker
+        self.waiting = 0
+        self._suspects: frozenset[int] = frozenset()
+        self._server = ""
+        self._patient_until = 0.0
+
+    async def work(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except StoreUnavailable:
+                log.warning("reaper_waits", exc_info=True)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        for flow_id in await self._queue.cancelled_among(self._worker.running):
+            self._worker.stop(flow_id)
+        seen = await self._queue.look()
+        if seen.server != self._server:
+            self._server, self._patient_until = seen.server, time.monotonic() + RELOCK_S
+        self.waiting = seen.waiting
+        # Between taking a job and taking the flow's lock there is a moment: who is seen twice is stalled.
+        stalled, self._suspects = seen.stalled & self._suspects, seen.stalled
+        if time.monotonic() < self._patient_until:
+            return
+        if mended := await self._queue.mend(sorted(stalled)):
+            log.info("flows_taken_up", flows=mended, stalled=len(stalled))
+
+
+def _must_not_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("worker_task_died", exc_info=error)
