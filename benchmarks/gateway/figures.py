@@ -22,11 +22,10 @@ from benchmarks.gateway.measures import (
     throughput,
 )
 from benchmarks.gateway.stores import postgres_url, redis_url
-from benchmarks.gateway.systems import Cfx, System
+from benchmarks.gateway.systems import DIRECT, LITELLM, MOCK, Cfx, System
 from benchmarks.gateway.table import ROWS
 
 Figures = dict[str, float]
-LITELLM, DIRECT = "litellm", "direct"
 STORES = ("sqlite", "postgres", "redis")
 
 
@@ -44,7 +43,7 @@ class Bench:
         self._with_litellm = with_litellm
         self._installed: dict[tuple[int, str], Cfx] = {}
         self._running: dict[str, System] = {}
-        self.direct = closing.enter_context(systems.mock())
+        self.mock = closing.enter_context(systems.mock())
 
     def installed(self, checkout: int, store: str) -> Cfx:
         key = (checkout, store)
@@ -52,7 +51,7 @@ class Bench:
             folder = self._folder / f"{store}-{checkout}"
             users = self.scale.idle + 64
             self._installed[key] = Cfx(
-                self.checkouts[checkout], folder, self.direct, users, **self._variables(store)
+                self.checkouts[checkout], folder, self.mock, users, **self._variables(store)
             )
         return self._installed[key]
 
@@ -67,13 +66,13 @@ class Bench:
         if not self._with_litellm:
             return []
         if LITELLM not in self._running:
-            started = self._closing.enter_context(systems.litellm(self.direct, self._folder))
+            started = self._closing.enter_context(systems.litellm(self.mock, self._folder))
             self._running[LITELLM] = started
         return [self._running[LITELLM]]
 
     def all(self, *stores: str) -> list[System]:
         ours = [self.cfx(at, store) for store in stores for at in range(len(self.checkouts))]
-        return [*ours, *self.litellm(), self.direct]
+        return [*ours, *self.litellm(), self.mock]
 
     def _variables(self, store: str) -> dict[str, str]:
         if store == "postgres":
@@ -105,13 +104,16 @@ def _starts(bench: Bench, found: list[Figures]) -> None:
 
 
 def _requests(bench: Bench, found: list[Figures]) -> None:
-    by_name = throughput(bench.all(*bench.stores), bench.scale)
+    with systems.plain() as direct_system:
+        by_name = throughput([*bench.all(*bench.stores), direct_system], bench.scale)
     direct = [one.per_s for one in by_name[DIRECT]]
     for at, figures in enumerate(found):
         for store in bench.stores:
             ours = [one.per_s for one in by_name[f"{store} {at}"]]
             id_ = "rps_direct" if store == "sqlite" else f"rps_direct_{store}"
             figures[id_] = _ratio(ours, direct)
+            if store == "sqlite":
+                figures["rps_mock"] = _ratio(ours, [one.per_s for one in by_name[MOCK]])
         own = by_name[f"sqlite {at}"]
         figures["rps"] = median(one.per_s for one in own)
         figures["request_cpu"] = median(one.cpu_us for one in own)
@@ -130,14 +132,14 @@ def _latencies(bench: Bench, found: list[Figures]) -> None:
     times = latencies(bench.all(*bench.stores), bench.scale)
     for at, figures in enumerate(found):
         for store in bench.stores:
-            _added(figures, f"added_{{}}_{store}", times[f"{store} {at}"], times[DIRECT])
+            _added(figures, f"added_{{}}_{store}", times[f"{store} {at}"], times[MOCK])
         if LITELLM in times:
-            _added(figures, "added_{}_litellm", times[LITELLM], times[DIRECT])
+            _added(figures, "added_{}_litellm", times[LITELLM], times[MOCK])
 
 
-def _added(figures: Figures, id_: str, ours: Sequence[float], direct: Sequence[float]) -> None:
+def _added(figures: Figures, id_: str, ours: Sequence[float], mock: Sequence[float]) -> None:
     for name, percent in (("p50", 50), ("p99", 99)):
-        figures[id_.format(name)] = _percentile(ours, percent) - _percentile(direct, percent)
+        figures[id_.format(name)] = _percentile(ours, percent) - _percentile(mock, percent)
 
 
 def _percentile(values: Sequence[float], percent: int) -> float:
@@ -148,13 +150,13 @@ def _first_tokens(bench: Bench, found: list[Figures]) -> None:
     times = {name: median(all_) for name, all_ in first_tokens(bench.all(*STORES[:2]), bench.scale).items()}
     for at, figures in enumerate(found):
         for store in STORES[:2]:
-            figures[f"ttft_{store}"] = times[f"{store} {at}"] - times[DIRECT]
+            figures[f"ttft_{store}"] = times[f"{store} {at}"] - times[MOCK]
         if LITELLM in times:
-            figures["ttft_litellm"] = times[LITELLM] - times[DIRECT]
+            figures["ttft_litellm"] = times[LITELLM] - times[MOCK]
 
 
 def _chunks(bench: Bench, found: list[Figures]) -> None:
-    measured = [system for system in bench.all("sqlite") if system is not bench.direct]
+    measured = [system for system in bench.all("sqlite") if system is not bench.mock]
     costs = chunk_costs(measured, bench.scale)
     for at, figures in enumerate(found):
         figures["chunk_cpu"] = costs[f"sqlite {at}"]

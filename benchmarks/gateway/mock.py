@@ -21,13 +21,13 @@ WISH = re.compile(rb"@(\d+)x(\d+)@")
 STREAMED = re.compile(rb'"stream":\s*true')
 
 _HEAD = b"HTTP/1.1 200 OK\r\nserver: mock\r\ncontent-type: %s\r\n%s\r\n\r\n"
-_REPLY = (
+REPLY = (
     b'{"id":"chatcmpl-9aBcDeFgHiJkLmNoPqRsTuVw","object":"chat.completion","created":1780000000,'
     b'"model":"mock","choices":[{"index":0,"message":{"role":"assistant","content":"A fixed reply of the '
     b'mock upstream: nobody has thought about it.","refusal":null},"logprobs":null,"finish_reason":"stop"}],'
     b'"usage":{"prompt_tokens":40,"completion_tokens":12,"total_tokens":52},"system_fingerprint":"fp_0"}'
 )
-WHOLE = _HEAD % (b"application/json", b"content-length: %d" % len(_REPLY)) + _REPLY
+WHOLE = _HEAD % (b"application/json", b"content-length: %d" % len(REPLY)) + REPLY
 STREAM_HEAD = _HEAD % (b"text/event-stream; charset=utf-8", b"transfer-encoding: chunked")
 
 

@@ -18,12 +18,19 @@ def wait_for_api(process: Running, system: System) -> None:
     _patiently(lambda: _get(system, "/v1/models") is not None, lambda: process.alive)
 
 
-def wait_for_runner(process: Running, system: System) -> None:
-    flow = json.loads(_post_flow(system))["id"]
+def wait_for_runner(process: Running, system: System) -> str:
+    """The flow that has taken its first step."""
+    flow: str = json.loads(_post(system, "/v1/flows", _FLOW))["id"]
     _patiently(
         lambda: b"step.started" in (_get(system, f"/v1/flows/{flow}/events") or b""),
         lambda: process.alive,
     )
+    return flow
+
+
+def end_flow(system: System, flow: str) -> None:
+    """It would go on beside what is measured."""
+    _post(system, f"/v1/flows/{flow}/cancel", b"{}")
 
 
 def _patiently(is_so: Callable[[], bool], alive: Callable[[], bool], timeout_s: float = 60) -> None:
@@ -40,15 +47,17 @@ def _get(system: System, path: str) -> bytes | None:
     return _whole(Request(system.port, head.encode()))
 
 
-def _post_flow(system: System) -> bytes:
-    body = json.dumps({"task": "Say hello.", "workspace": {"files": {"a.py": "print(1)\n"}}}).encode()
+def _post(system: System, path: str, body: bytes) -> bytes:
     head = (
-        f"POST /v1/flows HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {system.keys[0]}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {system.keys[0]}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     answer = _whole(Request(system.port, head.encode() + body))
     assert answer is not None
     return answer
+
+
+_FLOW = json.dumps({"task": "Say hello.", "workspace": {"files": {"a.py": "print(1)\n"}}}).encode()
 
 
 def _whole(request: Request) -> bytes | None:

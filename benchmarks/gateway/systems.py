@@ -6,14 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from benchmarks.gateway.load import BrokenError, Connection, Request, post
-from benchmarks.gateway.ready import wait_for_api, wait_for_runner
+from benchmarks.gateway.ready import end_flow, wait_for_api, wait_for_runner
 from benchmarks.gateway.usage import on_server_core
 from tests.support.litellm import MASTER_KEY, PROGRAM, START_TIMEOUT_S, led_to
 from tests.support.loopback import is_ready
@@ -21,6 +21,9 @@ from tests.support.processes import HOUSE, Running, child_environ, free_port, st
 
 TEXT = "Add a --json option to the list command, and say in the manual what it prints."
 SYSTEM = "You are an editor's assistant. You answer briefly, with code where it helps."
+
+
+MOCK, DIRECT, LITELLM = "mock", "direct", "litellm"
 
 
 @dataclass
@@ -48,14 +51,23 @@ class System:
         return [Connection(self.request(wish, streamed=streamed, key=at % users)) for at in range(count)]
 
 
+def mock() -> AbstractContextManager[System]:
+    """What the others ask; asked itself, the time that they add is what they take longer."""
+    return _upstream(MOCK, "benchmarks.gateway.mock")
+
+
+def plain() -> AbstractContextManager[System]:
+    """What is asked directly where the work for a request is compared."""
+    return _upstream(DIRECT, "benchmarks.gateway.plain")
+
+
 @contextmanager
-def mock() -> Iterator[System]:
-    argv = [sys.executable, "-m", "benchmarks.gateway.mock"]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=HOUSE)
+def _upstream(name: str, module: str) -> Iterator[System]:
+    process = subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE, cwd=HOUSE)
     try:
         assert process.stdout is not None
         port = int(process.stdout.readline())
-        yield System("direct", port, process.pid, ["mock"], "mock")
+        yield System(name, port, process.pid, ["mock"], "mock")
     finally:
         process.terminate()
         process.wait(10)
@@ -79,7 +91,7 @@ def litellm(upstream: System, folder: Path) -> Iterator[System]:
     try:
         ready = f"http://127.0.0.1:{port}/health/readiness"
         wait_ready(process, lambda: is_ready(ready), timeout_s=START_TIMEOUT_S)
-        yield System("litellm", port, process.pid, [MASTER_KEY], "gpt-4o-mini")
+        yield System(LITELLM, port, process.pid, [MASTER_KEY], "gpt-4o-mini")
     finally:
         process.stop()
 
@@ -110,7 +122,7 @@ class Cfx:
         """Ready in all its parts: what it imports late would be counted as work."""
         with self.starting(name) as (process, system):
             wait_for_api(process, system)
-            wait_for_runner(process, system)
+            end_flow(system, wait_for_runner(process, system))
             yield system
 
     @contextmanager
