@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.chat import ChatEndpoint
 from api.late_app import LateApp
+from api.logs import WriteServed, tell_served
 from api.middleware.authentication import Authentication
 from api.middleware.body_cap import BodyCap
 from api.middleware.entry import Entry
@@ -18,10 +19,13 @@ from api.wiring import Services
 CHAT_PATHS = frozenset({"/v1/chat/completions", "/chat/completions"})
 
 
-def create_app(services: Services, rest: ASGIApp | None = None) -> ASGIApp:
+def create_app(
+    services: Services, rest: ASGIApp | None = None, *, tell_served: WriteServed = tell_served
+) -> ASGIApp:
     """Opens nothing: ``open_services`` has done it, and whoever called that closes again.
 
-    ``rest`` is what FastAPI serves; built at its first request if it is not given.
+    ``rest`` is what FastAPI serves; built at its first request if it is not given. ``tell_served`` writes
+    the access log.
     """
     front_door = FrontDoor(
         chat=ChatEndpoint(services),
@@ -39,6 +43,7 @@ def create_app(services: Services, rest: ASGIApp | None = None) -> ASGIApp:
         ),
         clock=services.clock,
         meter=services.meter,
+        tell=tell_served,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
 from starlette.types import Scope
 
 from cfx_flow.accounts.principal import Principal
@@ -49,7 +50,7 @@ class Admission:
     async def require_left(self) -> Allowance:
         """Counts nothing. Raises RateLimitExceeded when nothing is left."""
         status = await self.status()
-        return self._allowed(replace(status, allowed=status.remaining > 0))
+        return self._allowed(msgspec.structs.replace(status, allowed=status.remaining > 0))
 
     async def status(self) -> Allowance:
         """What the last question was answered; before any, a look that counts nothing."""

@@ -85,7 +85,7 @@ class Downstream:
     def watch(self, *, streamed: bool) -> None:
         """From here on a caller who leaves cancels the task, as ``stop`` does; ``why_stopped`` tells."""
         self._is_watched = True
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._loop)
         self._quiet_since = self._loop.time()
         self._timer = self._loop.call_later(self._pace.watch_after_s, self._start_watcher)
         if streamed:
@@ -96,6 +96,7 @@ class Downstream:
         self._sweeper.discard(self)
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None  # it leads back here: what was in a circle would wait for the collector
         if self._watcher is not None:
             self._watcher.cancel()
 

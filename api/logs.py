@@ -8,9 +8,10 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from functools import partial
+from typing import Any, TextIO, TypeAlias
 
 import msgspec
 import structlog
@@ -21,8 +22,41 @@ NOISY = ("uvicorn", "httpx", "httpx2", "openai", "alembic")
 LATE_S = 0.02
 
 
-def configure_logs(level: str, stream: TextIO | None = None) -> None:
-    """Ours and the libraries' records take the same way out. Called once, by whoever starts the process."""
+class Served(msgspec.Struct, kw_only=True, gc=False):
+    """The access log's line about one request: the one line that is written for every one of them."""
+
+    event: str = "request.served"
+    request_id: str
+    method: str
+    path: str
+    status: int
+    error: str | None
+    duration_ms: float
+    user_id: str | None
+    api_key_id: str | None
+    stage: str | None
+    stage_source: str | None
+    model_used: str | None
+    level: str = "info"
+    timestamp: str = ""
+
+
+WriteServed: TypeAlias = Callable[[Served], None]
+
+
+def tell_served(served: Served) -> None:
+    """As every other line is told."""
+    told = msgspec.structs.asdict(served)
+    del told["timestamp"]
+    write = structlog.get_logger("cfx.http")
+    getattr(write, told.pop("level"))(told.pop("event"), **told)
+
+
+def configure_logs(level: str, stream: TextIO | None = None) -> WriteServed:
+    """Ours and the libraries' records take the same way out. Called once, by whoever starts the process.
+
+    Returns how the access log is written: for machines without structlog, whose way takes 25 µs a line.
+    """
     stream = stream or sys.stderr
     lines = LineWriter(stream)
     atexit.register(lines.flush)
@@ -43,6 +77,20 @@ def configure_logs(level: str, stream: TextIO | None = None) -> None:
     logging.root.setLevel(max(LEVELS[level], logging.INFO))
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    return tell_served if stream.isatty() else partial(_write_served, lines, LEVELS[level])
+
+
+def _write_served(lines: LineWriter, least: int, served: Served) -> None:
+    if LEVELS[served.level] < least:
+        return
+    served.timestamp = _now()
+    try:
+        lines.info(_LINE.encode(served).decode())
+    except UnicodeEncodeError:  # half a character in a path
+        tell_served(served)
+
+
+_LINE = msgspec.json.Encoder()
 
 
 class LineWriter:
@@ -90,8 +138,12 @@ class LineWriter:
 
 def _stamp(_logger: Any, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     event["level"] = level
-    event["timestamp"] = datetime.now(UTC).isoformat().removesuffix("+00:00") + "Z"
+    event["timestamp"] = _now()
     return event
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def _json(event: MutableMapping[str, Any], **_options: Any) -> str:

@@ -16,6 +16,8 @@ import typer
 from cfx_flow.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cfx_flow.settings import Settings
 
 FIRST_USER = "me"
@@ -72,7 +74,7 @@ def _serve(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
     from cfx_flow.store.migrate import migrate
     from cfx_flow.store.one_server import only_server
 
-    configure_logs(settings.log_level)
+    tell_served = configure_logs(settings.log_level)
     models, _ = load_config(settings, environ)
     require_upstreams(models)
     with ExitStack() as closing:
@@ -81,7 +83,7 @@ def _serve(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
             closing.enter_context(only_server(file))
             migrate(settings.store_url)
         runner = closing.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        runner.run(_run(settings, environ, listener, as_json))
+        runner.run(_run(settings, environ, listener, tell_served, as_json))
 
 
 def listen(host: str, port: int, *, key: str = "CFX_PORT") -> socket.socket:
@@ -102,7 +104,13 @@ def listen(host: str, port: int, *, key: str = "CFX_PORT") -> socket.socket:
     return listener
 
 
-async def _run(settings: Settings, environ: dict[str, str], listener: socket.socket, as_json: bool) -> None:
+async def _run(
+    settings: Settings,
+    environ: dict[str, str],
+    listener: socket.socket,
+    tell_served: Callable[[Any], None],
+    as_json: bool,
+) -> None:
     from api.server import Server
     from api.wiring import open_services
 
@@ -110,7 +118,7 @@ async def _run(settings: Settings, environ: dict[str, str], listener: socket.soc
     async with open_services(settings, environ) as services:
         key = await _first_key(services)
         credentials = _leave_credentials(settings.data_dir, url, key)
-        server = Server(services)
+        server = Server(services, tell_served)
         await server.run_until_stopped(listener, lambda: _announce(url, key, credentials, as_json))
 
 

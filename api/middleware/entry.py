@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.context import KEY, Headers, RequestContext
 from api.errors import error_response
+from api.logs import Served, WriteServed, tell_served
 from api.middleware.limits import limit_headers
 from cfx_flow.clock import Clock
 from cfx_flow.errors import CfxError, InternalError
@@ -43,10 +44,13 @@ _KEY = re.compile(r"(cfx_[0-9A-Za-z]+)_[0-9A-Za-z]+")
 
 
 class Entry:
-    def __init__(self, app: ASGIApp, *, clock: Clock, meter: Meter | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, clock: Clock, meter: Meter | None = None, tell: WriteServed = tell_served
+    ) -> None:
         self._app = app
         self._clock = clock
         self._meter = meter or Meter()
+        self._tell = tell
         self._new_id = Ids()
         self._log: FilteringBoundLogger = structlog.get_logger("cfx.http")
 
@@ -81,10 +85,9 @@ class Entry:
             await error_response(error)(scope, receive, reply)
 
     def _write(self, scope: Scope, context: RequestContext, status: int | None) -> None:
-        write = self._log.debug if scope["path"] in PROBES else self._log.info
         principal = context.principal
-        write(
-            "request.served",
+        served = Served(
+            level="debug" if scope["path"] in PROBES else "info",
             request_id=context.request_id,
             method=scope["method"],
             path=shown_path(scope["path"]),
@@ -97,6 +100,7 @@ class Entry:
             stage_source=context.stage_source,
             model_used=context.model_used,
         )
+        self._tell(served)
 
 
 class _Reply:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,8 +16,7 @@ from cfx_flow.stages.resolve import Resolved, resolve
 PROMPT_HEADER = "X-CFX-Prompt"
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(msgspec.Struct, frozen=True):
     """The request headers that say what the caller wants, as they came."""
 
     stage: str | None = None
@@ -26,8 +24,7 @@ class Wishes:
     user_agent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     request: ChatRequest
     resolved: Resolved
     prompt: str | None

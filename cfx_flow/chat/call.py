@@ -113,6 +113,7 @@ class ChatCall:
     def close(self) -> None:
         """Frees the connection; a reply that is still coming is cut off at once."""
         self._ask = None
+        self._before_attempt = _never  # it leads back to who holds this call, and a circle outlives it
         if self._permit is not None:
             self._permit.abandoned()
         if self._stream is not None:
@@ -197,6 +198,10 @@ class ChatCall:
         if self.names_model and self.target is not None:
             cfx = (cfx or {"stage": self._stage.value}) | {"model_used": self.target.model}
         return relay.closing(cfx)
+
+
+async def _never(_target: Target) -> None:
+    raise RuntimeError("the call is closed")
 
 
 def cfx_of_failure(stage: StageName | str, target: Target | None) -> dict[str, str]:

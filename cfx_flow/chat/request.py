@@ -10,7 +10,6 @@ is Roo Code's way to say "no limit".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
@@ -26,8 +25,7 @@ MAX_MODEL_CHARS = 200
 Fields: TypeAlias = Mapping[str, Raw]
 
 
-@dataclass(frozen=True)
-class ChatRequest:
+class ChatRequest(msgspec.Struct, frozen=True):
     fields: Fields
     """as they came, except that ``max_completion_tokens: -1`` is gone"""
     model: str | None
@@ -50,7 +48,11 @@ class ChatRequest:
         return self.has_tools or not self.roles.isdisjoint(("system", "developer"))
 
     def is_silent_on(self, *names: str) -> bool:
-        return all(bytes(self.fields.get(name, _NULL)) == b"null" for name in names)
+        for name in names:
+            raw = self.fields.get(name)
+            if raw is not None and bytes(raw) != b"null":
+                return False
+        return True
 
 
 _NULL = Raw(b"null")

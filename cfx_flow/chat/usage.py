@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+import msgspec
 
 from cfx_flow.stages.model import Price
 
@@ -13,8 +14,7 @@ BYTES_PER_TOKEN = 4
 """of English and of code; good enough for a call that was cut before it could report"""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
+
+import msgspec
 
 Status = Literal["success", "error", "rate_limited", "cancelled"]
 
@@ -17,8 +18,7 @@ _MAX_COST_USD = Decimal("9999.999999")  # what numeric(10,6) holds
 _MAX_INT = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRecord:
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Never prompts, replies or secrets: ``error_message`` is the text that the caller was shown."""
 
     user_id: str

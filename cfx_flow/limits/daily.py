@@ -6,9 +6,10 @@ A backend is a CounterTable; ``tests/limits/`` holds each of them to one suite.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from cfx_flow.clock import Clock, next_midnight
 from cfx_flow.store.group_commit import GroupCommit, NowOrLater
@@ -17,8 +18,7 @@ MOST_A_DAY = 2**31 - 1
 """what the column holds"""
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(msgspec.Struct, frozen=True):
     allowed: bool
     """the answer to this ask; for ``peek``: to one that came now"""
     limit: int

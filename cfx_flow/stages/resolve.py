@@ -7,8 +7,9 @@ They come from outside: anything in them may be of any type.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+import msgspec
 
 from cfx_flow.errors import InvalidRequest, ModelNotFound, PermissionDenied
 from cfx_flow.stages.catalogue import AUTO, FLOW, STAGE_IDS, cheapest, public_ids
@@ -23,8 +24,7 @@ StageSource: TypeAlias = Literal["header", "model", "content", "default"]
 HEADER = "X-CFX-Stage"
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True):
     stage: Stage
     """for ``direct``: a stage made of the one target that was asked for"""
     source: StageSource

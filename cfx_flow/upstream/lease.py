@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -35,22 +34,27 @@ class Attempted(Generic[T]):
     """settled, unless ``try_targets`` was told to leave it open"""
 
 
-@contextmanager
-def lease(breakers: Breakers, target: Target) -> Iterator[Permit]:
+class _Leave:
     """Leave to make one attempt; how the block ends is what the breaker learns.
 
-    Raises CircuitOpen without entering the block. A block that ends well and whose
-    permit is still open says so itself, later: a stream is not over at its first byte.
+    A block that ends well and whose permit is still open says so itself, later: a stream is
+    not over at its first byte.
     """
-    permit = breakers.of(target.id).admit()
-    try:
-        yield permit
-    except UpstreamError as error:
-        (permit.failed if error.trips_breaker else permit.abandoned)()
-        raise
-    except BaseException:
-        permit.abandoned()
-        raise
+
+    __slots__ = ("permit",)
+
+    def __init__(self, breakers: Breakers, target: Target) -> None:
+        """Raises CircuitOpen."""
+        self.permit = breakers.of(target.id).admit()
+
+    def __enter__(self) -> Permit:
+        return self.permit
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None:
+            return
+        trips = isinstance(error, UpstreamError) and error.trips_breaker
+        (self.permit.failed if trips else self.permit.abandoned)()
 
 
 async def try_targets(
@@ -78,7 +82,7 @@ async def try_targets(
             if is_retry:
                 await sleep(random.uniform(*RETRY_AFTER_S))  # noqa: S311 - spreads load, hides nothing
             try:
-                with lease(breakers, target) as permit:
+                with _Leave(breakers, target) as permit:
                     attempts += 1
                     value = await call(target)
             except CircuitOpen as error:

@@ -64,12 +64,12 @@ class Patience:
     """
 
     def __init__(self, sweeper: Sweeper, limit_s: float) -> None:
-        task = asyncio.current_task()
+        self._loop = loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)  # told the loop, it need not look for it: a system call less
         if task is None:
             raise RuntimeError("patience needs a task to wake")
         self.limit_s = limit_s
         self._task = task
-        self._loop = asyncio.get_running_loop()
         self._sweeper = sweeper
         self._since: float | None = None
         self._expired = False

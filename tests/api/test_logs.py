@@ -102,3 +102,25 @@ async def test_line_of_a_thread_is_not_lost() -> None:
     lines = LineWriter(stream)
     await asyncio.gather(*(asyncio.to_thread(lines.info, f"line {n}") for n in range(50)))
     assert sorted(stream.getvalue().splitlines()) == sorted(f"line {n}" for n in range(50))
+
+
+SERVED = """
+import sys
+from api.logs import Served, configure_logs
+tell = configure_logs(sys.argv[1])
+for path, level in (("/v1/models", "info"), ("/healthz", "debug"), ("/half/\\ud83d", "info")):
+    tell(Served(level=level, request_id="r", method="GET", path=path, status=200, error=None, duration_ms=1.5,
+                user_id=None, api_key_id=None, stage="plan", stage_source=None, model_used=None))
+"""
+
+
+def test_access_line_is_like_any_other_and_quiet_where_it_should_be() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SERVED, "info"], capture_output=True, text=True, timeout=30, check=True
+    )
+    models, half = (json.loads(line) for line in done.stderr.splitlines())
+    assert (models["event"], models["level"], models["path"]) == ("request.served", "info", "/v1/models")
+    assert (models["duration_ms"], models["stage"], models["error"]) == (1.5, "plan", None)
+    assert models["timestamp"].endswith("Z")
+    assert half["path"].startswith("/half/")
+    assert half.keys() == models.keys()
