@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from api.wiring import Services
-from cfx_flow.flows.model import Flow, StageUsage, Step, iso
+from cfx_flow.contract.read import frozen_contract
+from cfx_flow.flows.model import Flow, StageUsage, Step, Usage, iso
 from cfx_flow.webhooks.outbox import Delivery
 
 
@@ -40,6 +42,7 @@ def _flow_json(flow: Flow, delivery: Delivery | None) -> dict[str, Any]:
         "gate": flow.gate,
         "step": flow.step,
         "stages": {name: _stage(stage) for name, stage in flow.stages.items()},
+        "rounds": _rounds(flow),
         "usage": {
             "input_tokens": flow.input_tokens,
             "output_tokens": flow.output_tokens,
@@ -119,5 +122,37 @@ def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
     return None if begin is None or end is None else round((end - begin).total_seconds(), 3)
 
 
+def plan_json(step: Step) -> dict[str, Any]:
+    """``step``: that of PLAN, or of the person who let its plan through."""
+    contract = frozen_contract(step.detail, step.output or "")
+    return {
+        "plan": step.output,
+        "contract": contract.to_json() if contract else None,
+        "contract_problem": step.detail.get("contract_problem"),
+        "approved_by_person": step.node == "approve_plan",
+        "step": step.n,
+    }
+
+
+def _rounds(flow: Flow) -> list[dict[str, Any]]:
+    """What each round has cost; 0 is planning."""
+    numbers = sorted({n for stage in flow.stages.values() for n in stage.rounds})
+    return [
+        _round(n, {name: s.rounds[n] for name, s in flow.stages.items() if n in s.rounds}) for n in numbers
+    ]
+
+
+def _round(n: int, shares: Mapping[str, StageUsage]) -> dict[str, Any]:
+    used = sum((share.usage for share in shares.values()), Usage())
+    return {
+        "round": n,
+        "stages": {name: _stage(share) for name, share in shares.items()},
+        "total_tokens": used.input_tokens + used.output_tokens,
+        "cost_usd": float(used.cost_usd),
+    }
+
+
 def _stage(stage: StageUsage) -> dict[str, Any]:
-    return stage.to_json() | {"cost_usd": float(stage.usage.cost_usd)}
+    shown = stage.to_json() | {"cost_usd": float(stage.usage.cost_usd)}
+    shown.pop("rounds", None)
+    return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from cfx_flow.flows.model import Gate, Outcome
+from cfx_flow.flows.model import Outcome, Waits
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain, Drained, FlowGraph
 
@@ -29,7 +29,7 @@ class LateGraph:
         self._graph = graph
         self._arrived.set()
 
-    async def run(self, run: FlowRun, drain: Drain) -> Outcome | Gate:
+    async def run(self, run: FlowRun, drain: Drain) -> Outcome | Waits:
         graph = await self._wait(drain)
         return await graph.run(run, drain)
 

@@ -18,6 +18,8 @@ from cfx_flow.accounts import Accounts, load_pepper
 from cfx_flow.accounts.key_watch import KeyWatch
 from cfx_flow.accounts.own_keys import OwnKeys
 from cfx_flow.clock import Clock, SystemClock
+from cfx_flow.contract.load import load_policy
+from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.dispatch import DRAIN_S, Dispatcher, InProcessDispatcher, QueueDispatcher
 from cfx_flow.flows.feed import Feed, watch
@@ -56,6 +58,7 @@ class Services:
     clock: Clock
     models: Models
     prompts: Prompts
+    policy: Policy
     store: Store
     accounts: Accounts
     own_keys: OwnKeys
@@ -95,6 +98,7 @@ async def open_services(
     Flows wait until ``start_flows`` has brought the graph. ``drain_s``: how long its flows may take to stop.
     """
     models, prompts = load_config(settings, environ)
+    policy = load_policy(settings.policy_file)
     require_upstreams(models)
     clock = SystemClock()
     async with AsyncExitStack() as closing:
@@ -123,6 +127,7 @@ async def open_services(
             clock=clock,
             models=models,
             prompts=prompts,
+            policy=policy,
             store=store,
             accounts=accounts,
             own_keys=OwnKeys(store, accounts, clock),

@@ -27,6 +27,7 @@ class Settings(BaseModel):
     litellm_key: SecretStr | None = Field(None, validation_alias="CFX_LITELLM_KEY")
     redis_url: SecretStr | None = Field(None, validation_alias="CFX_REDIS_URL")
     models_file: Path = Field(HOUSE / "config" / "models.yaml", validation_alias="CFX_MODELS_FILE")
+    policy_file: Path = Field(HOUSE / "config" / "policy.yaml", validation_alias="CFX_POLICY_FILE")
     hash_salt: SecretStr | None = Field(None, validation_alias=AliasChoices("CFX_HASH_SALT", "HASH_SALT"))
     daily_limit: int = Field(1000, ge=0, validation_alias="CFX_DAILY_LIMIT")
     streams_per_user: int = Field(2, ge=1, validation_alias="CFX_STREAMS_PER_USER")

@@ -137,8 +137,10 @@ class Client:
     def diff(self, flow_id: str) -> str:
         return self._text(f"/v1/flows/{_part(flow_id)}/diff")
 
-    def plan(self, flow_id: str) -> str:
-        return self._text(f"/v1/flows/{_part(flow_id)}/plan")
+    def plan(self, flow_id: str) -> dict[str, Any]:
+        """``plan`` is its text, ``contract`` what a machine reads of it."""
+        path = f"/v1/flows/{_part(flow_id)}/plan"
+        return self._json("GET", path, headers={"accept": "application/json"})
 
     def upload(self, archive: bytes) -> dict[str, Any]:
         """A tar.gz of a folder: ``{"id": "sha256:…", "file_count", "total_bytes"}``."""

@@ -22,7 +22,7 @@ def _group() -> None:
 def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Check settings, models.yaml and prompts. Exit code 0: all is well, 2: something is wrong."""
+    """Check settings, models.yaml, policy.yaml and prompts. Exit code 0: all is well, 2: it is not."""
     try:
         report = _report()
     except ConfigError as error:
@@ -36,14 +36,17 @@ def check(
 
 
 def _report() -> dict[str, Any]:
+    from cfx_flow.contract.load import load_policy
     from cfx_flow.settings import Settings
     from cfx_flow.stages.check import load_config
 
     settings = Settings.load(os.environ)
     models, _ = load_config(settings, os.environ)
+    load_policy(settings.policy_file)
     return {
         "ok": True,
         "models_file": str(settings.models_file),
+        "policy_file": str(settings.policy_file),
         "stages": {
             name.value: [target.model for target in stage.targets] for name, stage in models.stages.items()
         },
@@ -57,7 +60,7 @@ def _report() -> dict[str, Any]:
 
 
 def _text(report: dict[str, Any]) -> str:
-    lines = [f"{report['models_file']}: all is well"]
+    lines = [f"{report[name]}: all is well" for name in ("models_file", "policy_file")]
     lines += [f"  {stage:<8}{', then '.join(targets)}" for stage, targets in report["stages"].items()]
     lines.append(f"  {'direct':<8}{', '.join(report['direct']) or 'no models'}")
     lines += [f"  {name} at {url}" for name, url in report["upstreams"].items() if url]

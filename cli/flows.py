@@ -74,11 +74,19 @@ def show(flow_id: FlowId, as_json: AsJson = False) -> None:
 
 @app.command()
 def plan(flow_id: FlowId, as_json: AsJson = False) -> None:
-    """Print the plan."""
+    """Print the plan that counts; with --json its contract too, as a machine reads it."""
     with reported():
         with _client() as client:
-            text = client.plan(flow_id)
-        _print_text("plan", text, as_json)
+            planned = client.plan(flow_id)
+        if as_json:
+            typer.echo(json.dumps(planned))
+            return
+        _print_text("plan", str(planned["plan"]), as_json)
+        if planned.get("contract") is None:
+            problem = planned.get("contract_problem") or "the plan has no contract block"
+            print_lines(
+                Console(stderr=True, highlight=False), [Text(f"contract: none ({plain(problem)})", "yellow")]
+            )
 
 
 @app.command()
@@ -109,14 +117,17 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
     budget_usd: Annotated[float | None, typer.Option(help="The flow's whole budget from now on.")] = None,
     budget_tokens: Annotated[int | None, typer.Option(help="The same, in tokens.")] = None,
     budget_seconds: Annotated[int | None, typer.Option(help="The same, in seconds.")] = None,
+    comment: Annotated[str | None, typer.Option(help="What CODE should know when it goes on.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a flow that failed or ran out of rounds. `cfx watch ID` shows it."""
+    """Go on with a flow that failed, ran out of rounds or got stuck. `cfx watch ID` shows it."""
     budget = {"usd": budget_usd, "tokens": budget_tokens, "seconds": budget_seconds}
     given = {name: value for name, value in budget.items() if value is not None}
     wishes: dict[str, Any] = {"budget": given} if given else {}
     if max_rounds is not None:
         wishes["max_rounds"] = max_rounds
+    if comment is not None:
+        wishes["comment"] = comment
     with reported():
         with _client() as client:
             flow = client.resume(flow_id, wishes)
@@ -188,6 +199,7 @@ def _card(flow: Mapping[str, Any]) -> list[Text]:
     lines.append(_field("created", _minute(flow["created_at"])))
     for name, stage in (flow.get("stages") or {}).items():
         lines.append(_field(name, _stage(stage)))
+    lines += [_field(*_round(share)) for share in flow.get("rounds") or ()]
     total = (flow.get("usage") or {}).get("total_tokens") or 0
     lines.append(_field("cost", f"{usd(float(flow.get('cost_usd') or 0))}, {count(total, 'token')}"))
     return lines
@@ -204,6 +216,16 @@ def _stage(stage: Mapping[str, Any]) -> str:
     calls = count(stage.get("calls") or 0, "call")
     cost = usd(float(stage.get("cost_usd") or 0))
     return f"{stage.get('model')}, {calls}, {count(tokens, 'token')}, {cost}, {took}"
+
+
+def _round(share: Mapping[str, Any]) -> tuple[str, str]:
+    """``round 2`` and what each stage took in it; calls that were maybe paid twice are named."""
+    parts = []
+    for name, stage in share["stages"].items():
+        twice = f" ({stage['maybe_paid_twice']} maybe paid twice)" if stage.get("maybe_paid_twice") else ""
+        parts.append(f"{name} {usd(float(stage['cost_usd']))}{twice}")
+    total = f"{usd(float(share['cost_usd']))}, {count(share['total_tokens'], 'token')}"
+    return f"round {share['round']}" if share["round"] else "planning", f"{total}: {', '.join(parts)}"
 
 
 def _minute(at: str) -> str:

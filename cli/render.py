@@ -6,6 +6,7 @@ cursor, recolour the terminal or hide characters in a diff.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from cli.timeline import Row, Timeline
 
+_CONTRACT = re.compile(r"^```[^\n]*cfx-plan[^\n]*\n.*?(?:^```[^\n]*$|\Z)", re.M | re.S)
 MAX_WIDTH = 100
 STAGE_WIDTH = 8
 INDENT = 2 + 2 + STAGE_WIDTH
@@ -77,10 +79,11 @@ class Renderer:
         line.rstrip()
         return [line, *self._details(row)]
 
-    def running(self, row: Row | None, elapsed_s: float) -> Text:
+    def running(self, row: Row | None, elapsed_s: float, *, awaits_person: bool = False) -> Text:
         """The step under way, without its spinner."""
         if row is None:
-            return Text(f"waiting for a runner  {duration(elapsed_s)}", "dim")
+            whom = "your decision" if awaits_person else "a runner"
+            return Text(f"waiting for {whom}  {duration(elapsed_s)}", "dim")
         line = Text(row.stage.ljust(STAGE_WIDTH), "bold")
         line.append("  ".join(part for part in (plain(row.model or ""), duration(elapsed_s)) if part))
         if row.output_chars:
@@ -145,21 +148,34 @@ class Renderer:
     def _details(self, row: Row) -> list[Text]:
         result = row.result or {}
         if row.stage == "plan" and row.text:
-            return self.plan(row.text)
+            return self.plan(row.text) + self._contract(row.result)
         if row.stage == "check":
-            return self._problems(result) if row.refused else self._repairs(result)
+            lines = self._problems(result) if row.refused else self._repairs(result)
+            return lines + self._breaches(result)
         if row.stage == "review":
             return self._review(result)
         return []
 
     def plan(self, text: str) -> list[Text]:
-        """The plan's beginning, or all of it; the rest is one command away."""
-        lines = self._wrapped(text.strip(), INDENT, "dim", blank=True)
+        """The plan's beginning, or all of it; the rest, and its contract, are one command away."""
+        said = _CONTRACT.sub("", text).strip()
+        lines = self._wrapped(said, INDENT, "dim", blank=True)
         left = len(lines) - self.plan_lines
         if left <= 1:
             return lines
         more = f"{self.glyphs.ellipsis} {count(left, 'more line')}: cfx flows plan ID"
         return [*lines[: self.plan_lines], Text(" " * INDENT + more, "dim")]
+
+    def _contract(self, result: Mapping[str, Any] | None) -> list[Text]:
+        """What the plan lets a diff touch, or that it says nothing a machine could read."""
+        if result is None or "contract" not in result:
+            return []
+        contract = result["contract"]
+        if contract is None:
+            said = f"contract: none ({result.get('contract_problem')})"
+            return self._wrapped(said, INDENT, "yellow")
+        files = [f"{file.get('operation')} {file.get('path')}" for file in contract.get("files") or []]
+        return self._wrapped("contract: " + (", ".join(files) or "no file may change"), INDENT)
 
     def _problems(self, result: Mapping[str, Any]) -> list[Text]:
         lines: list[Text] = []
@@ -190,11 +206,36 @@ class Renderer:
             return []
         return self._wrapped("repaired: " + ", ".join(dict.fromkeys(names)), INDENT, "dim")
 
+    def _breaches(self, result: Mapping[str, Any]) -> list[Text]:
+        """Of the contract and the policy. Those that had the diff refused stand among its problems."""
+        lines = []
+        if result.get("contract") == "none":
+            lines += self._wrapped("contract: none, the policy alone was checked", INDENT, "dim")
+        for breach in result.get("breaches") or []:
+            if breach.get("action") == "ask":
+                lines += [
+                    *self._finding(breach),
+                    *self._wrapped("a person must allow it", INDENT + 2, "yellow"),
+                ]
+            elif breach.get("action") == "note":
+                lines += self._finding(breach)
+        return lines
+
+    def awaited(self, data: Mapping[str, Any], flow_id: str | None) -> list[Text]:
+        """What a person is asked, and how to answer."""
+        said = str(data.get("message") or f"The {data.get('gate')} waits for you.")
+        how = f"cfx approve {flow_id or 'ID'}, or cfx reject {flow_id or 'ID'} [--revise --comment …]"
+        return [*self._wrapped(said, 2, "yellow"), *self._wrapped(how, 2, "dim")]
+
     def _review(self, result: Mapping[str, Any]) -> list[Text]:
         verdict = str(result.get("verdict") or "")
         lines = self._wrapped(
             plain(str(result.get("summary") or "")), INDENT, VERDICT_STYLES.get(verdict, "")
         )
+        if result.get("overruled"):
+            lines += self._wrapped("it said approve; its own findings forbid that", INDENT, "yellow")
+        if result.get("plan_fault"):
+            lines += self._wrapped(f"the plan is at fault: {result['plan_fault']}", INDENT, "yellow")
         for finding in result.get("findings") or []:
             lines += self._finding(finding)
         return lines

@@ -114,6 +114,7 @@ def _run(task: str, tree: Tree, options: Mapping[str, Any], console: Console) ->
         snapshot = client.upload(tree.pack())
         flow_id = client.create_flow(task, snapshot["id"], **options)["id"]
         interrupts.watch(flow_id)
+        screen.flow_id = flow_id
         screen.note(f"flow {flow_id}")
         with screen:
             for event in client.events(flow_id):

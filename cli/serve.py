@@ -68,6 +68,7 @@ def _serve(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
     import uvloop
 
     from api.logs import configure_logs
+    from cfx_flow.contract.load import load_policy
     from cfx_flow.stages.check import load_config
     from cfx_flow.stages.load import require_upstreams
     from cfx_flow.store.address import sqlite_file
@@ -76,6 +77,7 @@ def _serve(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
 
     tell_served = configure_logs(settings.log_level)
     models, _ = load_config(settings, environ)
+    load_policy(settings.policy_file)
     require_upstreams(models)
     with ExitStack() as closing:
         listener = closing.enter_context(listen(settings.host, settings.port))

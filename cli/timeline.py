@@ -32,7 +32,7 @@ class Row:
     stopped_by: str | None = None
     """``failed`` or ``cancelled``: the flow ended while this step ran"""
     result: Mapping[str, Any] | None = None
-    """of a check or a review"""
+    """of a check, a review, or a plan's contract"""
     text: str | None = None
     """what a stage wrote, where the event carries it"""
 
@@ -140,6 +140,8 @@ class Timeline:
         row.completed = True
         self._measure(row, event)
         row.text = event.data.get("text") or row.text
+        if row.stage == "plan" and "contract" in event.data:
+            row.result = event.data
 
     def _report(self, event: Event, stage: str) -> None:
         row = self._row_of(event)

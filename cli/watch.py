@@ -32,8 +32,8 @@ class Screen:
     log file reads the same, without the moving part.
     """
 
-    def __init__(self, console: Console, *, plan_lines: int = PLAN_LINES) -> None:
-        self.console = console
+    def __init__(self, console: Console, *, plan_lines: int = PLAN_LINES, flow_id: str | None = None) -> None:
+        self.console, self.flow_id = console, flow_id
         self.renderer = Renderer(console, plan_lines=plan_lines)
         self.timeline = Timeline()
         self._round = 0
@@ -54,11 +54,14 @@ class Screen:
 
     def show(self, event: Event) -> None:
         self._heard_at = time.monotonic()
-        for row in self.timeline.add(event):
+        rows = self.timeline.add(event)
+        for row in rows:
             if row.round != self._round and row.round > 0:
                 self._round = row.round
                 self.note(f"round {row.round}")
             print_lines(self.console, self.renderer.row(row))
+        if event.type == "approval.requested":
+            print_lines(self.console, self.renderer.awaited(event.data, self.flow_id))
 
     def note(self, text: str) -> None:
         print_lines(self.console, [Text(f"  {text}", "dim")])
@@ -74,7 +77,8 @@ class Screen:
         began = row.started_at if row else timeline.started_at
         step = (timeline.newest_at - began).total_seconds() + since if timeline.newest_at and began else since
         line = Table.grid()
-        line.add_row("  ", self._spinner, " ", self.renderer.running(row, step))
+        awaits_person = timeline.status == "requires_action"
+        line.add_row("  ", self._spinner, " ", self.renderer.running(row, step, awaits_person=awaits_person))
         return Group(line, self.renderer.sums(timeline, total))
 
 
@@ -148,7 +152,7 @@ def _watch(flow_id: str, as_json: bool) -> Exit:
                 timeline.add(event)
                 typer.echo(json.dumps(event.raw))
             return exit_of(timeline.status)
-        screen = Screen(Console(highlight=False))
+        screen = Screen(Console(highlight=False), flow_id=flow_id)
         try:
             with screen:
                 for event in client.events(flow_id):

@@ -85,6 +85,16 @@ class Answer:
     attempts: int
     finish_reason: str
 
+    @property
+    def refused(self) -> bool:
+        """By the model, whose words then are the text, or by its provider's content filter."""
+        return self.finish_reason in (_REFUSAL, "content_filter")
+
+    @property
+    def is_cut_off(self) -> bool:
+        """It has lost its end, however whole it looks."""
+        return self.finish_reason in ("length", "content_filter")
+
     def to_json(self) -> bytes:
         return msgspec.json.encode(self)
 
@@ -197,27 +207,30 @@ class _Heard:
     usage: Any = None
     cost_usd: Decimal | None = None
     finish_reason: str | None = None
+    refused: bool = False
     began: float = field(default_factory=time.monotonic)
     first_at: float | None = None
     ended: float = 0.0
 
     def take(self, chunk: AIMessageChunk) -> None:
-        text = chunk.text
+        said = chunk.response_metadata
+        text = chunk.text or said.get(_REFUSAL, "")
+        self.refused |= _REFUSAL in said
         if text:
             self.first_at = self.first_at or time.monotonic()
             self.pieces.append(text)
             self.chars += len(text)
         self.usage = chunk.usage_metadata or self.usage
-        said = chunk.response_metadata
         self.finish_reason = said.get("finish_reason") or self.finish_reason
         self.cost_usd = said.get(_COST, self.cost_usd)
 
 
 _COST = "cfx_cost_usd"
+_REFUSAL = "refusal"
 
 
 class _CostKeepingChat(ChatOpenAI):
-    """ChatOpenAI that does not lose the upstream's own figure for what the call cost."""
+    """ChatOpenAI that keeps the upstream's own figure for what the call cost, and a refusal's words."""
 
     def _convert_chunk_to_generation_chunk(
         self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
@@ -225,10 +238,18 @@ class _CostKeepingChat(ChatOpenAI):
         generation = super()._convert_chunk_to_generation_chunk(
             chunk, default_chunk_class, base_generation_info
         )
-        cost = _cost_in(chunk.get("usage"))
-        if generation is not None and cost is not None:
-            generation.generation_info = {**(generation.generation_info or {}), _COST: cost}
+        cost, refusal = _cost_in(chunk.get("usage")), _refusal_in(chunk)
+        kept = ({} if cost is None else {_COST: cost}) | ({_REFUSAL: refusal} if refusal else {})
+        if generation is not None and kept:
+            generation.generation_info = {**(generation.generation_info or {}), **kept}
         return generation
+
+
+def _refusal_in(chunk: Mapping[str, Any]) -> str:
+    """**Source**: OpenAI's API reference, ``choices[].delta.refusal`` of a streamed chunk."""
+    choices = chunk.get("choices") or [{}]
+    said = (choices[0].get("delta") or {}).get("refusal")
+    return said if isinstance(said, str) else ""
 
 
 def _cost_in(usage: object) -> Decimal | None:
@@ -288,7 +309,7 @@ def _answer(question: Question, target: Target, heard: _Heard, attempts: int) ->
         duration_ms=round((heard.ended - heard.began) * 1000),
         ttft_ms=None if heard.first_at is None else round((heard.first_at - heard.began) * 1000),
         attempts=attempts,
-        finish_reason=heard.finish_reason or "",
+        finish_reason=_REFUSAL if heard.refused else heard.finish_reason or "",
     )
 
 

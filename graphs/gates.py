@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
+from cfx_flow.contract.read import contract_detail, frozen_contract
 from cfx_flow.flows.decision import Decision
 from cfx_flow.flows.model import Gate, Step
 from cfx_flow.flows.run import Result
@@ -26,7 +29,7 @@ async def approve_plan(state: FlowState, runtime: Runtime[Work]) -> FlowState:
 
 
 async def approve_patch(state: FlowState, runtime: Runtime[Work]) -> FlowState:
-    """A person takes the patch that the reviewer has approved, or sends it back to CODE.
+    """A person takes the patch that the reviewer has let through to them, or sends it back to CODE.
 
     They may ask for more than the rounds that were set at first.
     """
@@ -37,7 +40,7 @@ async def approve_patch(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     if after["person"] == "revise":
         round_ = state["round"] + 1
         rounds = max(state["max_rounds"], round_)
-        after |= {"feedback_step": n, "round": round_, "fixes": 0, "max_rounds": rounds}
+        after |= {"feedback_step": n, "round": round_, "fixes": 0, "max_rounds": rounds, "stall": ""}
     return after
 
 
@@ -47,8 +50,30 @@ async def _decided(work: Work, n: int, gate: Gate, about: Step, round_: int) -> 
     known = await work.run.completed(n, node)
     if known is not None:
         return known
-    decision = Decision.model_validate(interrupt({"gate": gate.value}))
+    decision = Decision.model_validate(interrupt({"gate": gate.value, "message": _why(gate, about)}))
     step = await work.run.begin(n, node, round_, input={"gate": gate.value, "step": about.n})
     detail = decision.model_dump(mode="json", exclude={"plan"}) | {"edited": decision.plan is not None}
+    if gate is Gate.PLAN:
+        detail |= contract_detail(decision.plan) if decision.plan else _contract_of(about)
     result = Result(decision.plan or about.output or "", detail, show=detail)
     return await work.run.finish(step, result, changes={"decision": None})
+
+
+def _contract_of(planned: Step) -> dict[str, Any]:
+    """Frozen with the plan that was approved."""
+    contract = frozen_contract(planned.detail, planned.output or "")
+    problem = planned.detail.get("contract_problem")
+    return {"contract": contract.to_json() if contract else None, "contract_problem": problem}
+
+
+def _why(gate: Gate, about: Step) -> str:
+    """What a person should know before they decide."""
+    if gate is Gate.PLAN:
+        problem = _contract_of(about)["contract_problem"]
+        return f"The plan waits for you. {f'It has no contract: {problem}.' if problem else ''}".strip()
+    asking = [breach for breach in about.detail.get("breaches", ()) if breach["action"] == "ask"]
+    if not asking:
+        return "The patch waits for you."
+    said = "; ".join(str(breach["message"]) for breach in asking[:3])
+    more = f"; and {len(asking) - 3} more" if len(asking) > 3 else ""
+    return f"The patch waits for you, since the policy asks for a person: {said}{more}."

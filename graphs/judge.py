@@ -6,34 +6,73 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from cfx_flow.contract.compare import Breach, breaches, breaches_json
+from cfx_flow.contract.feedback import breach_feedback
+from cfx_flow.contract.model import Contract
+from cfx_flow.contract.policy import Policy
 from cfx_flow.diffs import Code, Patch, Problem, Refusal, check
 from cfx_flow.flows.model import Step
 from cfx_flow.flows.rows import NUL_SHOWN
 from cfx_flow.workspace.snapshot import Snapshot
 
+BREACH = "contract_breach"
+"""the code of a diff that fits the files and may not be taken all the same"""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a patch is held to besides the files."""
+
+    contract: Contract | None
+    approved_by_person: bool
+    """somebody has let the plan through"""
+    policy: Policy
+    max_chars: int
+    """of a diff: the reviewer must be able to read it whole"""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     result: Patch | Refusal
+    contract: Contract | None = None
+    breaches: tuple[Breach, ...] = ()
+
+    @property
+    def rejecting(self) -> tuple[Breach, ...]:
+        return tuple(breach for breach in self.breaches if breach.action == "reject")
 
     @property
     def accepted(self) -> bool:
-        return isinstance(self.result, Patch)
+        return isinstance(self.result, Patch) and not self.rejecting
 
     @property
     def text(self) -> str:
         """The canonical diff, or what CODE must be told."""
+        if self.rejecting:
+            return breach_feedback(self.rejecting, self.contract)
         return self.result.diff if isinstance(self.result, Patch) else self.result.feedback()
+
+    @property
+    def code(self) -> str | None:
+        if isinstance(self.result, Refusal):
+            return self.result.code
+        return BREACH if self.rejecting else None
 
     def to_json(self) -> dict[str, Any]:
         """The data of ``diff.checked``."""
         patch = self.result if isinstance(self.result, Patch) else None
         refusal = self.result if isinstance(self.result, Refusal) else None
+        problems = [_problem(problem) for problem in refusal.problems] if refusal else []
+        problems += [
+            {"code": breach.rule, "path": breach.file, "message": breach.message} for breach in self.rejecting
+        ]
         return {
-            "status": "accepted" if patch else "refused",
-            "code": refusal.code if refusal else None,
-            "problems": [_problem(problem) for problem in refusal.problems] if refusal else [],
+            "status": "accepted" if self.accepted else "refused",
+            "code": self.code,
+            "problems": problems,
             "repairs": [repair.to_dict() for repair in self.result.repairs],
+            "contract": "present" if self.contract else "none",
+            "breaches": breaches_json(self.breaches, _after(patch)),
             "files": [
                 {"path": change.path, "added": change.added, "removed": change.removed}
                 for change in (patch.changes if patch else ())
@@ -41,14 +80,44 @@ class Judged:
         }
 
 
-def judge(answer: str, snapshot: Snapshot, *, cut_off: bool = False) -> Judged:
+def judge(answer: str, snapshot: Snapshot, terms: Terms, *, cut_off: bool = False) -> Judged:
     """Pure and possibly slow: call it in a thread. ``cut_off``: the upstream says that it is not whole."""
+    result = placed(answer, snapshot, cut_off=cut_off)
+    if isinstance(result, Patch) and len(result.diff) > terms.max_chars:
+        result = _refusal(_too_long(len(result.diff), terms.max_chars))
+    if isinstance(result, Refusal):
+        return Judged(result, terms.contract)
+    found = breaches(
+        terms.contract, result.changes, terms.policy, approved_by_person=terms.approved_by_person
+    )
+    return Judged(result, terms.contract, found)
+
+
+def placed(answer: str, snapshot: Snapshot, *, cut_off: bool = False) -> Patch | Refusal:
     if cut_off:
-        return Judged(Refusal(str(_CUT_OFF.code), (_CUT_OFF,)))
+        return _refusal(_CUT_OFF)
     result = check(answer, snapshot.texts)
     if isinstance(result, Patch) and (problems := tuple(_collisions(result, snapshot))):
-        result = Refusal(str(problems[0].code), problems)
-    return Judged(result)
+        return Refusal(str(problems[0].code), problems)
+    return result
+
+
+def _refusal(problem: Problem) -> Refusal:
+    return Refusal(str(problem.code), (problem,))
+
+
+def _too_long(chars: int, max_chars: int) -> Problem:
+    return Problem(
+        Code.OVERSIZE,
+        f"the diff has {chars} characters, and the reviewer can read {max_chars} of them; do only what "
+        "the plan asks for, with no more than three lines of context around each change",
+    )
+
+
+def _after(patch: Patch | None) -> dict[str, str]:
+    """The changed files as the patch leaves them."""
+    changes = patch.changes if patch else ()
+    return {change.path: change.after for change in changes if change.after is not None}
 
 
 _CUT_OFF = Problem(

@@ -7,36 +7,39 @@ row (``Step.status == "completed"``), and then nothing is asked, or paid, again.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from langgraph.runtime import Runtime
 
-from cfx_flow.flows.model import FlowFailed, FlowStatus, Reason
+from cfx_flow.answers import UnreadableAnswer
+from cfx_flow.contract.read import frozen_contract
+from cfx_flow.flows.model import FlowFailed, Reason, Step
 from cfx_flow.flows.run import Result
+from cfx_flow.review.convergence import Stall, stall_of
+from cfx_flow.review.finding import with_fingerprints
+from cfx_flow.review.read import Review, held_to_its_findings, json_schema, read_review
 from cfx_flow.stages.model import StageName
 from graphs import prompting
-from graphs.judge import judge, restored
-from graphs.review import Review, UnreadableReviewError, json_schema, read_review
-from graphs.state import FlowState, rounds_used_up
+from graphs.judge import Terms, judge, restored
+from graphs.planning import draw_up
+from graphs.state import FlowState
 from graphs.work import Work, again, input_of
 
 PLAN, CODE, REVIEW = StageName.PLAN, StageName.CODE, StageName.REVIEW
 
 
 async def plan(state: FlowState, runtime: Runtime[Work]) -> FlowState:
-    """The task becomes a plan. An empty one is asked for once more, then the flow cannot go on."""
+    """The task becomes a plan, with the contract to which every patch will be held."""
     work, n = runtime.context, state["step"] + 1
     messages = work.messages(PLAN, await prompting.plan(work, state))
-    step = await work.run.begin(n, "plan", 0, stage=PLAN, input=input_of(messages))
+    round_ = state["round"] if state.get("to_plan") else 0
+    step = await work.run.begin(n, "plan", round_, stage=PLAN, input=input_of(messages))
     if step.status != "completed":
-        step, answer = await work.call(step, PLAN, messages)
-        if not answer.text.strip():
-            step, answer = await work.call(step, PLAN, messages)
-        if not answer.text.strip():
-            raise FlowFailed(Reason.PLAN_UNREADABLE, f"{answer.model} answered twice with an empty plan.")
-        detail = {"finish_reason": answer.finish_reason, "contract": prompting.contract_in(answer.text)}
-        result = Result(answer.text, detail, show={"text": answer.text})
-        await work.run.finish(step, result, stage=PLAN)
-    return {"step": n, "plan_step": n, "round": 1, "fixes": 0}
+        planned = await draw_up(work, step, messages)
+        shown = {name: planned.detail[name] for name in ("contract", "contract_problem")}
+        result = Result(planned.text, planned.detail, show={"text": planned.text, **shown})
+        await work.run.finish(planned.step, result, stage=PLAN)
+    return {"step": n, "plan_step": n, "round": max(state["round"], 1), "fixes": 0, "reviewed": []}
 
 
 async def code(state: FlowState, runtime: Runtime[Work]) -> FlowState:
@@ -46,26 +49,32 @@ async def code(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     step = await work.run.begin(n, "code", state["round"], stage=CODE, input=input_of(messages))
     if step.status != "completed":
         step, answer = await work.call(step, CODE, messages)
-        detail = {"finish_reason": answer.finish_reason, "nul": "\0" in answer.text}
+        detail = {
+            "finish_reason": answer.finish_reason,
+            "cut_off": answer.is_cut_off,
+            "nul": "\0" in answer.text,
+        }
         await work.run.finish(step, Result(answer.text, detail, show={"text": answer.text}), stage=CODE)
     return {"step": n, "code_step": n}
 
 
 async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
-    """The diff becomes a patch, or a refusal that says what CODE must do better."""
+    """The diff becomes a patch that keeps to the contract, or a refusal that says what must be better."""
     work, n = runtime.context, state["step"] + 1
     step = await work.run.begin(n, "check", state["round"], input={"code_step": state["code_step"]})
     if step.status != "completed":
         answer = await work.run.output_of(state["code_step"])
-        cut_off = answer.detail["finish_reason"] == "length"
-        judged = await asyncio.to_thread(judge, restored(answer), work.snapshot, cut_off=cut_off)
+        terms = await _terms(work, state)
+        cut_off = answer.detail.get("cut_off", answer.detail["finish_reason"] == "length")
+        judged = await asyncio.to_thread(judge, restored(answer), work.snapshot, terms, cut_off=cut_off)
         event = work.run.event("diff.checked", step, data=judged.to_json())
         result = Result(
             judged.text, judged.to_json(), events=[event], patch=judged.text if judged.accepted else None
         )
         step = await work.run.finish(step, result)
     if step.detail["status"] == "accepted":
-        return {"step": n, "check_step": n, "check": "accepted"}
+        asks = any(breach["action"] == "ask" for breach in step.detail.get("breaches", ()))
+        return {"step": n, "check_step": n, "check": "accepted", "asks": asks}
     return {
         "step": n,
         "check_step": n,
@@ -78,52 +87,35 @@ async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
 async def review(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     """The patch gets its verdict. An unreadable one is asked for once more, and never is an approval."""
     work, n = runtime.context, state["step"] + 1
-    messages = work.messages(REVIEW, await prompting.review(work, state))
+    checked = await work.run.output_of(state["check_step"])
+    after = await prompting.patched(work, checked)
+    messages = work.messages(REVIEW, await prompting.review(work, state, checked, after))
     step = await work.run.begin(n, "review", state["round"], stage=REVIEW, input=input_of(messages))
     if step.status != "completed":
         step, answer = await work.call(step, REVIEW, messages, json_schema())
         try:
             read = read_review(answer.text)
-        except UnreadableReviewError as error:
-            problem = work.tools.prompts.render("flow/unreadable.md", problem=str(error))
-            messages = again(messages, answer.text, problem)
+        except UnreadableAnswer as error:
+            messages = again(messages, *prompting.unreadable(work, answer.text, error))
             step, answer = await work.call(step, REVIEW, messages, json_schema())
             read = _last_chance(answer.text, answer.model)
-        detail = read.model_dump(mode="json")
+        read = held_to_its_findings(read, work.tools.policy.guard.blocks_approval)
+        detail = read.model_dump(mode="json") | {"findings": with_fingerprints(read.findings, after)}
         event = work.run.event("review.completed", step, stage=REVIEW, data=detail)
         step = await work.run.finish(step, Result(answer.text, detail, events=[event]), stage=REVIEW)
     verdict = str(step.detail["verdict"])
-    after: FlowState = {"step": n, "review_step": n, "verdict": verdict}
-    if verdict == "revise":
-        after |= {"feedback_step": n, "round": state["round"] + 1, "fixes": 0}
-    return after
+    judged: FlowState = {"step": n, "review_step": n, "verdict": verdict, "to_plan": False, "stall": ""}
+    return judged | await _after_revise(work, state, step) if verdict == "revise" else judged
 
 
-async def approved(state: FlowState) -> FlowState:
-    who = "The reviewer and a person" if state.get("approval") in ("patch", "both") else "The reviewer"
-    return {"status": FlowStatus.APPROVED.value, "message": f"{who} approved the patch."}
-
-
-async def rejected(state: FlowState, runtime: Runtime[Work]) -> FlowState:
-    """Says in a sentence why, from the step that decided it."""
-    if state.get("person") == "reject":
-        said = (await runtime.context.run.output_of(state["step"])).detail["comment"]
-        message = f"Rejected by a person: {said}" if said else "Rejected by a person."
-        return _rejection(Reason.PERSON, message)
-    used_up = rounds_used_up(state)
-    last = await runtime.context.run.output_of(state["feedback_step" if used_up else "review_step"])
-    spent = "The only round is" if state["max_rounds"] == 1 else f"All {state['max_rounds']} rounds are"
-    if not used_up:
-        message = f"The reviewer rejected the patch: {last.detail['summary']}"
-    elif last.node == "check":
-        message = f"{spent} used up; the last diff was refused: {last.detail['code']}."
-    else:
-        message = f"{spent} used up and the reviewer still asks for changes: {last.detail['summary']}"
-    return _rejection(Reason.MAX_ROUNDS if used_up else Reason.REVIEW, message)
-
-
-def _rejection(reason: Reason, message: str) -> FlowState:
-    return {"status": FlowStatus.REJECTED.value, "reason": reason.value, "message": message[:1000]}
+async def _terms(work: Work, state: FlowState) -> Terms:
+    planned = await work.run.output_of(state["plan_step"])
+    return Terms(
+        contract=frozen_contract(planned.detail, planned.output or ""),
+        approved_by_person=planned.node == "approve_plan" or bool(planned.detail.get("edited")),
+        policy=work.tools.policy,
+        max_chars=prompting.room_for_diff(work, planned.output or ""),
+    )
 
 
 def _after_refusal(state: FlowState) -> FlowState:
@@ -133,10 +125,28 @@ def _after_refusal(state: FlowState) -> FlowState:
     return {"round": state["round"] + 1, "fixes": 0}
 
 
+async def _after_revise(work: Work, state: FlowState, step: Step) -> FlowState:
+    """Another round, of CODE or, where the plan is at fault, of PLAN; or a reason why it would not help."""
+    after: FlowState = {"feedback_step": step.n, "round": state["round"] + 1, "fixes": 0}
+    guard, replans = work.tools.policy.guard, state.get("replans", 0)
+    if step.detail.get("plan_fault") and replans < guard.max_replans:
+        return after | {"to_plan": True, "replan_step": step.n, "replans": replans + 1}
+    if step.n in work.flow.options.resumed_steps:  # a person has said that it goes on from here
+        return after | {"reviewed": [step.n]}
+    reviewed = [*state.get("reviewed", []), step.n]
+    rounds = [await _findings(work, n) for n in reviewed]
+    stall: Stall | None = stall_of(rounds, guard)
+    return after | {"reviewed": reviewed, "stall": stall.value if stall else ""}
+
+
+async def _findings(work: Work, n: int) -> list[dict[str, Any]]:
+    return list((await work.run.output_of(n)).detail["findings"])
+
+
 def _last_chance(text: str, model: str) -> Review:
     try:
         return read_review(text)
-    except UnreadableReviewError as error:
+    except UnreadableAnswer as error:
         raise FlowFailed(
             Reason.REVIEW_UNREADABLE, f"{model} gave no readable review, twice: {error}."
         ) from None

@@ -2,10 +2,12 @@
 
     plan → (a person?) → code → check → review → (a person?) → approved
       ↑        │          ↑       │        │          │
-      └────────┘          ├───────┴────────┴──────────┘   back to CODE with the exact reason
-                          └── or, when the rounds are used up or somebody rejects → rejected
+      ├────────┘          ├───────┴────────┼──────────┘   back to CODE with the exact reason
+      └───────────────────┼────────────────┘              back to PLAN when the plan is at fault
+                          └── or, when the rounds are used up, another one would not help, or
+                              somebody rejects → rejected
 
-A refused diff and an unfavourable verdict are data on edges. An exception means that the
+A refused diff, a broken contract and an unfavourable verdict are data on edges. An exception means that the
 machinery broke, or that the flow cannot go on (FlowFailed).
 """
 
@@ -15,9 +17,11 @@ from typing import Literal
 
 from langgraph.graph import END, START, StateGraph
 
+from cfx_flow.review.convergence import Stall
+from graphs.endings import approved, rejected
 from graphs.gates import approve_patch, approve_plan
-from graphs.nodes import approved, check, code, plan, rejected, review
-from graphs.state import FlowState, rounds_used_up
+from graphs.nodes import check, code, plan, review
+from graphs.state import FlowState, person_takes_patch, rounds_used_up
 from graphs.work import Work
 
 
@@ -50,17 +54,22 @@ def after_persons_look_at_plan(state: FlowState) -> Literal["code", "plan", "rej
 
 
 def after_check(state: FlowState) -> Literal["review", "code", "rejected"]:
-    """REVIEW never sees a diff that was refused."""
+    """REVIEW never sees a diff that was refused, or that breaks the contract."""
     if state["check"] == "accepted":
         return "review"
     return "rejected" if rounds_used_up(state) else "code"
 
 
-def after_review(state: FlowState) -> Literal["approve_patch", "approved", "code", "rejected"]:
-    """Only the reviewer approves, and after it, where the flow says so, a person."""
+def after_review(state: FlowState) -> Literal["approve_patch", "approved", "code", "plan", "rejected"]:
+    """Only the reviewer approves, and after it, where the flow or the policy says so, a person; who also
+    gets what the reviewer still finds fault with, where none of it is worth a round."""
     if state["verdict"] == "approve":
-        return "approve_patch" if state.get("approval") in ("patch", "both") else "approved"
-    return "rejected" if state["verdict"] == "reject" or rounds_used_up(state) else "code"
+        return "approve_patch" if person_takes_patch(state) else "approved"
+    if state.get("stall") == Stall.BELOW_FLOOR and person_takes_patch(state):
+        return "approve_patch"
+    if state["verdict"] == "reject" or rounds_used_up(state) or state.get("stall"):
+        return "rejected"
+    return "plan" if state.get("to_plan") else "code"
 
 
 def after_persons_look_at_patch(state: FlowState) -> Literal["approved", "code", "rejected"]:

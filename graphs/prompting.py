@@ -1,28 +1,29 @@
 """The user turns: the task, what the models may see of the repository, and the last attempt's faults.
 
-What comes from a repository or from another model stands between fences: a word that none of
-the texts contains, so that no text can end its own block and speak as the caller.
+Whatever comes from a repository, a caller or a model stands between fences (fences.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from cfx_flow.diffs import FileChange
+from cfx_flow.answers import UnreadableAnswer
+from cfx_flow.contract.read import frozen_contract
+from cfx_flow.diffs import Patch
 from cfx_flow.flows.model import Step
 from cfx_flow.stages.model import StageName
 from cfx_flow.workspace.choose import CHARS_PER_TOKEN, choose, named_in
-from graphs.judge import judge
-from graphs.state import FlowState
+from graphs.fences import MAX_LISTED, block, clipped, fence_for, shown
+from graphs.judge import BREACH, placed
+from graphs.state import FlowState, has_feedback
 from graphs.work import Work
 
 MAX_SHOWN_TOKENS = 60_000
 """of file contents in one prompt, also where the model could take more: it costs every round"""
 
-MAX_LISTED = 2_000
+MAX_LAST_ANSWER_CHARS = 100_000
+MAX_REASONS_CHARS = 40_000
 RESERVE_TOKENS = 2_000
 """for the system prompt and the estimate's error"""
 
@@ -31,7 +32,7 @@ async def plan(work: Work, state: FlowState) -> str:
     task = work.flow.task
     last, wish = await _wish(work, state)
     files = await _files(work, StageName.PLAN, spent=[task, last, wish])
-    fence = fence_for([task, last, wish, files_text(work.files)])
+    fence = _fence(work, [task, last, wish], work.files, files)
     return work.tools.prompts.render(
         "flow/plan.md",
         fence=fence,
@@ -43,11 +44,12 @@ async def plan(work: Work, state: FlowState) -> str:
 
 async def code(work: Work, state: FlowState) -> str:
     task, planned = work.flow.task, await _output(work, state["plan_step"])
-    last = await _output(work, state["code_step"]) if "feedback_step" in state else ""
-    reasons = await _reasons(work, state)
+    last = await _output(work, state["code_step"]) if has_feedback(state) else ""
+    last, reasons = clipped(last, MAX_LAST_ANSWER_CHARS), await _reasons(work, state)
+    said = work.flow.options.comment or ""
     first = [*named_in(planned, work.files), *named_in(f"{last}\n{reasons}", work.files)]
-    files = await _files(work, StageName.CODE, spent=[task, planned, last, reasons], first=first)
-    fence = fence_for([task, planned, last, reasons, files_text(work.files)])
+    files = await _files(work, StageName.CODE, spent=[task, planned, last, reasons, said], first=first)
+    fence = _fence(work, [task, planned, last, reasons, said], work.files, files)
     return work.tools.prompts.render(
         "flow/code.md",
         fence=fence,
@@ -55,68 +57,55 @@ async def code(work: Work, state: FlowState) -> str:
         plan=block(fence, "plan", planned),
         files=shown(fence, work.files, files),
         last_attempt=_last_attempt(work, fence, last, reasons, state),
+        comment=_comment(work, fence, said),
     )
 
 
-async def review(work: Work, state: FlowState) -> str:
-    task, planned = work.flow.task, await _output(work, state["plan_step"])
-    checked = await work.run.output_of(state["check_step"])
-    diff = checked.output or ""
-    after = await asyncio.to_thread(_after, work, diff)
-    files = await _files(work, StageName.REVIEW, spent=[task, planned, diff], first=list(after), texts=after)
-    fence = fence_for([task, planned, diff, files_text(after)])
+async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str, str]) -> str:
+    """``after``: the changed files as the patch leaves them."""
+    task, planned = work.flow.task, await work.run.output_of(state["plan_step"])
+    plan_, diff, found = planned.output or "", checked.output or "", _machine(checked, planned)
+    spent = [task, plan_, diff, found]
+    files = await _files(work, StageName.REVIEW, spent=spent, first=list(after), texts=after)
+    fence = _fence(work, spent, after, files)
     return work.tools.prompts.render(
         "flow/review.md",
         fence=fence,
         task=block(fence, "task", task),
-        plan=block(fence, "plan", planned),
+        plan=block(fence, "plan", plan_),
         diff=block(fence, "diff", diff),
-        repairs=_repairs(checked),
+        found=block(fence, "what the machine found", found),
         files=shown(fence, after, files, listing=False),
+        floor=work.tools.policy.guard.severity_floor,
     )
 
 
-def contract_in(text: str) -> str:
-    """Whether the plan ends in its machine-readable block: ``present`` or ``none``."""
-    return "present" if re.search(r"```json[^\n]*cfx-plan|\"cfx-plan\"|```cfx-plan", text) else "none"
+def unreadable(work: Work, answer: str, error: UnreadableAnswer) -> tuple[str, str]:
+    """What was answered, as far as it need be read again, and the question for a readable review."""
+    problem = str(error)
+    fence = fence_for(work.flow.id, [problem])
+    asked = work.tools.prompts.render("flow/unreadable.md", problem=block(fence, "what is wrong", problem))
+    return clipped(answer, MAX_REASONS_CHARS), asked
 
 
-# Fences and blocks -----------------------------------------------------------------------
+async def patched(work: Work, checked: Step) -> Mapping[str, str]:
+    """The changed files as the patch leaves them."""
+    result = await asyncio.to_thread(placed, checked.output or "", work.snapshot)
+    changes = result.changes if isinstance(result, Patch) else ()
+    return {change.path: change.after for change in changes if change.after is not None}
 
 
-def fence_for(texts: Iterable[str]) -> str:
-    """The same for the same texts, and in none of them."""
-    joined = "\n".join(texts)
-    salt = 0
-    while True:
-        digest = hashlib.sha256(f"{salt}\n{joined}".encode("utf-8", "replace")).hexdigest()[:12]
-        if digest not in joined:
-            return f"DATA-{digest}"
-        salt += 1
-
-
-def block(fence: str, kind: str, text: str) -> str:
-    return f"<<<{fence} {kind}\n{text.rstrip()}\n{fence}>>>"
-
-
-def shown(fence: str, texts: Mapping[str, str], whole: Sequence[str], *, listing: bool = True) -> str:
-    """The list of files, then the chosen ones whole; a path is data as well."""
-    blocks = [block(fence, "list of all files", _listing(texts))] if listing else []
-    blocks += [block(fence, f"file {path}", texts[path]) for path in sorted(whole)]
-    return "\n\n".join(blocks)
-
-
-def files_text(texts: Mapping[str, str]) -> str:
-    return "\n".join(f"{path}\n{text}" for path, text in texts.items())
-
-
-def _listing(texts: Mapping[str, str]) -> str:
-    paths = sorted(texts)
-    more = [f"… and {len(paths) - MAX_LISTED} more"] if len(paths) > MAX_LISTED else []
-    return "\n".join([*paths[:MAX_LISTED], *more]) or "(there are no files yet)"
+def room_for_diff(work: Work, planned: str) -> int:
+    """Characters of a diff that REVIEW can read whole, beside task and plan."""
+    room = (work.room_tokens(StageName.REVIEW) - RESERVE_TOKENS) * CHARS_PER_TOKEN
+    return max(room - len(work.flow.task) - len(planned) - len(work.system(StageName.REVIEW)), 0)
 
 
 # What is chosen, and from where ----------------------------------------------------------
+
+
+def _fence(work: Work, texts: Sequence[str], files: Mapping[str, str], chosen: Iterable[str]) -> str:
+    return fence_for(work.flow.id, [*texts, *files, *(files[path] for path in chosen)])
 
 
 async def _files(
@@ -140,20 +129,24 @@ async def _output(work: Work, n: int) -> str:
 
 
 async def _reasons(work: Work, state: FlowState) -> str:
-    if "feedback_step" not in state:
+    if not has_feedback(state):
         return ""
     step = await work.run.output_of(state["feedback_step"])
     if step.node == "approve_patch":
         return str(step.detail["comment"])
-    return findings_text(step) if step.node == "review" else step.output or ""
+    reasons = findings_text(step) if step.node == "review" else step.output or ""
+    return clipped(reasons, MAX_REASONS_CHARS)
 
 
 async def _wish(work: Work, state: FlowState) -> tuple[str, str]:
-    """The last plan, and what a person wants to have changed in it."""
+    """The last plan, and what a person or the reviewer wants to have changed in it."""
     if "replan_step" not in state:
         return "", ""
     step = await work.run.output_of(state["replan_step"])
-    return step.output or "", str(step.detail["comment"])
+    if step.node != "review":
+        return step.output or "", str(step.detail["comment"])
+    wish = f"{step.detail['plan_fault']}\n\n{findings_text(step)}"
+    return await _output(work, state["plan_step"]), clipped(wish, MAX_REASONS_CHARS)
 
 
 def findings_text(step: Step) -> str:
@@ -167,15 +160,18 @@ def findings_text(step: Step) -> str:
 
 
 def _last_attempt(work: Work, fence: str, last: str, reasons: str, state: FlowState) -> str:
-    if "feedback_step" not in state:
+    if not has_feedback(state):
         return ""
-    diff = block(fence, "your last answer", last)
+    render, diff = work.tools.prompts.render, block(fence, "your last answer", last)
     if state["feedback_step"] == state["check_step"]:
-        refused = block(fence, "why it was refused", reasons)
-        return work.tools.prompts.render("flow/refused.md", diff=diff, reasons=refused)
+        prompt = "flow/breach.md" if state["check"] == BREACH else "flow/refused.md"
+        return render(prompt, diff=diff, reasons=block(fence, "why it was refused", reasons))
     who = "The reviewer" if state["feedback_step"] == state.get("review_step") else "A person who has read it"
-    findings = block(fence, "findings", reasons)
-    return work.tools.prompts.render("flow/revise.md", who=who, diff=diff, reasons=findings)
+    return render("flow/revise.md", who=who, diff=diff, reasons=block(fence, "findings", reasons))
+
+
+def _comment(work: Work, fence: str, said: str) -> str:
+    return work.tools.prompts.render("flow/comment.md", said=block(fence, "comment", said)) if said else ""
 
 
 def _last_plan(work: Work, fence: str, last: str, wish: str) -> str:
@@ -185,13 +181,14 @@ def _last_plan(work: Work, fence: str, last: str, wish: str) -> str:
     return work.tools.prompts.render("flow/replan.md", plan=planned, reasons=reasons)
 
 
-def _after(work: Work, diff: str) -> Mapping[str, str]:
-    """The changed files as the patch leaves them."""
-    result = judge(diff, work.snapshot).result
-    changes: Sequence[FileChange] = getattr(result, "changes", ())
-    return {change.path: change.after for change in changes if change.after is not None}
-
-
-def _repairs(checked: Step) -> str:
-    kinds = [f"{repair['kind']}: {repair['message']}" for repair in checked.detail["repairs"]]
-    return "; ".join(kinds) or "none"
+def _machine(checked: Step, planned: Step) -> str:
+    """What is certain about the patch, in words for the reviewer."""
+    repairs = [f"- mended, {repair['kind']}: {repair['message']}" for repair in checked.detail["repairs"]]
+    breaches = [
+        f"- {found['severity']} [{found['rule']}] {found['message']}"
+        for found in checked.detail.get("breaches", ())
+    ]
+    contract = "The patch was held to the plan's contract."
+    if frozen_contract(planned.detail, planned.output or "") is None:
+        contract = "Contract: none. The plan has no block that a machine can read; compare with its text."
+    return "\n".join([contract, *(breaches or ["- nothing against the policy"]), *repairs])

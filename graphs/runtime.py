@@ -15,8 +15,9 @@ from langgraph.types import Command
 from langsmith import tracing_context
 
 from cfx_flow.clock import Clock
+from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import NotFound
-from cfx_flow.flows.model import Flow, FlowFailed, FlowStatus, Gate, Outcome, Reason
+from cfx_flow.flows.model import Flow, FlowFailed, FlowOptions, FlowStatus, Gate, Outcome, Reason, Waits
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain, Drained
 from cfx_flow.ledger import RequestLog
@@ -49,6 +50,8 @@ class House(Protocol):
     @property
     def prompts(self) -> Prompts: ...
     @property
+    def policy(self) -> Policy: ...
+    @property
     def limiter(self) -> RateLimiter: ...
     @property
     def request_log(self) -> RequestLog: ...
@@ -67,6 +70,7 @@ async def open_graph(house: House) -> LangGraphFlows:
         tools = Tools(
             models=house.models,
             prompts=house.prompts,
+            policy=house.policy,
             asker=asker,
             limiter=house.limiter,
             request_log=house.request_log,
@@ -85,15 +89,15 @@ class LangGraphFlows:
         self._make_saver, self._closing = make_saver, closing
         self._graph = build().compile(name="plan_code_review")
 
-    async def run(self, run: FlowRun, drain: Drain) -> Outcome | Gate:
+    async def run(self, run: FlowRun, drain: Drain) -> Outcome | Waits:
         """From the beginning, or from the last checkpoint, with what a person has decided meanwhile."""
         work = Work(run, await self._snapshot(run), self._tools)
         graph: Any = self._graph.copy({"checkpointer": self._make_saver()})
         config = _config(run.flow.id)
         with database_errors(), tracing_context(enabled=False):
             saved = await _saved(graph, config)
-            if saved and saved["max_rounds"] < run.flow.options.max_rounds:
-                saved = await _with_more_rounds(graph, config, run.flow.options.max_rounds)
+            if saved and _goes_on(saved, run.flow.options):
+                saved = await _reopened(graph, config, run.flow.options.max_rounds)
             start = _answer_for(run.flow) if saved else first_state(run.flow.options)
             state = saved or {}
             async with _draining(drain) as control:
@@ -140,15 +144,24 @@ async def _saved(graph: CompiledStateGraph[FlowState, Work], config: RunnableCon
     return checked_state(snapshot.values) if snapshot.values else None
 
 
-async def _with_more_rounds(
+def _goes_on(saved: FlowState, options: FlowOptions) -> bool:
+    """A person has resumed it after just this rejection, and not after an earlier one."""
+    more_rounds = saved["max_rounds"] < options.max_rounds
+    return saved.get("status") == "rejected" and (saved["step"] in options.resumed_steps or more_rounds)
+
+
+async def _reopened(
     graph: CompiledStateGraph[FlowState, Work], config: RunnableConfig, max_rounds: int
 ) -> FlowState:
-    """Back to before it was rejected, where the judge that was last now finds a round left."""
+    """Back to before it was rejected, where the judge that was last now lets it go on."""
     async for past in graph.aget_state_history(config):
         if past.next == ("rejected",):
             values = checked_state(past.values)
             judge = "check" if values["feedback_step"] == values["check_step"] else "review"
-            await graph.aupdate_state(past.config, {"max_rounds": max_rounds}, as_node=judge)
+            update: FlowState = {"max_rounds": max_rounds, "stall": ""}
+            if judge == "review":
+                update["reviewed"] = [values["feedback_step"]]
+            await graph.aupdate_state(past.config, update, as_node=judge)
             return values
     raise unreadable_state()
 
@@ -157,12 +170,13 @@ def _answer_for(flow: Flow) -> Command[Any] | None:
     return None if flow.decision is None else Command(resume=flow.decision)
 
 
-async def _awaited(graph: CompiledStateGraph[FlowState, Work], config: RunnableConfig) -> Gate:
+async def _awaited(graph: CompiledStateGraph[FlowState, Work], config: RunnableConfig) -> Waits:
     """The gate at which the graph has stopped. Raises FlowFailed (state)."""
     snapshot = await graph.aget_state(config)
     if not snapshot.interrupts:
         raise unreadable_state()  # a graph that ended says how
-    return Gate(snapshot.interrupts[0].value["gate"])
+    asked = snapshot.interrupts[0].value
+    return Waits(Gate(asked["gate"]), asked.get("message", ""))
 
 
 def _outcome(state: FlowState) -> Outcome:

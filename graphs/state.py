@@ -26,9 +26,19 @@ class FlowState(TypedDict, total=False):
     feedback_step: int
     """the check or review whose reasons CODE must answer"""
     replan_step: int
-    """the person's wish that PLAN must follow"""
+    """the gate or review that sent the flow back to PLAN, and says why"""
+    replans: int
+    """how often a reviewer has done so"""
+    to_plan: bool
+    """the newest review does so"""
+    reviewed: list[int]
+    """the reviews of this plan that asked for changes"""
+    stall: str
+    """why another round would not help, where that is so"""
+    asks: bool
+    """the patch breaks a rule whose exceptions a person must allow"""
     check: str
-    """``accepted``, or the reason code of the refusal"""
+    """``accepted``, or the reason code of the refusal (``contract_breach`` among them)"""
     verdict: str
     person: str
     """what a person said last: approve, reject or revise"""
@@ -47,6 +57,16 @@ def first_state(options: FlowOptions) -> FlowState:
         "max_fixes": options.max_fixes,
         "approval": options.approval,
     }
+
+
+def person_takes_patch(state: FlowState) -> bool:
+    """The flow says so, or the policy does."""
+    return state.get("approval") in ("patch", "both") or state.get("asks", False)
+
+
+def has_feedback(state: FlowState) -> bool:
+    """There is a last attempt at this plan, and a reason why it will not do."""
+    return state.get("feedback_step", 0) > state["plan_step"]
 
 
 def rounds_used_up(state: FlowState) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from cfx_flow.clock import Clock
+from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import PermissionDenied, UpstreamError
 from cfx_flow.flows.budget import afford
 from cfx_flow.flows.model import Flow, FlowFailed, Reason, Step, Usage
@@ -30,6 +31,7 @@ class Tools:
 
     models: Models
     prompts: Prompts
+    policy: Policy
     asker: Asker
     limiter: RateLimiter
     request_log: RequestLog
@@ -184,7 +186,8 @@ class Work:
 
 def again(messages: Sequence[BaseMessage], answer: str, problem: str) -> list[BaseMessage]:
     """The same question once more, with what was said and exactly what is wrong with it."""
-    return [*messages, AIMessage(answer), HumanMessage(problem)]
+    said = [AIMessage(answer)] if answer.strip() else []  # some providers refuse an empty turn
+    return [*messages, *said, HumanMessage(problem)]
 
 
 def input_of(messages: Sequence[BaseMessage]) -> dict[str, Any]:

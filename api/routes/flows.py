@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from api.context import context_of
 from api.dependencies import Caller, CallerAdmission, House
-from api.flow_json import accepted_json, shown, shown_one, step_json
+from api.flow_json import accepted_json, plan_json, shown, shown_one, step_json
 from api.sse import EventStream, event_json
 from api.waiting import is_at_rest, preferred_wait_s, until_it_rests
 from cfx_flow.flows.feed import follow
@@ -138,8 +138,13 @@ async def get_diff(flow_id: str, house: House, caller: Caller) -> Response:
 
 
 @router.get("/{flow_id}/plan")
-async def get_plan(flow_id: str, house: House, caller: Caller) -> Response:
-    return PlainTextResponse(await house.flows.plan(caller.user_id, flow_id), media_type="text/markdown")
+async def get_plan(request: Request, flow_id: str, house: House, caller: Caller) -> Response:
+    """The plan that counts, in Markdown; with `Accept: application/json` its contract too, as it was
+    frozen."""
+    planned = await house.flows.plan(caller.user_id, flow_id)
+    if "application/json" in request.headers.get("accept", ""):
+        return JSONResponse(plan_json(planned))
+    return PlainTextResponse(planned.output or "", media_type="text/markdown")
 
 
 @router.get("/{flow_id}/report")

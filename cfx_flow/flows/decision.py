@@ -9,12 +9,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from cfx_flow.answers import UnreadableAnswer
+from cfx_flow.contract.read import MAX_PLAN_CHARS, read_contract
 from cfx_flow.errors import Conflict, VersionConflict
 from cfx_flow.flows.model import Flow, FlowStatus, Gate
 from cfx_flow.flows.request import Strict
 
 MAX_COMMENT_CHARS = 20_000
-MAX_PLAN_CHARS = 400_000
 
 
 class Decision(Strict):
@@ -33,9 +34,18 @@ class Decision(Strict):
             raise ValueError("plan: an edited plan goes with approving the plan")
         if self.plan is not None and not self.plan.strip():
             raise ValueError("plan: must not be empty")
+        _must_be_readable(self.plan)
         if "\0" in f"{self.comment}{self.plan}":
             raise ValueError("must not contain NUL characters")
         return self
+
+
+def _must_be_readable(plan: str | None) -> None:
+    """A plan may do without a contract, but one that is there counts, and must be understood."""
+    try:
+        read_contract(plan or "")
+    except UnreadableAnswer as error:
+        raise ValueError(f"plan: {error}") from None
 
 
 class DecisionRequest(Decision):

@@ -15,8 +15,8 @@ from decimal import Decimal
 
 from pydantic import Field, field_validator
 
+from cfx_flow.contract.read import MAX_PLAN_CHARS, contract_detail
 from cfx_flow.errors import InvalidRequest
-from cfx_flow.flows.decision import MAX_PLAN_CHARS
 from cfx_flow.flows.model import Budget, Event, Flow, FlowOptions, Step, Story
 from cfx_flow.flows.request import (
     MAX_ROUNDS,
@@ -111,7 +111,7 @@ def _unpaid(step: Step) -> Step:
 
 
 def _with_plan(step: Step, plan: str) -> Step:
-    return replace(step, output=plan, detail={**step.detail, "edited": True})
+    return replace(step, output=plan, detail={**step.detail, "edited": True, **contract_detail(plan)})
 
 
 def _options(
@@ -156,7 +156,7 @@ def _told_again(kept: Sequence[Step], events: Sequence[Event], at: datetime) -> 
             continue
         data = {**event.data, "copied": True}
         if step.detail.get("edited") and "text" in data:
-            data["text"] = step.output
+            data |= {"text": step.output, "contract": step.detail["contract"]}
         yield replace(
             event, at=at, data=data, input_tokens=None, output_tokens=None, cost_usd=None, duration_ms=None
         )

@@ -33,6 +33,8 @@ class Reason(StrEnum):
     REVIEW = "review"
     PERSON = "person"
     MAX_ROUNDS = "max_rounds"
+    NO_PROGRESS = "no_progress"
+    POLICY = "policy"
     BUDGET = "budget"
     LIMIT_REACHED = "limit_reached"
     UPSTREAM = "upstream"
@@ -48,6 +50,14 @@ class Gate(StrEnum):
 
     PLAN = "plan"
     PATCH = "patch"
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A flow that goes on when a person has decided. ``message`` tells them what it is about."""
+
+    gate: Gate
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,10 @@ class FlowOptions:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     webhook: str | None = None
     """the address that is told of its end"""
+    resumed_steps: tuple[int, ...] = ()
+    """the last steps before each rejection from which a person has let it go on"""
+    comment: str | None = None
+    """what they said to CODE when they did, the last time"""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -114,6 +128,8 @@ class FlowOptions:
             "models": dict(self.models),
             "metadata": dict(self.metadata),
             "webhook": self.webhook,
+            "resumed_steps": list(self.resumed_steps),
+            "comment": self.comment,
         }
 
     @classmethod
@@ -128,6 +144,8 @@ class FlowOptions:
             models=stored["models"],
             metadata=stored["metadata"],
             webhook=stored.get("webhook"),
+            resumed_steps=tuple(stored.get("resumed_steps", ())),
+            comment=stored.get("comment"),
         )
 
 
@@ -159,8 +177,14 @@ class StageUsage:
     usage: Usage = Usage()
     repeats: int = 0
     """calls among them that an earlier run had begun when it died: maybe paid twice"""
+    rounds: Mapping[int, StageUsage] = field(default_factory=dict)
+    """round → its share, which has no rounds of its own; 0: planning"""
 
-    def add(self, model: str, usage: Usage, *, is_repeat: bool = False) -> StageUsage:
+    def add(self, model: str, usage: Usage, round_: int, *, is_repeat: bool = False) -> StageUsage:
+        share = self.rounds.get(round_, StageUsage())._plus(model, usage, is_repeat)
+        return replace(self._plus(model, usage, is_repeat), rounds={**self.rounds, round_: share})
+
+    def _plus(self, model: str, usage: Usage, is_repeat: bool) -> StageUsage:
         return replace(self, model=model, usage=self.usage + usage, repeats=self.repeats + is_repeat)
 
     def to_json(self) -> dict[str, Any]:
@@ -172,6 +196,11 @@ class StageUsage:
             "cost_usd": str(self.usage.cost_usd),
             "duration_ms": self.usage.duration_ms,
             "maybe_paid_twice": self.repeats,
+            **(
+                {"rounds": {str(n): share.to_json() for n, share in self.rounds.items()}}
+                if self.rounds
+                else {}
+            ),
         }
 
     @classmethod
@@ -183,7 +212,8 @@ class StageUsage:
             Decimal(stored["cost_usd"]),
             stored["duration_ms"],
         )
-        return cls(stored["model"], usage, stored.get("maybe_paid_twice", 0))
+        rounds = {int(n): cls.from_json(share) for n, share in stored.get("rounds", {}).items()}
+        return cls(stored["model"], usage, stored.get("maybe_paid_twice", 0), rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

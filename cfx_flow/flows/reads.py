@@ -57,21 +57,21 @@ class FlowReads:
         row = await self._row(query, flow_id)
         return flow_of(row), row["patch"]
 
-    async def plan(self, user_id: str, flow_id: str) -> str:
-        """The newest finished plan. Raises NotFound while there is none."""
+    async def plan(self, user_id: str, flow_id: str) -> Step:
+        """The step whose output is the plan that counts. Raises NotFound while there is none."""
         await self.get(user_id, flow_id)
         query = (
-            select(flow_steps.c.output)
+            select(flow_steps)
             .where(flow_steps.c.flow_id == flow_id, flow_steps.c.node.in_(["plan", "approve_plan"]))
             .where(flow_steps.c.status == "completed")
             .order_by(flow_steps.c.n.desc())
             .limit(1)
         )
         async with self._store.read() as connection:
-            found = (await connection.execute(query)).scalar()
-        if found is None:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        if row is None:
             raise NotFound("This flow has no plan yet.")
-        return str(found)
+        return step_of(row)
 
     async def step_for(self, user_id: str, flow_id: str, n: int) -> Step:
         """Raises NotFound."""

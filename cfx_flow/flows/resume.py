@@ -1,6 +1,7 @@
 """Going on with a flow that has ended: which may, and with what budget and how many rounds.
 
-**Source**: SPEC section 5: every failed flow except ``state``, and those rejected by ``max_rounds``.
+**Source**: SPEC section 5: every failed flow except ``state``, and those rejected by ``max_rounds``
+or ``no_progress``.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cfx_flow.errors import Conflict, InvalidRequest
+from cfx_flow.flows.decision import MAX_COMMENT_CHARS
 from cfx_flow.flows.model import Budget, Flow, FlowOptions, FlowStatus, Outcome, Reason
 from cfx_flow.flows.request import MAX_ROUNDS, BudgetRequest, Strict
 from cfx_flow.stages.model import FlowLimits
@@ -19,13 +21,26 @@ from cfx_flow.stages.model import FlowLimits
 class ResumeRequest(Strict):
     budget: BudgetRequest = Field(BudgetRequest(), description="the flow's whole budget from now on")
     max_rounds: int | None = Field(None, ge=2, description="in all, those that were run included")
+    comment: str | None = Field(
+        None, max_length=MAX_COMMENT_CHARS, description="what CODE should know when it goes on"
+    )
+
+    @field_validator("comment")
+    @classmethod
+    def _storable(cls, comment: str | None) -> str | None:
+        if comment is not None and (not comment.strip() or "\0" in comment):
+            raise ValueError("must not be empty, nor contain NUL characters")
+        return comment
 
 
 def may_resume(outcome: Outcome) -> bool:
     """Whether its checkpoints are worth keeping."""
     if outcome.status is FlowStatus.FAILED:
         return outcome.reason is not Reason.STATE
-    return outcome.status is FlowStatus.REJECTED and outcome.reason is Reason.MAX_ROUNDS
+    return outcome.status is FlowStatus.REJECTED and outcome.reason in (
+        Reason.MAX_ROUNDS,
+        Reason.NO_PROGRESS,
+    )
 
 
 def resumed_options(flow: Flow, request: ResumeRequest, limits: FlowLimits) -> FlowOptions:
@@ -35,12 +50,19 @@ def resumed_options(flow: Flow, request: ResumeRequest, limits: FlowLimits) -> F
         ended = f"{flow.status.value} ({reason.value})" if reason else flow.status.value
         raise Conflict(
             f"This flow is {ended}. What can be resumed is a failed flow whose state can be read, or one "
-            "rejected by max_rounds. Start a new flow instead."
+            "rejected by max_rounds or no_progress. Start a new flow instead."
         )
     budget = _budget(flow, request.budget, limits)
     if reason is Reason.BUDGET and budget == flow.options.budget:
         raise InvalidRequest(f"budget: send a larger one. {flow.message}", param="budget")
-    return replace(flow.options, budget=budget, max_rounds=_rounds(flow, reason, request.max_rounds))
+    rejected = (flow.step,) if flow.status is FlowStatus.REJECTED else ()
+    return replace(
+        flow.options,
+        budget=budget,
+        max_rounds=_rounds(flow, reason, request.max_rounds),
+        resumed_steps=(*flow.options.resumed_steps, *rejected),
+        comment=request.comment or flow.options.comment,
+    )
 
 
 def _budget(flow: Flow, asked: BudgetRequest, limits: FlowLimits) -> Budget:
@@ -68,10 +90,12 @@ def _budget(flow: Flow, asked: BudgetRequest, limits: FlowLimits) -> Budget:
 
 def _rounds(flow: Flow, reason: Reason | None, asked: int | None) -> int:
     before = flow.options.max_rounds
+    if reason is Reason.NO_PROGRESS and (asked is None or before <= asked <= before + MAX_ROUNDS):
+        return asked or before
     if reason is not Reason.MAX_ROUNDS:
         if asked not in (None, before):
             raise InvalidRequest(
-                "max_rounds: only a flow that was rejected by max_rounds takes more rounds. Leave it out.",
+                "max_rounds: only a flow that was rejected takes more rounds, and ten at most. Leave it out.",
                 param="max_rounds",
             )
         return before

@@ -92,7 +92,7 @@ class FlowRun:
         """Counts a model call at once, whether or not what it said can be used; in one transaction with
         its answer in the journal."""
         before = self._stages.get(call.stage, StageUsage())
-        self._stages[call.stage] = before.add(call.model, call.usage, is_repeat=effect.tries > 1)
+        self._stages[call.stage] = before.add(call.model, call.usage, step.round, is_repeat=effect.tries > 1)
         self._spent += call.usage
         step = replace(
             step,

@@ -10,7 +10,7 @@ import structlog
 
 from cfx_flow.clock import Clock
 from cfx_flow.errors import CfxError, StoreUnavailable, UpstreamError
-from cfx_flow.flows.model import Fenced, Flow, FlowFailed, FlowStatus, Gate, Outcome, Reason
+from cfx_flow.flows.model import Fenced, Flow, FlowFailed, FlowStatus, Outcome, Reason, Waits
 from cfx_flow.flows.resume import may_resume
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.store import FlowStore
@@ -36,7 +36,7 @@ class Drained(Exception):
 class FlowGraph(Protocol):
     """What the runner is given. The real one is LangGraph's, in ``graphs``."""
 
-    async def run(self, run: FlowRun, drain: Drain) -> Outcome | Gate:
+    async def run(self, run: FlowRun, drain: Drain) -> Outcome | Waits:
         """From the beginning, or from where the last run stopped, to the end or to a gate.
 
         Raises FlowFailed, UpstreamError, Fenced, Drained, StoreUnavailable.
@@ -88,7 +88,7 @@ class FlowRunner:
             return
         if outcome is None:
             return
-        if isinstance(outcome, Gate):
+        if isinstance(outcome, Waits):
             await self._wait(flow, outcome)
             return
         if await _whatever_comes(self._flows.end(flow_id, flow.epoch, outcome)):
@@ -96,13 +96,13 @@ class FlowRunner:
             if not may_resume(outcome):
                 await self.forget(flow_id)
 
-    async def _wait(self, flow: Flow, gate: Gate) -> None:
+    async def _wait(self, flow: Flow, waits: Waits) -> None:
         try:
-            await _whatever_comes(self._flows.wait(flow, gate))
+            await _whatever_comes(self._flows.wait(flow, waits))
         except Fenced:
             log.info("flow_fenced", flow_id=flow.id)
 
-    async def _outcome(self, flow: Flow, drain: Drain) -> Outcome | Gate | None:
+    async def _outcome(self, flow: Flow, drain: Drain) -> Outcome | Waits | None:
         run = FlowRun(flow, self._flows, self._clock)
         try:
             return await self._graph.run(run, drain)

@@ -26,11 +26,11 @@ from cfx_flow.flows.model import (
     Flow,
     FlowOptions,
     FlowStatus,
-    Gate,
     Outcome,
     Reason,
     Step,
     Story,
+    Waits,
 )
 from cfx_flow.flows.reads import FlowReads, by_id, own
 from cfx_flow.flows.rows import (
@@ -135,6 +135,7 @@ class FlowStore(FlowReads):
             "reason": flow.reason,
             "max_rounds": options.max_rounds,
             "budget": options.to_json()["budget"],
+            "comment": options.comment,
         }
         event = Event(type="flow.resumed", at=self._clock.now(), data=data)
         try:
@@ -153,6 +154,7 @@ class FlowStore(FlowReads):
         changes = {
             "status": FlowStatus.QUEUED,
             "gate": None,
+            "message": None,
             "decision": said,
             "epoch": flow.epoch + 1,
             "version": flow.version + 1,
@@ -211,12 +213,12 @@ class FlowStore(FlowReads):
         if entry.events:
             self.feed.ring(fence.flow_id)
 
-    async def wait(self, flow: Flow, gate: Gate) -> None:
+    async def wait(self, flow: Flow, waits: Waits) -> None:
         """Nothing runs until a person has decided. Raises Fenced."""
         version = flow.version + 1
-        changes = {"status": FlowStatus.REQUIRES_ACTION, "gate": gate.value, "version": version}
-        data = {"gate": gate.value, "version": version}
-        event = Event(type="approval.requested", at=self._clock.now(), data=data)
+        told = {"gate": waits.gate.value, "message": waits.message, "version": version}
+        changes = {"status": FlowStatus.REQUIRES_ACTION, **told}
+        event = Event(type="approval.requested", at=self._clock.now(), data=told)
         async with self._store.transaction() as connection:
             await _change(connection, Fence(flow.id, flow.epoch), changes, [event])
             await self._submit(connection, flow.user_id)

@@ -34,7 +34,7 @@ from cfx_flow.stages.schema import (
     StageSection,
     UpstreamSection,
 )
-from cfx_flow.stages.source import Source, read_source
+from cfx_flow.yaml_source import Source, read_source
 
 RESERVED_PREFIX = "cfx-"
 SPECIAL_CASED = ("o1", "o3", "o4")

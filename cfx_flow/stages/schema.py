@@ -6,10 +6,11 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal, LiteralString
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from cfx_flow.stages.model import StageName
+from cfx_flow.yaml_source import Section
 
 
 def _decimal(value: Any) -> Any:
@@ -49,20 +50,6 @@ PromptName = Annotated[
         "prompt_name", r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\.md", "takes a file below prompts/, such as plan.md"
     ),
 ]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _know_every_key(cls, value: Any) -> Any:
-        """As pydantic's ``extra=forbid``, but the message can say which keys there are."""
-        for key in value if isinstance(value, dict) else ():
-            if key not in cls.model_fields:
-                told = {"key": str(key), "known": ", ".join(cls.model_fields)}
-                raise PydanticCustomError("unknown_key", "unknown key; known here: {known}", told)
-        return value
 
 
 class Timeouts(Section):
@@ -124,8 +111,8 @@ class DirectSection(Section):
 
 
 class HelperSection(Section):
-    user_agents: list[Annotated[str, Field(min_length=1)]] = []
-    patterns: list[Annotated[str, Field(min_length=1)]] = []
+    user_agents: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    patterns: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
 
 
 class FlowSection(Section):

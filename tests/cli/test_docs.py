@@ -11,11 +11,11 @@ import pytest
 import typer
 
 from cfx_flow.diffs import Patch, check
+from cfx_flow.review.read import read_review
 from cfx_flow.settings import HOUSE
 from cli.demo.replies import text
 from cli.exits import Exit
 from cli.main import app
-from graphs.review import read_review
 
 COMMANDS = (HOUSE / "docs" / "cli.md").read_text()
 README = (HOUSE / "README.md").read_text()

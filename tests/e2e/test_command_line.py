@@ -16,6 +16,7 @@ from tests.support.flows import (
     Flows,
     finding,
     loop,
+    plan_text,
     read_files,
     says,
     verdict,
@@ -71,7 +72,7 @@ def test_run_with_apply_makes_our_own_change(
 def assert_run_applies(server: Server, provider: Provider, case: Case, tmp_path: Path) -> None:
     repo = repository(tmp_path / "repo", case.files_before)
     (repo / "untracked.txt").write_text("not the server's business")
-    provider.script(*loop([says(case.llm_output)]))
+    provider.script(*loop([says(case.llm_output)], plan=[says(plan_text(*case.changes))]))
     printed = json.loads(server.cfx("run", "Do it", "--repo", str(repo), "--apply", "--json"))
     assert printed["status"] == "approved"
     after = read_files(repo)

@@ -22,6 +22,7 @@ from tests.support.flows import (
     finding,
     git_apply,
     loop,
+    plan_text,
     says,
     verdict,
 )
@@ -39,8 +40,8 @@ def flows(server: Server) -> Flows:
 
 
 def assert_case_comes_true(flows: Flows, provider: Provider, case: Case, folder: Path) -> None:
-    provider.script(*loop([says(case.llm_output)]))
-    flow = flows.run(f"Do what {case.id} did", case.files_before)
+    provider.script(*loop([says(case.llm_output)], plan=[says(plan_text(*case.changes))]))
+    flow = flows.finish_with_a_person(flows.start(f"Do what {case.id} did", case.files_before))
     assert (flow["status"], flow["reason"]) == ("approved", None), flow
     assert git_apply(flows.diff(flow["id"]), case.files_before, folder) == case.files_after
 
@@ -113,7 +114,7 @@ def test_coder_sees_plan_and_files_and_reviewer_sees_the_diff(flows: Flows, prov
     provider.script(*loop([says(GOOD_DIFF)]))
     flows.run()
     coder, reviewer = (json.dumps(provider.calls(model)[0]["body"]) for model in (CODE, REVIEW))
-    assert "Change what the task names" in coder
+    assert "Scripted reply, no model is behind it." in coder
     assert "Hello" in coder
     assert "Hello {name}!" in reviewer
 
@@ -158,7 +159,8 @@ def test_review_that_says_revise_goes_back_with_its_findings(flows: Flows, provi
 def test_review_that_never_approves_ends_at_the_round_limit(
     flows: Flows, provider: Provider, rounds: int
 ) -> None:
-    provider.script(*loop([says(GOOD_DIFF)], [verdict("revise", finding("No."))]))
+    review = [verdict("revise", finding("No.")), verdict("revise", finding("No!", line=1)), verdict("revise")]
+    provider.script(*loop([says(GOOD_DIFF)], review))
     flow = flows.run(max_rounds=rounds)
     assert (flow["status"], flow["reason"], flow["round"]) == ("rejected", "max_rounds", rounds)
     assert len(provider.calls(REVIEW)) == rounds

@@ -10,7 +10,7 @@ from cfx_flow.flows.budget import MIN_ANSWER_TOKENS, Allowed, Left, afford
 from cfx_flow.flows.model import FlowFailed, Reason
 from cfx_flow.stages.model import Price, Target, Upstream
 from tests.flows.conftest import House
-from tests.support.flows import GOOD_DIFF, loop, says
+from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
 from tests.support.provider import CODE, Provider
 
 UPSTREAM = Upstream("u", "http://127.0.0.1:1/v1", None)
@@ -72,7 +72,7 @@ async def test_a_budget_that_cannot_pay_the_first_call_pays_none(house: House, p
 
 async def test_a_call_may_write_no_more_than_the_budget_leaves(house: House, provider: Provider) -> None:
     usage = {"prompt_tokens": 4000, "completion_tokens": 1000}
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", usage=usage)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, usage=usage)]))
     flow = await house.run(budget={"tokens": 9000})
     assert flow["status"] == "approved"
     body = provider.calls(CODE)[0]["body"]

@@ -13,7 +13,7 @@ from cfx_flow.flows.model import Fenced, FlowStatus, Outcome
 from cfx_flow.flows.store import Entry, Fence
 from cfx_flow.store.tables import effects, flows
 from tests.flows.conftest import House, OpenHouse
-from tests.support.flows import GOOD_DIFF, loop, says, verdict
+from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 
 pytestmark = pytest.mark.e2e
@@ -36,7 +36,7 @@ def at_stage(provider: Provider, model: str) -> Any:
 async def test_a_flow_goes_on_from_the_step_in_which_its_process_died(
     any_house: House, provider: Provider, dies_in: str
 ) -> None:
-    good = {PLAN: says("# Plan"), CODE: says(GOOD_DIFF), REVIEW: verdict("approve")}
+    good = {PLAN: says(PLAN_TEXT), CODE: says(GOOD_DIFF), REVIEW: verdict("approve")}
     provider.script(
         *(
             {"model": model, "replies": [reply | SLOW, reply] if model == dies_in else [reply]}
@@ -177,7 +177,7 @@ async def test_cancelling_ends_a_flow_and_its_upstream_request(
 
 
 async def test_a_waiting_flow_can_be_cancelled_and_never_starts(house: House, provider: Provider) -> None:
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", **SLOW)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, **SLOW)]))
     running = [await house.start() for _ in range(5)]
     waiting = await house.start()
 
@@ -193,8 +193,8 @@ async def test_five_flows_of_a_user_run_and_the_others_wait_without_holding_up_a
     house: House, provider: Provider
 ) -> None:
     provider.script(
-        {"contains": "quick", "replies": [says("# Plan")], "model": PLAN},
-        {"model": PLAN, "replies": [says("# Plan", **SLOW)], "stateless": True},
+        {"contains": "quick", "replies": [says(PLAN_TEXT)], "model": PLAN},
+        {"model": PLAN, "replies": [says(PLAN_TEXT, **SLOW)], "stateless": True},
         *loop([says(GOOD_DIFF)]),
     )
     mine = [await house.start() for _ in range(7)]
@@ -211,7 +211,7 @@ async def test_five_flows_of_a_user_run_and_the_others_wait_without_holding_up_a
 
 
 async def test_a_runner_whose_epoch_is_over_writes_nothing(any_house: House, provider: Provider) -> None:
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", **SLOW)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, **SLOW)]))
     flow_id = await any_house.start()
     await at_stage(provider, PLAN)
     store = any_house.services.flows
@@ -228,7 +228,7 @@ async def test_a_runner_whose_epoch_is_over_writes_nothing(any_house: House, pro
 
 
 async def test_one_of_many_concurrent_cancels_wins(any_house: House, provider: Provider) -> None:
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", **SLOW)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, **SLOW)]))
     flow_id = await any_house.start()
 
     answers = await asyncio.gather(*(any_house.client.post(f"/v1/flows/{flow_id}/cancel") for _ in range(10)))
@@ -277,7 +277,7 @@ async def test_a_damaged_checkpoint_ends_the_flow_by_name(
 @pytest.mark.e2e  # it really waits
 async def test_a_flow_waits_while_the_database_does_not_answer(house: House, provider: Provider) -> None:
     """Another process holds SQLite's write lock for longer than we wait for it."""
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", first_byte_delay_s=0.3)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, first_byte_delay_s=0.3)]))
     flow_id = await house.start()
     await at_stage(provider, PLAN)
     async with aiosqlite.connect(house.services.settings.store_url.removeprefix("sqlite:///")) as other:

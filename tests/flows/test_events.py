@@ -16,7 +16,7 @@ from cfx_flow.flows.feed import READERS_PER_USER, Feed, follow
 from cfx_flow.flows.model import Event
 from tests.flows.conftest import House
 from tests.support.clock import FakeClock
-from tests.support.flows import GOOD_DIFF, loop, says
+from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
 from tests.support.provider import Provider
 
 SLOW = {"first_byte_delay_s": 30}
@@ -110,7 +110,7 @@ async def test_a_reader_that_comes_back_gets_what_it_missed_and_no_more(
 
 @pytest.mark.e2e
 async def test_a_model_that_writes_slowly_shows_progress(house: House, provider: Provider) -> None:
-    slow_plan = says("# Plan " + "x" * 60, chunk_chars=10, chunk_delay_s=0.4)
+    slow_plan = says(PLAN_TEXT, chunk_chars=len(PLAN_TEXT) // 8, chunk_delay_s=0.4)
     provider.script(*loop([says(GOOD_DIFF)], plan=[slow_plan]))
 
     flow = await house.run()
@@ -123,7 +123,7 @@ async def test_a_model_that_writes_slowly_shows_progress(house: House, provider:
 
 
 async def test_a_reader_that_leaves_frees_its_place(house: House, provider: Provider) -> None:
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", **SLOW)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, **SLOW)]))
     flow_id = await house.start()
     feed = house.services.flows.feed
 
@@ -139,7 +139,7 @@ async def test_a_reader_that_leaves_frees_its_place(house: House, provider: Prov
 
 
 async def test_the_twenty_first_reader_is_told_to_wait(house: House, provider: Provider) -> None:
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", **SLOW)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, **SLOW)]))
     flow_id = await house.start()
     user_id = (await house.services.accounts.list_keys("alice"))[0].user_id
     feed = house.services.flows.feed
@@ -161,7 +161,7 @@ async def test_the_twenty_first_reader_is_told_to_wait(house: House, provider: P
 async def test_a_shutdown_ends_the_stream_so_that_its_reader_comes_back(
     house: House, provider: Provider
 ) -> None:
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", first_byte_delay_s=0.5)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, first_byte_delay_s=0.5)]))
     flow_id = await house.start()
     async with reading(house, flow_id) as reader:
         await reader.until("step.started")

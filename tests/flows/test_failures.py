@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import House
-from tests.support.flows import GOOD_DIFF, loop, says
+from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
 from tests.support.provider import CODE, PLAN, Provider
 
 pytestmark = pytest.mark.e2e
@@ -106,7 +106,7 @@ async def test_a_refusal_of_the_request_is_passed_on_in_its_own_words(
 async def test_a_spent_budget_ends_the_flow_before_the_next_call(
     house: House, provider: Provider, budget: dict[str, Any], usage: dict[str, Any], word: str
 ) -> None:
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", usage=usage)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, usage=usage)]))
 
     flow = await house.run(budget=budget)
 
@@ -116,7 +116,7 @@ async def test_a_spent_budget_ends_the_flow_before_the_next_call(
 
 
 async def test_a_call_is_stopped_when_the_time_budget_runs_out(house: House, provider: Provider) -> None:
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", first_byte_delay_s=30)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, first_byte_delay_s=30)]))
 
     flow = await house.run(budget={"seconds": 1})
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import House
-from tests.support.flows import BAD_DIFF, GOOD_DIFF, loop, says, verdict
+from tests.support.flows import BAD_DIFF, GOOD_DIFF, PLAN_TEXT, loop, plan_text, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 
 OTHER_DIFF = GOOD_DIFF.replace('f"Hello {name}!"', 'f"Goodbye {name}!"')
@@ -52,7 +52,7 @@ async def test_another_plan_is_carried_out_and_the_old_one_is_not_paid_again(
 
 async def test_a_fork_counts_what_it_pays_itself(house: House, provider: Provider) -> None:
     usage = {"prompt_tokens": 100, "completion_tokens": 10}
-    provider.script(*loop([says(GOOD_DIFF, usage=usage)], plan=[says("# Plan", usage=usage)]))
+    provider.script(*loop([says(GOOD_DIFF, usage=usage)], plan=[says(PLAN_TEXT, usage=usage)]))
     parent = await house.run()
 
     flow = await forked(house, parent["id"], step=1)
@@ -60,7 +60,7 @@ async def test_a_fork_counts_what_it_pays_itself(house: House, provider: Provide
     assert sorted(flow["stages"]) == ["code", "review"]
     assert 0 < flow["cost_usd"] < parent["cost_usd"]
     copied = await house.step(flow["id"], 1)
-    assert (copied["output"], copied["model"]) == ("# Plan", (await house.step(parent["id"], 1))["model"])
+    assert (copied["output"], copied["model"]) == (PLAN_TEXT, (await house.step(parent["id"], 1))["model"])
     assert (copied["cost_usd"], copied["attempts"]) == (0, 0)
     events = await house.events(flow["id"])
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
@@ -81,7 +81,7 @@ async def test_a_flow_forks_from_each_of_its_steps(house: House, provider: Provi
     parent = await house.run()
     assert parent["step"] == 9
     nodes = [(await house.step(parent["id"], n))["node"] for n in range(1, 10)]
-    provider.script(*loop([says(OTHER_DIFF)], plan=[says("# Other")]))
+    provider.script(*loop([says(OTHER_DIFF)], plan=[says(plan_text("greet.py", head="# Other"))]))
     before = len(provider.calls())
 
     flow = await forked(house, parent["id"], step=step)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from cfx_flow.store.tables import request_logs
 from tests.flows.conftest import House, OpenHouse
-from tests.support.flows import BAD_DIFF, GOOD_DIFF, finding, loop, says, verdict
+from tests.support.flows import BAD_DIFF, GOOD_DIFF, PLAN_TEXT, finding, loop, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 
 
@@ -158,7 +158,7 @@ async def test_two_unreadable_reviews_are_a_named_failure_and_never_an_approval(
 
 @pytest.mark.e2e
 async def test_an_empty_plan_is_asked_for_once_more(house: House, provider: Provider) -> None:
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("  \n"), says("# Plan\n")]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says("  \n"), says(PLAN_TEXT)]))
     assert (await house.run())["status"] == "approved"
 
     provider.script(*loop([says(GOOD_DIFF)], plan=[says("")]))
@@ -176,7 +176,7 @@ async def test_tokens_and_cost_are_summed_per_stage_and_logged_per_call(
         *loop(
             [says(GOOD_DIFF, usage=usage | {"cost": 0.25})],
             [verdict("approve", usage=usage)],
-            [says("# Plan", usage=usage | {"prompt_tokens_details": {"cached_tokens": 1000}})],
+            [says(PLAN_TEXT, usage=usage | {"prompt_tokens_details": {"cached_tokens": 1000}})],
         )
     )
 

@@ -37,7 +37,7 @@ async def test_a_flow_that_waits_has_a_report_too(house: House, provider: Provid
     flow_id = await house.start(approval="plan")
     await house.until(flow_id, lambda flow: flow["status"] == "requires_action")
     text = (await house.client.get(f"/v1/flows/{flow_id}/report")).text
-    assert "**requires_action**: it waits for a person's decision." in text
+    assert "**requires_action**: The plan waits for you." in text
     assert "## Patch" not in text
     await house.client.post(f"/v1/flows/{flow_id}/cancel")
     assert "(user): Cancelled by you." in (await house.client.get(f"/v1/flows/{flow_id}/report")).text

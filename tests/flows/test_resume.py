@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import House
-from tests.support.flows import BAD_DIFF, GOOD_DIFF, loop, says, verdict
+from tests.support.flows import BAD_DIFF, GOOD_DIFF, PLAN_TEXT, loop, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 
 DOWN = {"status": 400, "body": "no"}
@@ -86,7 +86,7 @@ async def test_a_flow_can_run_out_of_rounds_again(house: House, provider: Provid
 
 async def test_a_spent_budget_needs_a_larger_one(house: House, provider: Provider) -> None:
     usage = {"prompt_tokens": 4000, "completion_tokens": 1100}
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", usage=usage)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, usage=usage)]))
     flow = await house.run(budget={"tokens": 5000})
     assert flow["reason"] == "budget"
 
@@ -106,7 +106,7 @@ async def test_a_budget_that_was_too_small_for_the_next_call_needs_a_larger_one_
     house: House, provider: Provider
 ) -> None:
     usage = {"prompt_tokens": 4000, "completion_tokens": 700}
-    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Plan", usage=usage)]))
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, usage=usage)]))
     flow = await house.run(budget={"tokens": 5000})
     assert flow["reason"] == "budget"
     for wishes in ({}, {"budget": {"tokens": 5000}}):

@@ -6,7 +6,7 @@ import asyncio
 
 from cfx_flow.flows.turns import Waiting, next_flows
 from tests.flows.conftest import House, OpenHouse
-from tests.support.flows import GOOD_DIFF, loop, says
+from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
 from tests.support.provider import PLAN, Provider
 
 
@@ -45,7 +45,7 @@ def test_without_room_nothing_starts() -> None:
 async def test_a_process_that_is_full_gives_its_next_place_to_who_has_fewest(
     open_house: OpenHouse, sqlite_url: str, provider: Provider
 ) -> None:
-    slow = says("# Plan", first_byte_delay_s=30)
+    slow = says(PLAN_TEXT, first_byte_delay_s=30)
     provider.script({"model": PLAN, "replies": [slow], "stateless": True}, *loop([says(GOOD_DIFF)]))
     async with open_house(sqlite_url, CFX_RUNNING_FLOWS="2", CFX_RUNNING_FLOWS_PER_USER="5") as house:
         crowd = [await house.start() for _ in range(12)]

@@ -34,6 +34,7 @@ def test_the_edges_are_those_of_the_picture() -> None:
         ("check", "rejected"),
         ("review", "approved"),
         ("review", "code"),
+        ("review", "plan"),
         ("review", "rejected"),
         ("approved", "__end__"),
         ("rejected", "__end__"),

@@ -25,6 +25,14 @@ class Case:
     llm_output: str
     files_after: Files
 
+    @property
+    def changes(self) -> list[str]:
+        """``operation path`` of each file, as a plan's contract names them."""
+        before, after = self.files_before, self.files_after
+        paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
+        kinds = {path: "create" if path not in before else "modify" for path in paths}
+        return [f"{kinds[path] if path in after else 'delete'} {path}" for path in paths]
+
 
 def shared_data() -> Path:
     return Path(os.environ.get("CFX_TEST_DATA") or HOUSE / ".." / "shared" / "data").resolve()

@@ -15,7 +15,19 @@ from tests.support.processes import child_environ, wait_for
 from tests.support.provider import CODE, PLAN, REVIEW
 
 FINAL = {"approved", "rejected", "failed", "cancelled"}
-PLAN_TEXT = "# Plan\n\nScripted reply, no model is behind it. Change what the task names, nothing else.\n"
+
+
+def plan_text(*paths: str, head: str = "# Plan", **contract: Any) -> str:
+    """A plan whose contract allows to modify these files, or to do with one what stands before it."""
+    rows = [path.rpartition(" ") for path in paths]
+    body = {
+        "files": [{"path": p, "operation": o or "modify", "purpose": "as the task says"} for o, _, p in rows]
+    }
+    block = json.dumps(body | contract, indent=2)
+    return f"{head}\n\nScripted reply, no model is behind it.\n\n```json cfx-plan\n{block}\n```\n"
+
+
+PLAN_TEXT = plan_text("greet.py")
 FILES = {"greet.py": 'def greet(name):\n    return "Hello " + name\n', "README.md": "# Greeter\n"}
 GOOD_DIFF = """\
 diff --git a/greet.py b/greet.py
@@ -89,6 +101,19 @@ class Flows:
 
     def run(self, *arguments: Any, **fields: Any) -> dict[str, Any]:
         return self.finish(self.start(*arguments, **fields))
+
+    def finish_with_a_person(self, flow_id: str) -> dict[str, Any]:
+        """The same, with somebody at hand who approves what the policy asks about."""
+
+        def stopped() -> dict[str, Any] | None:
+            flow = self.get(flow_id)
+            return flow if flow["status"] in FINAL | {"requires_action"} else None
+
+        flow = wait_for(stopped, timeout_s=120, what=f"end of flow {flow_id}", every_s=0.1)
+        if flow["status"] == "requires_action":
+            said = {"gate": flow["gate"], "decision": "approve", "version": flow["version"]}
+            assert self.client.post(f"/v1/flows/{flow_id}/decision", json=said).status_code == 200
+        return self.finish(flow_id)
 
     def cancel(self, flow_id: str) -> httpx.Response:
         return self.client.post(f"/v1/flows/{flow_id}/cancel")

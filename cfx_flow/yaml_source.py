@@ -1,4 +1,4 @@
-"""A YAML file that remembers on which line each of its keys stands."""
+"""A YAML file of the configuration: strict, and it remembers on which line each of its keys stands."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from cfx_flow.errors import ConfigError
 
@@ -32,6 +32,20 @@ _MEND = {
 }
 _SAYS_ALL = ("env_name", "prompt_name")
 _MEND_PRICE = "is missing: add `price: {input: …, output: …}` in USD per million tokens, or `price: 0`"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_every_key(cls, value: Any) -> Any:
+        """As pydantic's ``extra=forbid``, but the message can say which keys there are."""
+        for key in value if isinstance(value, dict) else ():
+            if key not in cls.model_fields:
+                told = {"key": str(key), "known": ", ".join(cls.model_fields)}
+                raise PydanticCustomError("unknown_key", "unknown key; known here: {known}", told)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +105,7 @@ def read_source(path: Path) -> Source:
     except yaml.YAMLError as error:
         raise ConfigError(f"is not valid YAML: {error}", file=path) from None
     if root is None:
-        raise ConfigError("is empty: start from the models.yaml that the project ships", file=path, line=1)
+        raise ConfigError("is empty: start from the one that the project ships", file=path, line=1)
     return _Reader(path).read(root)
 
 

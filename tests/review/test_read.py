@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from graphs.review import MAX_FINDINGS, UnreadableReviewError, json_schema, read_review
+from cfx_flow.answers import UnreadableAnswer
+from cfx_flow.review.read import MAX_FINDINGS, json_schema, read_review
 
 PLAIN = '{"verdict": "approve", "summary": "fine", "findings": []}'
 FINDING = '{"severity": "high", "file": "a.py", "line": 3, "rule": "sql", "message": "injection"}'
@@ -66,7 +67,7 @@ def test_other_words_for_revise_are_understood(word: str) -> None:
     ],
 )
 def test_what_is_unclear_is_unreadable_and_says_why(text: str, said: str) -> None:
-    with pytest.raises(UnreadableReviewError) as unreadable:
+    with pytest.raises(UnreadableAnswer) as unreadable:
         read_review(text)
     assert said in str(unreadable.value)
 
@@ -95,14 +96,14 @@ def test_commas_within_strings_stay() -> None:
 
 def test_a_flood_of_findings_is_unreadable() -> None:
     body = {"verdict": "revise", "findings": ["x"] * (MAX_FINDINGS + 1)}
-    with pytest.raises(UnreadableReviewError, match="findings"):
+    with pytest.raises(UnreadableAnswer, match="findings"):
         read_review(json.dumps(body))
 
 
 def test_a_megabyte_of_braces_is_read_in_no_time() -> None:
-    with pytest.raises(UnreadableReviewError):
+    with pytest.raises(UnreadableAnswer):
         read_review("{" * 500_000 + '{"' * 200_000)
-    with pytest.raises(UnreadableReviewError):
+    with pytest.raises(UnreadableAnswer):
         read_review('"' + '\\"' * 500_000)
 
 

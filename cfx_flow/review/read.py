@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from cfx_flow.answers import UnreadableAnswer, objects_in
+from cfx_flow.review.finding import SEVERITIES, Finding, Severity, reaches
+
 Verdict = Literal["approve", "revise", "reject"]
-Severity = Literal["critical", "high", "medium", "low", "info"]
-SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 MAX_FINDINGS = 200
 MAX_REVIEW_CHARS = 1_000_000
-MAX_TRIES = 500
-"""places at which an object might begin; each try costs time in proportion to the text"""
 
 _VERDICTS: Mapping[str, Verdict] = {
     "approve": "approve",
@@ -33,52 +31,7 @@ _VERDICTS: Mapping[str, Verdict] = {
     "reject": "reject",
     "rejected": "reject",
 }
-_SEVERITIES: Mapping[str, Severity] = {
-    "blocker": "critical",
-    "fatal": "critical",
-    "error": "high",
-    "major": "high",
-    "warning": "medium",
-    "moderate": "medium",
-    "minor": "low",
-    "nit": "info",
-    "note": "info",
-    "suggestion": "info",
-}
-
-
-class UnreadableReviewError(ValueError):
-    """Its text says exactly what is wrong, for the reviewer to mend."""
-
-
-class Finding(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    severity: Severity = "medium"
-    file: str | None = None
-    line: int | None = None
-    rule: str | None = None
-    message: str
-
-    @field_validator("severity", mode="before")
-    @classmethod
-    def _known(cls, value: object) -> object:
-        """A word of another scale is translated, an unknown one is medium: it must not hide a finding."""
-        word = value.strip().lower() if isinstance(value, str) else ""
-        return (
-            word if word in ("critical", "high", "medium", "low", "info") else _SEVERITIES.get(word, "medium")
-        )
-
-    @field_validator("line", mode="before")
-    @classmethod
-    def _first_number(cls, value: object) -> int | None:
-        found = re.search(r"\d{1,9}", str(value)) if isinstance(value, str | int) else None
-        return int(found.group()) if found else None
-
-    @field_validator("file", "rule", mode="before")
-    @classmethod
-    def _text(cls, value: object) -> str | None:
-        return None if value is None else str(value)
+_NO_FAULT = ("", "null", "none", "no", "false", "n/a", "-")
 
 
 class Review(BaseModel):
@@ -87,6 +40,10 @@ class Review(BaseModel):
     verdict: Verdict
     summary: str = ""
     findings: tuple[Finding, ...] = Field((), max_length=MAX_FINDINGS)
+    plan_fault: str | None = None
+    """what is wrong with the plan, so that no diff that follows it could be right"""
+    overruled: bool = False
+    """it said approve, and its own findings forbid that"""
 
     @field_validator("verdict", mode="before")
     @classmethod
@@ -103,6 +60,14 @@ class Review(BaseModel):
     def _some_text(cls, value: object) -> str:
         return "" if value is None else str(value)
 
+    @field_validator("plan_fault", mode="before")
+    @classmethod
+    def _a_fault_or_none(cls, value: object) -> str | None:
+        said = value.strip() if isinstance(value, str) else ""
+        if value is True:
+            said = "The reviewer says that the plan is wrong, and not in what."
+        return None if said.lower().strip(".") in _NO_FAULT else said
+
     @field_validator("findings", mode="before")
     @classmethod
     def _a_list(cls, value: object) -> object:
@@ -114,19 +79,26 @@ class Review(BaseModel):
 def read_review(text: str) -> Review:
     """The one review in ``text``: fences, prose around it and trailing commas are forgiven.
 
-    Raises UnreadableReviewError when there is none, or when two differ in their verdict: a reviewer
+    Raises UnreadableAnswer when there is none, or when two differ in their verdict: a reviewer
     that quotes an injected "approve" must not be taken at the quoted word.
     """
     if len(text) > MAX_REVIEW_CHARS:
-        raise UnreadableReviewError(f"the answer is longer than {MAX_REVIEW_CHARS} characters")
-    found = [_review(body) for body in _objects(text)]
+        raise UnreadableAnswer(f"the answer is longer than {MAX_REVIEW_CHARS} characters")
+    objects = objects_in(text, build=_no_contradiction)
+    found = [_review(body) for value in objects for body in _with_verdict(value)]
     if not found:
-        raise UnreadableReviewError('there is no complete JSON object with a "verdict" in the answer')
+        raise UnreadableAnswer('there is no complete JSON object with a "verdict" in the answer')
     if len({review.verdict for review in found}) > 1:
-        raise UnreadableReviewError(
-            "the answer holds several reviews whose verdicts differ; give exactly one"
-        )
+        raise UnreadableAnswer("the answer holds several reviews whose verdicts differ; give exactly one")
     return found[-1]
+
+
+def held_to_its_findings(review: Review, blocks_approval: Severity) -> Review:
+    """An approval with a finding of this severity, or a worse one, is none: it becomes ``revise``."""
+    severe = any(reaches(finding.severity, blocks_approval) for finding in review.findings)
+    if review.verdict != "approve" or not severe:
+        return review
+    return review.model_copy(update={"verdict": "revise", "overruled": True})
 
 
 def _review(body: Mapping[str, Any]) -> Review:
@@ -136,25 +108,7 @@ def _review(body: Mapping[str, Any]) -> Review:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         said = first["msg"].removeprefix("Value error, ")
-        raise UnreadableReviewError(f"{where}: {said}") from None
-
-
-def _objects(text: str) -> Iterator[Mapping[str, Any]]:
-    """Every outermost JSON object in the text that has a verdict, itself or one level down."""
-    text = _without_trailing_commas(text)
-    decoder = json.JSONDecoder(object_pairs_hook=_no_contradiction)
-    end = tries = 0
-    for brace in _OBJECT_START.finditer(text):
-        if brace.start() < end:
-            continue
-        tries += 1
-        if tries > MAX_TRIES:
-            raise UnreadableReviewError("there are too many braces around the JSON object")
-        try:
-            value, end = decoder.raw_decode(text, brace.start())
-        except (json.JSONDecodeError, RecursionError):
-            continue
-        yield from _with_verdict(value)
+        raise UnreadableAnswer(f"{where}: {said}") from None
 
 
 def _with_verdict(value: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -166,17 +120,8 @@ def _with_verdict(value: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _no_contradiction(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({str(value) for key, value in pairs if key == "verdict"}) > 1:
-        raise UnreadableReviewError("the answer states two verdicts in one object")
+        raise UnreadableAnswer("the answer states two verdicts in one object")
     return dict(pairs)
-
-
-_OBJECT_START = re.compile(r'\{(?=\s*")')
-_STRING_OR_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
-
-
-def _without_trailing_commas(text: str) -> str:
-    """Outside of strings only."""
-    return _STRING_OR_COMMA.sub(lambda match: match.group(1) or "", text)
 
 
 def json_schema() -> Mapping[str, Any]:
@@ -193,6 +138,7 @@ def json_schema() -> Mapping[str, Any]:
         "verdict": {"type": "string", "enum": list(get_args(Verdict))},
         "summary": text,
         "findings": {"type": "array", "items": _closed(finding)},
+        "plan_fault": maybe,
     }
     return {"name": "review", "strict": True, "schema": _closed(review)}
 
