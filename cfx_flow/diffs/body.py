@@ -14,9 +14,9 @@ from functools import cached_property
 from cfx_flow.diffs.headers import is_header, is_lone_header, swallows_header
 
 _MARKS = {" ", "+", "-"}
-_EMPTY = "\n"
-"""stands for an empty line, which has no first character"""
 _UNMARKED = re.compile(r"[^ +-]")
+_TURN = re.compile(r"-(?=[ \n]?\+)|\+(?=[ \n]?-)")
+"""where the two names of a file can be; far fewer than all lines that begin like one"""
 _NO_MARK = re.compile(r"[^ +\-\n]")
 _BULLET = re.compile(r"^[-+] \S")
 _NO_NEWLINE = re.compile(r"^\\ ?No newline")
@@ -45,16 +45,18 @@ class Body:
 class Stretch:
     """Lines of the answer, with what is asked of them again and again."""
 
-    def __init__(self, lines: list[str], *, prose_follows: bool) -> None:
+    def __init__(self, lines: list[str], marks: str, *, prose_follows: bool) -> None:
         self.lines = lines
-        self.marks = "".join([line[:1] or _EMPTY for line in lines])
+        self.marks = marks
+        """the first character of every line, a line end for those that have none"""
         self.prose_follows = prose_follows
         """no fence keeps prose away"""
 
     @cached_property
     def _headers(self) -> list[int]:
         odd = [match.start() for match in _NO_MARK.finditer(self.marks)]
-        names = [at for at, line in enumerate(self.lines) if line[:3] in {"---", "+++"}]
+        turns = [match.start() for match in _TURN.finditer(self.marks)]
+        names = [at for at in turns if self.lines[at].startswith(("---", "+++"))]
         return [at for at in sorted([*odd, *names]) if is_header(self.lines, at)]
 
     def next_header(self, start: int) -> int:

@@ -38,11 +38,11 @@ def ends_early(hunk: Hunk, end: int, source: Source) -> bool:
     Counts alone prove nothing: models miscount. A hunk that shows less below than above, and promises
     more, was cut; blank lines that the file has there were only stripped.
     """
-    if end >= len(source.lines) or (hunk.left is not None and not _is_short(hunk)):
+    if not (_is_short(hunk) or (hunk.unclosed and hunk.left is None)) or end >= len(source.lines):
         return False
     above, below = _context(hunk.body), _context(hunk.body[::-1])
     if hunk.left is None:
-        return hunk.unclosed and below == 0 < above
+        return below == 0 < above
     old, new = hunk.left
     if old == new and not any(line.strip() for line in source.lines[end : end + old]):
         return False

@@ -12,6 +12,7 @@ from cfx_flow.diffs.model import Code, Policy, Problem, Refused, Repair
 
 FENCES = ("```", "~~~")
 FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([^`]*)")
+_FENCE_MARK = re.compile("[`~]")
 _MAX_MARGINS = 3
 _BULLET = re.compile(r"^[-+] \S")
 THINKING = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL)
@@ -24,6 +25,8 @@ class Section:
     first_line: int
     """1-based, in the answer"""
     lines: list[str]
+    marks: str
+    """the first character of every line, a line end for those that have none"""
     fenced: bool
     closed: bool = True
     """False for a fence that the answer never closed"""
@@ -47,26 +50,31 @@ def extract(text: str, policy: Policy) -> Answer:
     _require_text(text, policy.max_bytes)
     answer = Answer([])
     text = _without_thinking(text, answer)
-    text = _out_of_json(text, answer)
+    if (inner := unwrap.from_json(text)) is not None:
+        return _unwrapped(inner, answer, policy)
     lines = _lines(text, answer)
-    sections = list(_sections(lines, 0, answer, _MAX_MARGINS))
+    marks = first_characters(lines)
+    sections = list(_sections(lines, marks, 0, answer, _MAX_MARGINS))
+    if not sections and (inner := unwrap.from_json_fence(_blocks(lines, marks))) is not None:
+        return _unwrapped(inner, answer, policy)
     if any(section.fenced for section in sections) or (sections and not is_diff_like(lines)):
         answer.sections = sections
         answer.repairs.append(Repair("fence", "took the diff out of its code fence"))
     elif is_diff_like(lines):
-        answer.sections = [Section(1, lines, fenced=False)]
+        answer.sections = [Section(1, lines, marks, fenced=False)]
     else:
         raise Refused(Problem(Code.NO_DIFF, "the answer holds no unified diff"))
     _note_the_end(answer, text)
     return answer
 
 
-def _sections(lines: list[str], offset: int, answer: Answer, margins: int) -> Iterator[Section]:
+def _sections(lines: list[str], marks: str, offset: int, answer: Answer, margins: int) -> Iterator[Section]:
     """The blocks that hold a diff: fences, and bare ones too, since leaving one out would apply half."""
-    for block in _blocks(lines):
+    for block in _blocks(lines, marks):
         block.first_line += offset
         if block.lines[0].endswith("\r"):
             block.lines = _without_returns(block.lines, answer)
+            block.marks = first_characters(block.lines)
         if (is_diff_like if block.fenced else has_file_header)(block.lines):
             yield block
         elif (
@@ -75,7 +83,7 @@ def _sections(lines: list[str], offset: int, answer: Answer, margins: int) -> It
             and not is_diff_like(block.lines)
             and (inner := unwrap.margin_removed(block.lines)) is not None
         ):
-            found = list(_sections(inner, block.first_line - 1, answer, margins - 1))
+            found = list(_sections(inner, first_characters(inner), block.first_line - 1, answer, margins - 1))
             if found:
                 answer.repairs.append(
                     Repair("margin", "the diff was indented or quoted", None, block.first_line)
@@ -102,11 +110,11 @@ def _without_thinking(text: str, answer: Answer) -> str:
     return "\n" * match.group().count("\n") + text[match.end() :]
 
 
-def _out_of_json(text: str, answer: Answer) -> str:
-    if (inner := unwrap.from_json(text)) is None:
-        return text
-    answer.repairs.append(Repair("json", "the diff was a string inside JSON"))
-    return inner
+def _unwrapped(inner: str, outer: Answer, policy: Policy) -> Answer:
+    """What was written as a JSON string, as if it had been the answer."""
+    answer = extract(inner, policy)
+    json = Repair("json", "the diff was a string inside JSON")
+    return Answer(answer.sections, [*outer.repairs, json, *answer.repairs])
 
 
 def _lines(text: str, answer: Answer) -> list[str]:
@@ -133,25 +141,32 @@ def _without_returns(lines: list[str], answer: Answer) -> list[str]:
     return [line.removesuffix("\r") for line in lines]
 
 
-def _blocks(lines: list[str]) -> list[Section]:
+def _blocks(lines: list[str], marks: str) -> list[Section]:
     """The answer cut at its fences; fence lines themselves belong to no block.
 
     A fence counts only at the margin: further in it is far more often a diff's own context line.
     """
     blocks: list[Section] = []
     start, opened = 0, None
-    for number, line in enumerate(lines):
-        if not line.startswith(FENCES) or not (match := FENCE.fullmatch(line)):
+    for mark in _FENCE_MARK.finditer(marks):
+        number = mark.start()
+        if not (match := FENCE.fullmatch(lines[number])):
             continue
         if opened is None:
-            blocks.append(Section(start + 1, lines[start:number], fenced=False))
+            blocks.append(Section(start + 1, lines[start:number], marks[start:number], fenced=False))
             start, opened = number + 1, match
         elif not match[2].strip() and match[1].startswith(opened[1]):
             goes_on = _goes_on(lines, number + 1)
-            blocks.append(Section(start + 1, lines[start:number], fenced=True, goes_on=goes_on))
+            block = Section(start + 1, lines[start:number], marks[start:number], fenced=True, goes_on=goes_on)
+            blocks.append(block)
             start, opened = number + 1, None
-    blocks.append(Section(start + 1, lines[start:], fenced=opened is not None, closed=opened is None))
+    unclosed = opened is not None
+    blocks.append(Section(start + 1, lines[start:], marks[start:], fenced=unclosed, closed=not unclosed))
     return [block for block in blocks if block.lines]
+
+
+def first_characters(lines: list[str]) -> str:
+    return "".join([line[:1] or "\n" for line in lines])
 
 
 def _goes_on(lines: list[str], after: int) -> bool:

@@ -97,7 +97,7 @@ def _placed(
         raise Refused(Problem(Code.BINARY, f"{target.path} is not a text file", target.path, target.line))
     if target.operation is Operation.DELETE:
         return _deletion(target, before, policy, repairs)
-    source = Source(before, keep_returns=target.carries_returns)
+    source = Source(before, keep_returns="\r" in before and target.carries_returns)
     hunks = _each(target.hunks, lambda hunk: (hunk, _place(hunk, source, target.path, policy)))
     return Fitted(target.path, target.line, source, hunks)
 
@@ -145,7 +145,7 @@ def _only_hunk(target: Target) -> Hunk | None:
 
 def _deletion(target: Target, before: str, policy: Policy, repairs: list[Repair]) -> FileChange:
     """A deletion must name the whole old content: what it does not show, nobody meant to delete."""
-    lines, _ = split(before)
+    lines = split(before).lines
     named = [line[1:] for hunk in target.hunks for line in hunk.body if line[0] == "-"]
     kept = any(line[0] != "-" for hunk in target.hunks for line in hunk.body)
     if kept or not _same_lines(named, lines, policy, target, repairs):
@@ -168,8 +168,7 @@ def _same_lines(
 def _merged(fitted: Fitted, repairs: list[Repair]) -> FileChange:
     edits, repeated = merge(fitted)
     _record(fitted, repairs, repeated=repeated)
-    after, edits_and_end = apply(fitted.source, edits, fitted.hunks)
-    return FileChange(fitted.path, fitted.source.text, after, edits_and_end)
+    return apply(fitted, edits)
 
 
 def _record(fitted: Fitted, repairs: list[Repair], *, repeated: bool) -> None:

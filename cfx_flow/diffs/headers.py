@@ -31,7 +31,7 @@ class Names:
 def names_at(lines: list[str], at: int) -> Names | None:
     """The ``---`` and ``+++`` lines at ``at``, in either order, of which one may be missing before ``@@``."""
     line = lines[at]
-    if not _is_name(line):
+    if line[:3] not in {"---", "+++"} or not _is_name(line):
         return None
     other = _next_written(lines, at + 1)
     pair = other < len(lines) and _is_name(lines[other]) and lines[other][0] != line[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from cfx_flow.diffs.model import Code, Edit, Hunk, Problem, Refused
+from cfx_flow.diffs.model import Code, Edit, FileChange, Hunk, Problem, Refused, Side
 from cfx_flow.diffs.place import Fitted, Placed
 from cfx_flow.diffs.source import Source
 
@@ -14,6 +14,9 @@ def merge(fitted: Fitted) -> tuple[list[Edit], bool]:
 
     Raises ``Refused`` with ``conflicting_hunks`` or ``overlapping_hunks``.
     """
+    in_order = [edit for _, place in fitted.hunks for edit in place.edits]
+    if all(one.end < other.start for one, other in pairwise(in_order)):
+        return in_order, False
     owners: dict[Edit, Hunk] = {}
     repeated = False
     for hunk, place in fitted.hunks:
@@ -47,13 +50,12 @@ def _clash(code: Code, what: str, one: Edit, other: Edit, line: int, fitted: Fit
     return Problem(code, message, fitted.path, line, excerpts=(fitted.source.excerpt(one.start, end),))
 
 
-def apply(
-    source: Source, edits: list[Edit], placed: list[tuple[Hunk, Placed]]
-) -> tuple[str, tuple[Edit, ...]]:
-    """The file after the edits, and the edits with the last line in them if only its line end changes.
+def apply(fitted: Fitted, edits: list[Edit]) -> FileChange:
+    """The file after the edits; a last line of which only the line end changes is one of them.
 
     The final newline stays as it is unless a hunk at the end of the file says otherwise.
     """
+    source = fitted.source
     lines: list[str] = []
     done = 0
     for edit in edits:
@@ -61,9 +63,12 @@ def apply(
         lines += edit.new
         done = edit.end
     lines += source.lines[done:]
-    final_newline = _final_newline(source, edits, lines, placed)
-    text = source.join(lines, final_newline=final_newline)
-    return text, tuple(_with_line_end(source, edits, final_newline=final_newline))
+    ended = _final_newline(source, edits, lines, fitted.hunks)
+    after = source.join(lines, final_newline=ended)
+    whole = tuple(_with_line_end(source, edits, final_newline=ended))
+    plain = source.newline == "\n" and bool(source.text) and bool(after)
+    sides = (Side(source.lines, source.final_newline), Side(lines, ended)) if plain else None
+    return FileChange(fitted.path, source.text, after, whole, sides)
 
 
 def _with_line_end(source: Source, edits: list[Edit], *, final_newline: bool) -> list[Edit]:

@@ -150,6 +150,14 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """The lines of a file, cut at ``\\n``; ``ended`` says whether the last one has a line end."""
+
+    lines: list[str]
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FileChange:
     """One file before and after; ``before`` is None for a new file, ``after`` for a deleted one."""
 
@@ -158,6 +166,8 @@ class FileChange:
     after: str | None
     edits: tuple[Edit, ...] = ()
     """against the lines of ``before``, in order; none when an empty file comes or goes"""
+    sides: tuple[Side, Side] | None = field(default=None, repr=False, compare=False)
+    """both texts as lines, where the check has them already"""
 
     @property
     def added(self) -> int:

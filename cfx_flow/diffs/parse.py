@@ -65,7 +65,7 @@ class _Reader:
     def __init__(self, section: Section, repairs: list[Repair], budget: _Budget, *, last: bool) -> None:
         self.section, self.repairs, self.budget, self.last = section, repairs, budget, last
         self.lines = section.lines
-        self.stretch = Stretch(section.lines, prose_follows=not section.fenced)
+        self.stretch = Stretch(section.lines, section.marks, prose_follows=not section.fenced)
         self.at = 0
         self.prose = False
         self.in_hunk = False

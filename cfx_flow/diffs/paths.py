@@ -38,7 +38,9 @@ def header_path(text: str) -> str:
 
 def without_remarks(old: str, new: str) -> tuple[str, str]:
     """``x (original)`` and ``x (modified)``: a remark that only its own side can have is no name."""
-    return _REMARKS[0].sub("", old), _REMARKS[1].sub("", new)
+    if old.endswith(")") or new.endswith(")"):
+        return _REMARKS[0].sub("", old), _REMARKS[1].sub("", new)
+    return old, new
 
 
 def git_paths(text: str) -> tuple[str, str] | None:

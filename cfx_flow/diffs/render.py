@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
-from cfx_flow.diffs.model import Edit, FileChange
+from cfx_flow.diffs.model import Edit, FileChange, Side
 from cfx_flow.diffs.paths import DEV_NULL, quote
 
 CONTEXT = 3
@@ -18,20 +17,6 @@ NO_NEWLINE = "\\ No newline at end of file"
 
 class RenderError(Exception):
     """Our canonical diff does not say what was applied: a bug of ours, never the answer's fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """The lines of a file; ``ended`` says whether the last one has a line end."""
-
-    lines: list[str]
-    ended: bool
-
-    def marked(self, mark: str, start: int, end: int) -> list[str]:
-        lines = [mark + line for line in self.lines[start:end]]
-        if not self.ended and start < end == len(self.lines):
-            lines.append(NO_NEWLINE)
-        return lines
 
 
 def render(changes: Iterable[FileChange]) -> str:
@@ -69,19 +54,26 @@ def _file(change: FileChange) -> list[str]:
     return lines
 
 
-def split(text: str | None) -> tuple[list[str], bool]:
-    """Lines on ``\\n`` alone, and whether the last one ends in it."""
+def split(text: str | None) -> Side:
+    """The text's lines; an empty text has none."""
     if not text:
-        return [], True
+        return Side([], ended=True)
     lines = text.split("\n")
     if lines[-1]:
-        return lines, False
+        return Side(lines, ended=False)
     lines.pop()
-    return lines, True
+    return Side(lines, ended=True)
+
+
+def _marked(mark: str, side: Side, start: int, end: int) -> list[str]:
+    lines = [mark + line for line in side.lines[start:end]]
+    if not side.ended and start < end == len(side.lines):
+        lines.append(NO_NEWLINE)
+    return lines
 
 
 def _hunks(change: FileChange) -> list[str]:
-    old, new = _Side(*split(change.before)), _Side(*split(change.after))
+    old, new = change.sides or (split(change.before), split(change.after))
     lines: list[str] = []
     shift = 0
     for group in _groups(change.edits):
@@ -91,12 +83,12 @@ def _hunks(change: FileChange) -> list[str]:
         lines.append(_header(first, last - first, first + shift, last - first + gained))
         at = first
         for edit in group:
-            lines += old.marked(" ", at, edit.start)
-            lines += old.marked("-", edit.start, edit.end)
-            lines += new.marked("+", edit.start + shift, edit.start + shift + len(edit.new))
+            lines += _marked(" ", old, at, edit.start)
+            lines += _marked("-", old, edit.start, edit.end)
+            lines += _marked("+", new, edit.start + shift, edit.start + shift + len(edit.new))
             shift += len(edit.new) - (edit.end - edit.start)
             at = edit.end
-        lines += old.marked(" ", at, last)
+        lines += _marked(" ", old, at, last)
     return lines
 
 

@@ -21,7 +21,7 @@ def reverse(patch: Patch) -> str:
 
 
 def _swapped(change: FileChange) -> FileChange:
-    old, _ = split(change.before)
+    old = split(change.before).lines
     edits: list[Edit] = []
     shift = 0
     for edit in change.edits:

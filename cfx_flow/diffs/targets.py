@@ -115,13 +115,14 @@ def common_paths(file: FileDiff) -> list[str]:
         raise Refused(
             Problem(Code.MISSING_TARGET, "a hunk names no file: write --- and +++ lines", None, file.line)
         )
-    named = raw + [path for path in file.git_paths or () if path != DEV_NULL]
-    common = [path for path in readings(raw[0]) if all(path in readings(other) for other in named)]
+    named = dict.fromkeys(raw + [path for path in file.git_paths or () if path != DEV_NULL])
+    others = [readings(other) for other in named]
+    common = [path for path in others[0] if all(path in other for other in others)]
     if not common:
         raise Refused(
             Problem(
                 Code.PATHS_DISAGREE,
-                f"the headers name different files: {' and '.join(dict.fromkeys(named))}",
+                f"the headers name different files: {' and '.join(named)}",
                 raw[0],
                 file.line,
             )

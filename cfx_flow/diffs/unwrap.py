@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from itertools import islice
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
 _MARGIN = re.compile(r"^([ \t]+|(?:> ?)+)(?:`{3,}|~{3,}|diff --git |--- )")
 _HEADER = re.compile(r"^(?:diff --git |--- .*\n\+\+\+ |@@ )", re.MULTILINE)
-_JSON_FENCE = re.compile(r"^```[^`\n]*\n[ \t]*([\[{\"].*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 _MAX_DEPTH = 4
+
+
+class Block(Protocol):
+    """Lines between fences, or outside of them."""
+
+    lines: list[str]
+    fenced: bool
 
 
 def margin_removed(lines: list[str]) -> list[str] | None:
@@ -24,21 +29,21 @@ def margin_removed(lines: list[str]) -> list[str] | None:
 
 
 def from_json(text: str) -> str | None:
-    """The strings that hold a diff, one after another, of an answer that is JSON; None if it is not.
-
-    It may stand in the answer's only code fence.
-    """
+    """The strings that hold a diff, one after another, of an answer that is JSON; None if it is not."""
     if text.lstrip()[:1] not in {"{", "[", '"'}:
-        fences = list(islice(_JSON_FENCE.finditer(text), 2))
-        if len(fences) != 1:
-            return None
-        text = fences[0][1]
+        return None
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
     found = [string for string in _strings(value, _MAX_DEPTH) if _HEADER.search(string)]
     return "".join(string if string.endswith("\n") else string + "\n" for string in found) or None
+
+
+def from_json_fence(blocks: Iterable[Block]) -> str | None:
+    """The same for the only code fence of an answer."""
+    fenced = [block for block in blocks if block.fenced]
+    return from_json("\n".join(fenced[0].lines)) if len(fenced) == 1 else None
 
 
 def _strings(value: Any, depth: int) -> Iterator[str]:
