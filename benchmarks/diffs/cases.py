@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.diffs.generator import project, random_edit
-from tests.diffs.slips import CONTENT, FORM, JUDGED
+from tests.diffs.slips import CONTENT, FORM, JUDGED, REFUSED
 from tests.support.cases import shared_data
 
 
@@ -44,6 +44,9 @@ def generated(edits: int, seed: int = 0) -> Iterator[Case]:
         for name, slip in {**FORM, **JUDGED}.items():
             if (answer := slip(edit, Random(number))) is not None:
                 yield Case(name, edit.before, answer, edit.after)
+        for name, (write, codes) in REFUSED.items():
+            if (answer := write(edit, Random(number))) is not None:
+                yield Case(name, edit.before, answer, None, codes)
         for name, kind in CONTENT.items():
             spoilt = kind.spoil(edit, Random(number))
             if spoilt is not None:

@@ -76,7 +76,9 @@ def read_body(stretch: Stretch, start: int, counted: tuple[int, int] | None) -> 
                 body.blank_first = first > start
                 return body
     if stretch.prose_follows:
-        end = _before_prose(lines, start, end)
+        before = _before_prose(lines, start, end)
+        # all of it prose: then the hunk has none of the lines that it counts, and must not pass for empty
+        end = before if counted is None or any(lines[at].strip() for at in range(start, before)) else end
     return _from_lines(lines, start, end, counted)
 
 

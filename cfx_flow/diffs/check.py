@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cfx_flow.diffs import cut
 from cfx_flow.diffs.extract import Answer, extract
 from cfx_flow.diffs.fit import fit
 from cfx_flow.diffs.model import (
@@ -50,9 +51,18 @@ def check_form(text: str, policy: Policy = _DEFAULT) -> FormReport:
         sections = parse(answer, policy)
         enforce_form(sections)
         enforce_paths([(common_paths(section)[0], section.line) for section in sections], policy)
+        _require_an_end(sections)
     except Refused as refused:
         return FormReport("refused", tuple(answer.repairs), refused.problems)
     return FormReport("repaired" if answer.repairs else "valid", tuple(answer.repairs))
+
+
+def _require_an_end(sections: list[FileDiff]) -> None:
+    """Refuses an answer that seems to break off in a change; whether the file ends there nobody knows."""
+    for section in sections:
+        seems_cut = cut.creation_is_cut_off if section.creates else cut.ends_in_a_change
+        for hunk in filter(seems_cut, section.hunks):
+            raise Refused(cut.problem(hunk))
 
 
 def _fitted(

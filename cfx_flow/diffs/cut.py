@@ -35,8 +35,9 @@ def creation_is_cut_off(hunk: Hunk) -> bool:
 def ends_early(hunk: Hunk, end: int, source: Source) -> bool:
     """Whether the hunk, which the file goes on after at ``end``, lacks context that should have followed.
 
-    Counts alone prove nothing: models miscount. A hunk that shows less below than above, and promises
-    more, was cut; blank lines that the file has there were only stripped.
+    Counts alone prove nothing: models miscount. A hunk that promises more, and shows less below than
+    above, was cut; or more, for then another change was to come. Blank lines that the file has there
+    were only stripped.
     """
     if not (_is_short(hunk) or (hunk.unclosed and hunk.left is None)) or end >= len(source.lines):
         return False
@@ -46,11 +47,11 @@ def ends_early(hunk: Hunk, end: int, source: Source) -> bool:
     old, new = hunk.left
     if old == new and not any(line.strip() for line in source.lines[end : end + old]):
         return False
-    return below == 0 or below < min(above, _CONTEXT)
+    return below == 0 or not min(above, _CONTEXT) <= below <= max(above, _CONTEXT)
 
 
 def ends_in_a_change(hunk: Hunk) -> bool:
-    """The same, as far as it can be told without the file."""
+    """The same, as far as it can be told without a place in the file."""
     return _is_short(hunk) and _context(hunk.body[::-1]) == 0
 
 

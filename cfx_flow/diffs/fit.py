@@ -16,6 +16,7 @@ from cfx_flow.diffs.place import Fitted, Placed, place
 from cfx_flow.diffs.policy import enforce_paths
 from cfx_flow.diffs.render import split
 from cfx_flow.diffs.repairs import reinterpret
+from cfx_flow.diffs.repairs.elided import is_elision
 from cfx_flow.diffs.repairs.indentation import settle
 from cfx_flow.diffs.source import Source
 from cfx_flow.diffs.targets import Operation, Target, Tree, resolve
@@ -103,9 +104,14 @@ def _placed(
 
 
 def _place(hunk: Hunk, source: Source, path: str, policy: Policy) -> Placed:
-    found = place(hunk, source, path) or reinterpret(hunk, source, policy.judgement)
-    if found is None:
-        raise Refused(diagnose.not_placed(hunk, source, path))
+    try:
+        found = place(hunk, source, path) or reinterpret(hunk, source, policy.judgement)
+        if found is None:
+            raise Refused(diagnose.not_placed(hunk, source, path))
+    except Refused:
+        if cut.ends_in_a_change(hunk) and not any(map(is_elision, hunk.body)):
+            raise Refused(cut.problem(hunk, path)) from None
+        raise
     elided = any(kind == "elided_context" for kind, _ in found.repairs)
     if not elided and cut.ends_early(hunk, found.end, source):
         raise Refused(cut.problem(hunk, path))

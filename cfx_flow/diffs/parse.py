@@ -15,6 +15,7 @@ from cfx_flow.diffs.paths import DEV_NULL, git_paths, header_path
 HUNK_HEADER = re.compile(
     r"^@@+\s*-\s*(\d{1,9})(?:\s*,\s*(\d{1,9}))?\s*\+\s*(\d{1,9})(?:\s*,\s*(\d{1,9}))?(?!\d)"
 )
+_COMBINED = re.compile(r"^@@@+ (?:-\d+(?:,\d+)? ){2,}\+")
 _MODE = re.compile(r"^(old|new|new file|deleted file) mode (\d+)\s*$")
 _INDEX = re.compile(r"^index \S+\.\.\S+(?: (\d+))?\s*$")
 """the hashes are often made up, and not even hexadecimal"""
@@ -172,6 +173,9 @@ class _Reader:
             self.current = FileDiff(self.number)
             files.append(self.current)
         self.budget.take_hunk()
+        if _COMBINED.match(header):
+            message = "the combined diff of a merge has no one old side; write a plain one"
+            raise Refused(Problem(Code.NO_DIFF, message, line=self.number))
         hunk = Hunk(self.number, [])
         if match := HUNK_HEADER.match(header):
             start, old, new_start, new = match.groups()
@@ -210,6 +214,8 @@ class _Reader:
         self._note_body(hunk, body, self.current)
         if hunk.body:
             self.current.hunks.append(hunk)
+        elif hunk.counted not in {None, (0, 0)}:
+            raise Refused(Problem(Code.TRUNCATED, "a hunk has a header and no lines", line=hunk.line))
         self.at = body.end
 
     def _note_body(self, hunk: Hunk, body: Body, current: FileDiff) -> None:

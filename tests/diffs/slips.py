@@ -9,8 +9,9 @@ from tests.diffs.slips_content import CONTENT
 from tests.diffs.slips_form import FRAME, Slip
 from tests.diffs.slips_headers import HEADERS
 from tests.diffs.slips_judgement import JUDGED
+from tests.diffs.slips_refused import REFUSED
 
 FORM: Mapping[str, Slip] = {**FRAME, **HEADERS, **BODIES}
 """must come back exactly"""
 
-__all__ = ["CONTENT", "FORM", "JUDGED", "Slip"]
+__all__ = ["CONTENT", "FORM", "JUDGED", "REFUSED", "Slip"]

@@ -10,7 +10,7 @@ import pytest
 
 from cfx_flow.diffs import Patch, check
 from tests.diffs.generator import Edited, project, random_edit
-from tests.diffs.slips import CONTENT, FORM, JUDGED
+from tests.diffs.slips import CONTENT, FORM, JUDGED, REFUSED
 
 EDITS = 40
 """edits per kind of slip; `python -m benchmarks.diffs` runs many more"""
@@ -67,6 +67,20 @@ def test_a_slip_of_content_is_refused_with_its_code(slip: str) -> None:
     right = sum(code in CONTENT[slip].codes for code in codes)
     assert codes
     assert right >= 0.95 * len(codes), codes
+
+
+@pytest.mark.parametrize("slip", REFUSED)
+def test_what_leaves_no_sure_reading_is_refused_with_its_code(slip: str) -> None:
+    write, right = REFUSED[slip]
+    answers = [
+        (edit, answer)
+        for seed, edit in enumerate(edits())
+        if (answer := write(edit, Random(seed))) is not None
+    ]
+    codes = [getattr(check(answer, edit.before), "code", "applied") for edit, answer in answers]
+    assert codes
+    assert "applied" not in codes
+    assert sum(code in right for code in codes) >= 0.95 * len(codes), codes
 
 
 @pytest.mark.parametrize("slip", CONTENT)
