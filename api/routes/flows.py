@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.context import context_of
 from api.dependencies import Caller, CallerAdmission, House
+from api.fields import Instant
 from api.flow_json import accepted_json, plan_json, shown, shown_one, step_json
 from api.sse import EventStream, event_json
 from api.waiting import is_at_rest, preferred_wait_s, until_it_rests
 from cfx_flow.flows.feed import follow
 from cfx_flow.flows.idempotency import ticket_of
-from cfx_flow.flows.model import Flow, FlowStatus
+from cfx_flow.flows.model import Flow, FlowStatus, Reason
+from cfx_flow.flows.reads import Wanted
 from cfx_flow.flows.report import report
 from cfx_flow.flows.request import FlowRequest, options_of, read_request
 from cfx_flow.flows.submit import Origin, bring, new_flow
@@ -47,6 +50,25 @@ class FlowHeaders(BaseModel):
     prefer: str | None = Field(
         None, description="`wait=N` answers with the ended flow (200) if it ends within N seconds, else 202"
     )
+
+
+class FlowQuery(BaseModel):
+    """A slip in a filter's name would show everything: unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: list[FlowStatus] = Field([], description="One or, named again, several")
+    reason: Reason | None = None
+    forked_from: UUID | None = Field(None, description="The id of a flow")
+    since: Instant | None = Field(None, description="Made from this moment on (UTC where no zone is given)")
+    until: Instant | None = Field(None, description="Made before this moment")
+    limit: int = Field(20, ge=1, le=100)
+    cursor: str | None = Field(None, description="`next_cursor` of the page before")
+
+    @property
+    def wanted(self) -> Wanted:
+        parent = None if self.forked_from is None else str(self.forked_from)
+        return Wanted(self.status, self.reason, parent, self.since, self.until)
 
 
 Sent = Annotated[FlowHeaders, Header()]
@@ -98,15 +120,11 @@ async def accepted(request: Request, house: House, flow: Flow, prefer: str | Non
 
 
 @router.get("")
-async def list_flows(
-    house: House,
-    caller: Caller,
-    status: FlowStatus | None = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: str | None = None,
-) -> dict[str, Any]:
+async def list_flows(house: House, caller: Caller, asked: Annotated[FlowQuery, Query()]) -> dict[str, Any]:
     """Newest first."""
-    page, next_cursor = await house.flows.list(caller.user_id, status=status, limit=limit, cursor=cursor)
+    page, next_cursor = await house.flows.list(
+        caller.user_id, asked.wanted, limit=asked.limit, cursor=asked.cursor
+    )
     return {"data": await shown(house, *page), "next_cursor": next_cursor}
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 
 from cfx_flow.errors import NotFound
-from cfx_flow.flows.model import Event, Flow, FlowStatus, Step
+from cfx_flow.flows.model import Event, Flow, FlowStatus, Reason, Step
 from cfx_flow.flows.rows import event_of, flow_of, step_of
 from cfx_flow.store.cursor import Position, is_uuid, newest_first
 from cfx_flow.store.engine import Store
@@ -17,6 +19,33 @@ from cfx_flow.store.tables import flow_events, flow_steps, flows
 EVENTS_AT_ONCE = 500
 _PLAIN = [flows.c[name] for name in Flow.__slots__]  # all but the patch, which may be big
 _NO_FLOW = "There is no such flow."
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which flows of a list; what is empty, or None, lets all through."""
+
+    statuses: Sequence[FlowStatus] = ()
+    reason: Reason | None = None
+    forked_from: str | None = None
+    """the id of a flow"""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        if self.statuses:
+            yield flows.c.status.in_(self.statuses)
+        if self.reason is not None:
+            yield flows.c.reason == self.reason
+        if self.forked_from is not None:
+            yield flows.c.parent_id == self.forked_from
+        if self.since is not None:
+            yield flows.c.created_at >= self.since
+        if self.until is not None:
+            yield flows.c.created_at < self.until
+
+
+EVERYTHING = Wanted()
 
 
 class FlowReads:
@@ -30,12 +59,10 @@ class FlowReads:
         return flow_of(await self._row(own(user_id, flow_id), flow_id))
 
     async def list(
-        self, user_id: str, *, status: FlowStatus | None = None, limit: int = 20, cursor: str | None = None
+        self, user_id: str, wanted: Wanted = EVERYTHING, *, limit: int = 20, cursor: str | None = None
     ) -> tuple[Sequence[Flow], str | None]:
         """Newest first, and the cursor of the next page. Raises InvalidRequest for a strange cursor."""
-        query = select(*_PLAIN).where(flows.c.user_id == user_id)
-        if status is not None:
-            query = query.where(flows.c.status == status)
+        query = select(*_PLAIN).where(flows.c.user_id == user_id, *wanted.conditions())
         after = None if cursor is None else Position.from_cursor(cursor)
         query = newest_first(query, flows.c.created_at, flows.c.id, after).limit(limit + 1)
         async with self._store.read() as connection:

@@ -109,6 +109,28 @@ async def test_another_model_takes_over_a_stage(house: House, provider: Provider
     assert again["forked_from"]["id"] == flow["id"]
 
 
+async def test_a_list_shows_what_is_asked_for(any_house: House, provider: Provider) -> None:
+    provider.script(*loop([says(GOOD_DIFF)], [verdict("approve"), verdict("reject"), verdict("approve")]))
+    good, bad = await any_house.run(), await any_house.run()
+    branch = await forked(any_house, good["id"], step=1)
+    everything = [branch["id"], bad["id"], good["id"]]
+
+    async def ids(**query: Any) -> list[str]:
+        answer = await any_house.client.get("/v1/flows", params=query)
+        assert answer.status_code == 200, answer.text
+        return [flow["id"] for flow in answer.json()["data"]]
+
+    assert await ids() == everything
+    assert await ids(status="approved") == [branch["id"], good["id"]]
+    assert await ids(status=["approved", "rejected"]) == everything
+    assert await ids(reason="review") == [bad["id"]]
+    assert await ids(forked_from=good["id"]) == [branch["id"]]
+    assert await ids(since=bad["created_at"], until=branch["created_at"]) == [bad["id"]]
+    for slip in ({"state": "approved"}, {"status": "done"}, {"forked_from": "x"}, {"since": "never"}):
+        refused = await any_house.client.get("/v1/flows", params=slip)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
+
+
 async def test_a_flow_that_waits_for_a_person_can_be_forked_and_both_go_on(
     any_house: House, provider: Provider
 ) -> None:

@@ -12,6 +12,7 @@ from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import InvalidRequest, NotFound
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.model import Budget, Event, Flow, FlowOptions, FlowStatus, Outcome, Reason
+from cfx_flow.flows.reads import Wanted
 from cfx_flow.flows.store import Entry, Fence, FlowStore
 from cfx_flow.flows.submit import Origin, new_flow
 from cfx_flow.store.engine import Store
@@ -108,7 +109,7 @@ async def test_lists_page_through_newest_first_without_missing_equal_times(desk:
 async def test_lists_filter_by_status(desk: Desk) -> None:
     first, second = await desk.flow(), await desk.flow()
     await desk.flows.cancel(desk.user.user_id, first.id)
-    page, _ = await desk.flows.list(desk.user.user_id, status=FlowStatus.QUEUED)
+    page, _ = await desk.flows.list(desk.user.user_id, Wanted([FlowStatus.QUEUED]))
     assert [flow.id for flow in page] == [second.id]
 
 
