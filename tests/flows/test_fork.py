@@ -174,7 +174,7 @@ async def test_a_fork_that_is_killed_goes_on_where_it_was(any_house: House, prov
     task.cancel()
     await asyncio.wait([task])
 
-    assert await any_house.services.dispatcher.recover() == 1
+    await any_house.services.dispatcher.recover()
 
     assert (await any_house.ended(flow["id"]))["status"] == "approved"
     assert [len(provider.calls(model)) for model in (PLAN, CODE)] == [1, 3]
