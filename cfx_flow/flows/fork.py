@@ -125,6 +125,7 @@ def _options(
         budget=within(request.budget.or_else(_of_a_new_flow(before.budget, models.flow)), models.flow),
         models={**before.models, **{stage: choice.model for stage, choice in request.stages.items()}},
         max_rounds=_rounds(before.max_rounds, kept, request.max_rounds),
+        resumed_steps=tuple(_goes_on_from(before.resumed_steps, kept)),
         daily_limit=origin.caller.daily_limit,
     )
 
@@ -134,6 +135,13 @@ def _of_a_new_flow(budget: Budget, limits: FlowLimits) -> Budget:
     return Budget(
         min(budget.usd, limits.usd), min(budget.tokens, limits.tokens), min(budget.seconds, limits.seconds)
     )
+
+
+def _goes_on_from(resumed: Sequence[int], kept: Sequence[Step]) -> Iterator[int]:
+    """As the parent did; and whoever forks from a review that asked for more wants more to be done."""
+    yield from (n for n in resumed if n <= len(kept))
+    if kept and kept[-1].detail.get("verdict") == "revise" and len(kept) not in resumed:
+        yield len(kept)
 
 
 def _rounds(before: int, kept: Sequence[Step], asked: int | None) -> int:

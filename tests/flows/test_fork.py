@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import House
-from tests.support.flows import BAD_DIFF, GOOD_DIFF, PLAN_TEXT, loop, plan_text, says, verdict
+from tests.support.flows import BAD_DIFF, GOOD_DIFF, PLAN_TEXT, finding, loop, plan_text, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 
 OTHER_DIFF = GOOD_DIFF.replace('f"Hello {name}!"', 'f"Goodbye {name}!"')
@@ -162,6 +162,20 @@ async def test_a_flow_without_rounds_is_forked_with_more(house: House, provider:
     flow = await forked(house, parent["id"], step=parent["step"], max_rounds=2)
     assert (flow["status"], flow["round"]) == ("approved", 2)
     assert len(provider.calls(PLAN)) == 1
+
+
+async def test_a_flow_that_got_nowhere_is_forked_with_another_model(house: House, provider: Provider) -> None:
+    """The same finding again and again ends a flow; from that review on another model has a try."""
+    stuck = verdict("revise", finding("Say it louder."))
+    provider.script(
+        *loop([says(GOOD_DIFF)], [stuck]), {"model": "gpt-4.1-mini", "replies": [says(OTHER_DIFF)]}
+    )
+    parent = await house.run(max_rounds=9)
+    assert (parent["status"], parent["reason"]) == ("rejected", "no_progress")
+    other = {"code": {"model": "gpt-4.1-mini"}}
+    flow = await forked(house, parent["id"], step=parent["step"], stages=other)
+    assert flow["step"] > parent["step"]
+    assert "Say it louder." in asked(provider, "gpt-4.1-mini")
 
 
 async def test_a_fork_that_is_killed_goes_on_where_it_was(any_house: House, provider: Provider) -> None:
