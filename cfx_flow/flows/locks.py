@@ -57,6 +57,9 @@ class FlowLocks:
         finally:
             await self._close()
 
+    async def until_up(self) -> None:
+        await self._is_up.wait()
+
     async def take(self, flow_id: str) -> bool:
         """False: somebody else holds it. Waits while Postgres does not answer."""
         while True:

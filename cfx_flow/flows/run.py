@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+import structlog
+
 from cfx_flow.clock import Clock
+from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.budget import Left
 from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.model import Event, Flow, FlowFailed, Reason, StageUsage, Step, Usage
 from cfx_flow.flows.rows import stages_json
 from cfx_flow.flows.store import Entry, Fence, FlowStore
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,7 @@ class FlowRun:
             "cost_usd": self._spent.cost_usd,
         }
         effect = replace(effect, answer=answer, done_at=self._clock.now())
-        await self._write(Entry(step=step, changes=changes, effect=effect))
+        await self._keep(Entry(step=step, changes=changes, effect=effect))
         return step
 
     async def finish(
@@ -146,8 +155,10 @@ class FlowRun:
         return step
 
     async def progress(self, step: Step, stage: str, output_chars: int) -> None:
+        """A tick that a database in trouble does not take is left out: the call goes on."""
         event = self.event("step.progressed", step, stage=stage, data={"output_chars": output_chars})
-        await self._write(Entry(events=[event]))
+        with contextlib.suppress(StoreUnavailable):
+            await self._write(Entry(events=[event]))
 
     async def completed(self, n: int, node: str) -> Step | None:
         """Step ``n``, if an earlier run has finished it."""
@@ -197,6 +208,18 @@ class FlowRun:
             f"The budget is used up: all of {self.flow.options.budget.seconds} seconds. "
             "Resume the flow with a larger one.",
         )
+
+    async def _keep(self, entry: Entry) -> None:
+        """Until it is written: what was paid for is not dropped because the database pauses. Written twice,
+        it is the same."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                return await self._write(entry)
+            except StoreUnavailable:
+                log.warning("paid_answer_waits", flow_id=self.flow.id, exc_info=True)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     async def _write(self, entry: Entry) -> None:
         await self._flows.write(Fence(self.flow.id, self.flow.epoch), entry)

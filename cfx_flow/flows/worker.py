@@ -53,6 +53,7 @@ class FlowWorker:
         await self._opened.enter_async_context(app.open_async())
         self._app = app
         self._tasks = [self._begin(self._locks.keep()), self._begin(self._reaper.work())]
+        await self._locks.until_up()
         self._working = self._begin(self._work())
         log.info("worker.started", flows_at_once=self._at_once)
 
@@ -156,7 +157,9 @@ class Reaper:
             self._worker.stop(flow_id)
         seen = await self._queue.look()
         if seen.server != self._server:
-            self._server, self._patient_until = seen.server, time.monotonic() + RELOCK_S
+            if self._server:
+                self._patient_until = time.monotonic() + RELOCK_S
+            self._server = seen.server
         self.waiting = seen.waiting
         # Between taking a job and taking the flow's lock there is a moment: who is seen twice is stalled.
         stalled, self._suspects = seen.stalled & self._suspects, seen.stalled

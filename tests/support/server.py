@@ -39,9 +39,8 @@ class Server:
             CFX_PORT=port,
             CFX_DATA_DIR=str(folder / "data"),
             CFX_LITELLM_URL=upstream_url,
-            CFX_WITH_WORKER="true",
             **({"CFX_LITELLM_KEY": upstream_key} if upstream_key else {}),
-            **variables,
+            **({"CFX_WITH_WORKER": "true"} | variables),
         )
         self._clients: list[httpx.Client] = []
         self.key: str = ""

@@ -1,0 +1,287 @@
+"""Servers and workers that are killed, frozen and stopped while flows run; an account of what was paid."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sqlite3
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from cfx_flow.flows.queue import LOCKS
+from cfx_flow.store.address import sqlite_file
+from tests.support.flows import GOOD_DIFF, PLAN_TEXT, Flows, loop, says, verdict
+from tests.support.processes import Running, start, wait_for, wait_ready
+from tests.support.provider import CODE, PLAN, REVIEW, Provider
+from tests.support.server import CFX, Server
+
+MODELS = {"plan": PLAN, "code": CODE, "review": REVIEW}
+TASK = re.compile(r"case \d{6}")
+HASH_SALT = "pepper of the tests, long enough"
+
+OPEN_CALLS = """
+    SELECT CAST(e.flow_id AS text), s.node FROM effects e
+    JOIN flows f ON f.id = e.flow_id
+    JOIN flow_steps s ON s.flow_id = e.flow_id AND s.n = e.step
+    WHERE e.answer IS NULL AND f.status = 'in_progress'
+"""
+RUNNING = "SELECT CAST(id AS text), epoch FROM flows WHERE status = 'in_progress'"
+UNHELD = f"""
+    SELECT id::text FROM flows WHERE status = 'in_progress' AND hashtextextended(id::text, {LOCKS}) NOT IN (
+        SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+    )
+"""
+
+
+def paced(delay_s: float) -> list[dict[str, Any]]:
+    """Three calls, each of which takes ``delay_s`` or a little more, for any number of flows."""
+    slow = {"first_byte_delay_s": delay_s}
+    rules = loop(
+        [says(GOOD_DIFF, chunk_chars=60, chunk_delay_s=delay_s / 4)],
+        review=[verdict("approve", **slow)],
+        plan=[says(PLAN_TEXT, **slow)],
+    )
+    return [rule | {"stateless": True} for rule in rules]
+
+
+class Rows:
+    """The database, read from beside the processes that use it."""
+
+    def __init__(self, url: str) -> None:
+        file = sqlite_file(url)
+        self._connection: Any = (
+            psycopg.connect(url, autocommit=True)
+            if file is None
+            else sqlite3.connect(f"file:{file}?mode=ro", uri=True, autocommit=True, timeout=10)
+            if hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL")
+            else sqlite3.connect(f"file:{file}?mode=ro", uri=True, isolation_level=None, timeout=10)
+        )
+
+    def __call__(self, query: str) -> list[tuple[Any, ...]]:
+        return list(self._connection.execute(query).fetchall())
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@dataclass
+class Account:
+    """Which calls may have been paid twice, and how long flows lay still."""
+
+    in_flight: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(flow, node) → kills at which its call was open"""
+    idle_s: list[float] = field(default_factory=list)
+    kills: int = 0
+    flows: int = 0
+    repeats: int = 0
+
+    @property
+    def p95_s(self) -> float:
+        ordered = sorted(self.idle_s)
+        return ordered[int(len(ordered) * 0.95)] if ordered else 0.0
+
+    def __str__(self) -> str:
+        longest = max(self.idle_s, default=0)
+        return (
+            f"{self.kills} kills, {self.flows} flows, {sum(self.in_flight.values())} calls in flight at a "
+            f"kill, {self.repeats} repeated; taken over {len(self.idle_s)} times, "
+            f"p95 {self.p95_s:.2f} s, longest {longest:.2f} s"
+        )
+
+
+class Fleet:
+    """A server, and on Postgres workers beside it, which run all the flows."""
+
+    def __init__(self, folder: Path, provider: Provider, url: str | None, **variables: str) -> None:
+        self.provider, self.folder = provider, folder
+        more = {"CFX_RUNNING_FLOWS_PER_USER": "50", "CFX_DAILY_LIMIT": "1000000"} | variables
+        if url is not None:
+            more |= {"CFX_DATABASE_URL": url, "CFX_HASH_SALT": HASH_SALT, "CFX_WITH_WORKER": "false"}
+        self.server = Server(folder, provider.url, **more)
+        self.flows = Flows(self.server.client)
+        self._url = url or f"sqlite:///{folder / 'data' / 'cfx.db'}"
+        self.rows = Rows(self._url)
+        self.workers: list[Running] = []
+        self._ids: dict[str, str] = {}
+        self._made = 0
+        self._at_last_kill: dict[str, int] = {}
+
+    def reconnect(self) -> None:
+        """After a restart of the database, once the server has found it too."""
+        self.rows.close()
+        self.rows = Rows(self._url)
+        wait_for(
+            lambda: self.server.client.get("/v1/flows?limit=1").status_code == 200,
+            timeout_s=30,
+            what="server that has its database back",
+        )
+
+    # Workers ----------------------------------------------------------------------------
+
+    def hire(self, count: int = 1) -> list[Running]:
+        """Starts workers; returns when they have started."""
+        hired = [self.hire_soon() for _ in range(count)]
+        for worker in hired:
+            self.ready(worker)
+        return hired
+
+    def hire_soon(self) -> Running:
+        self._made += 1
+        log = self.folder / f"worker-{self._made}.log"
+        argv = [str(CFX), "worker", "--json"]
+        worker = start(f"cfx worker {self._made}", argv, log=log, env=self.server.env, cwd=self.folder)
+        self.workers.append(worker)
+        return worker
+
+    def ready(self, worker: Running) -> None:
+        wait_ready(worker, lambda: '"flows_at_once": ' in worker.log.read_text(), timeout_s=60)
+
+    def dismiss(self, worker: Running) -> None:
+        self.workers.remove(worker)
+
+    # Flows ------------------------------------------------------------------------------
+
+    def begin(self, count: int = 1) -> list[str]:
+        made = []
+        for _ in range(count):
+            task = f"Greet with an exclamation mark, case {len(self._ids):06d}"
+            made.append(self.flows.start(task))
+            self._ids[made[-1]] = TASK.findall(task)[0]
+        return made
+
+    def running(self) -> dict[str, int]:
+        """Flow → epoch."""
+        return {_id(flow_id): epoch for flow_id, epoch in self.rows(RUNNING)}
+
+    def until_it_works(self) -> None:
+        """Some flow runs that did not run, or ran elsewhere, at the last kill."""
+        wait_for(
+            lambda: self.running().items() - self._at_last_kill.items(), timeout_s=60, what="flow that runs"
+        )
+
+    def unfinished(self) -> int:
+        return int(self.rows("SELECT count(*) FROM flows WHERE completed_at IS NULL")[0][0])
+
+    def calls(self) -> Counter[tuple[str, str]]:
+        """What the provider was asked, by (flow, node)."""
+        flow_of = {case: flow_id for flow_id, case in self._ids.items()}
+        found: Counter[tuple[str, str]] = Counter()
+        for call in self.provider.calls():
+            node = next(node for node, model in MODELS.items() if model in call["body"]["model"])
+            found[flow_of[TASK.findall(json.dumps(call["body"]))[-1]], node] += 1
+        return found
+
+    # Deaths -----------------------------------------------------------------------------
+
+    def kill(self, victim: Running, account: Account) -> None:
+        """kill -9 at this instant, with an account of the calls that are in flight."""
+        freeze(victim)
+        open_calls, running = self.rows(OPEN_CALLS), self.running()
+        self._at_last_kill = running
+        victim.kill()
+        died_at = time.monotonic()
+        account.kills += 1
+        lost = self._lost(running) if self.workers else set(running)
+        account.in_flight.update((_id(one), node) for one, node in open_calls if _id(one) in lost)
+        if self.workers:
+            account.idle_s += self._taken_over({flow: running[flow] for flow in lost}, died_at)
+
+    def _lost(self, running: dict[str, int]) -> set[str]:
+        """Whose lock went with the victim: Postgres needs a moment to see that it is gone."""
+        time.sleep(0.15)
+        return {flow_id for (flow_id,) in self.rows(UNHELD)} & running.keys()
+
+    def _taken_over(self, before: dict[str, int], since: float, within_s: float = 60) -> Sequence[float]:
+        waited: dict[str, float] = {}
+
+        def all_are() -> bool:
+            now = self.running()
+            for flow_id, epoch in before.items():
+                if flow_id not in waited and now.get(flow_id, epoch + 1) > epoch:
+                    waited[flow_id] = time.monotonic() - since
+            return waited.keys() == before.keys()
+
+        wait_for(all_are, timeout_s=within_s, what=f"take-over of {before}", every_s=0.02)
+        return list(waited.values())
+
+    # The account ------------------------------------------------------------------------
+
+    def settle(self, account: Account, ids: Sequence[str], timeout_s: float = 120) -> None:
+        """Everything has ended well, nothing finished was done again, what was paid twice was in flight."""
+        wait_for(lambda: self.unfinished() == 0, timeout_s=timeout_s, what="end of all flows", every_s=0.1)
+        calls = self.calls()
+        for flow_id in ids:
+            flow = self.flows.get(flow_id)
+            assert flow["status"] == "approved", flow
+            self._told_once(flow_id)
+            for node in MODELS:
+                repeated = calls[flow_id, node] - 1
+                assert 0 <= repeated <= account.in_flight[flow_id, node], (flow_id, node, repeated)
+                assert flow["stages"][node]["maybe_paid_twice"] >= (repeated > 0), (flow_id, node, repeated)
+                account.repeats += repeated
+        account.flows += len(ids)
+        self._ids.clear()
+        self.provider.reset()
+
+    def _told_once(self, flow_id: str) -> None:
+        events = self.flows.events(flow_id)
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+        completed = Counter(event["step"] for event in events if event["type"] == "step.completed")
+        assert set(completed.values()) == {1}, "a finished step was done again"
+        begun = Counter(
+            event["step"]
+            for event in events
+            if event["type"] == "step.started" and not event["data"].get("again")
+        )
+        assert begun == completed
+        assert [event["type"] for event in events].count("flow.completed") == 1
+
+    def close(self) -> None:
+        self.rows.close()
+        for worker in self.workers:
+            worker.process.send_signal(signal.SIGCONT)
+            worker.kill()
+        self.server.kill()
+        self.server.close()
+
+    def log_tail(self) -> str:
+        return "\n".join(one.log_tail()[-2000:] for one in (self.server.process, *self.workers))
+
+
+def _id(stored: str) -> str:
+    """SQLite keeps it without dashes."""
+    return str(uuid.UUID(stored))
+
+
+def freeze(process: Running) -> None:
+    process.process.send_signal(signal.SIGSTOP)
+    wait_for(
+        lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED,
+        timeout_s=10,
+        what="standstill",
+        every_s=0.001,
+    )
+
+
+def thaw(process: Running) -> None:
+    process.process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def fleet_of(folder: Path, provider: Provider, url: str | None, **variables: str) -> Iterator[Fleet]:
+    fleet = Fleet(folder, provider, url, **variables)
+    try:
+        yield fleet
+    finally:
+        fleet.close()
