@@ -183,11 +183,12 @@ class FlowStore(FlowReads):
             return [(row.id, row.user_id) for row in await connection.execute(query)]
 
     async def claim(self, flow_id: str) -> Flow | None:
-        """Takes the flow into a new epoch, which fences out whoever ran it before. None: it has ended."""
+        """Takes the flow into a new epoch, which fences out whoever ran it before. None: there is nothing
+        to run, since it has ended or waits for a person."""
         now = self._clock.now()
         async with self._store.transaction() as connection:
             row = (await connection.execute(by_id(flow_id))).mappings().one_or_none()
-            if row is None or FlowStatus(row["status"]).ended:
+            if row is None or row["status"] not in (FlowStatus.QUEUED, FlowStatus.IN_PROGRESS):
                 return None
             before = flow_of(row)
             changes: dict[str, Any] = {"epoch": before.epoch + 1, "status": FlowStatus.IN_PROGRESS}

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cfx_flow.flows.dispatch import Load
-from cfx_flow.flows.model import FlowStatus, Gate
-from tests.support.offices import Graph, Office, office, person
+from cfx_flow.flows.model import FlowStatus
+from tests.support.offices import LOOK_AT_THE_PLAN, Graph, Office, office, person
 from tests.support.stores import eventually
 
 ALICE, BOB = person("alice"), person("bob")
@@ -57,7 +57,7 @@ async def test_a_user_s_flows_wait_for_each_other_and_for_nobody_else(here: Offi
 async def test_a_flow_that_waits_for_a_person_takes_no_place(here: Office, graph: Graph) -> None:
     mine = [await here.queue(ALICE) for _ in range(3)]
     await eventually(lambda: graph.running == set(mine[:2]))
-    graph.end(mine[0], Gate.PLAN)
+    graph.end(mine[0], LOOK_AT_THE_PLAN)
     await eventually(lambda: graph.running == set(mine[1:]))
     await here.decide(ALICE, mine[0])
     assert await here.status(ALICE, mine[0]) is FlowStatus.QUEUED
@@ -73,7 +73,7 @@ async def test_one_that_is_decided_at_once_goes_on_at_once(here: Office, graph: 
     flow_id = await here.queue(ALICE)
     for visit in range(1, 4):
         await eventually(lambda n=visit: graph.runs[flow_id] == n)  # type: ignore[misc]
-        graph.end(flow_id, Gate.PLAN)
+        graph.end(flow_id, LOOK_AT_THE_PLAN)
         await becomes(here, flow_id, FlowStatus.REQUIRES_ACTION)
         await here.decide(ALICE, flow_id)
     await eventually(lambda: graph.runs[flow_id] == 4)
@@ -135,6 +135,17 @@ async def test_recovering_again_runs_nothing_twice(here: Office, graph: Graph) -
         await eventually(lambda one=flow_id: one in graph.running)  # type: ignore[misc]
         graph.end(flow_id)
         await becomes(here, flow_id, FlowStatus.APPROVED)
+
+
+async def test_a_job_too_many_does_not_move_a_flow_that_waits(here: Office, graph: Graph) -> None:
+    flow_id = await here.queue(ALICE)
+    graph.end(flow_id, LOOK_AT_THE_PLAN)
+    await becomes(here, flow_id, FlowStatus.REQUIRES_ACTION)
+    assert await here.flows.claim(flow_id) is None
+    await here.decide(ALICE, flow_id)
+    await eventually(lambda: graph.runs[flow_id] == 2)
+    graph.end(flow_id)
+    await becomes(here, flow_id, FlowStatus.APPROVED)
 
 
 async def test_a_full_process_gives_its_next_place_to_who_has_fewest(database_url: str, graph: Graph) -> None:

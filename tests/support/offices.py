@@ -15,7 +15,7 @@ from cfx_flow.clock import SystemClock
 from cfx_flow.flows.decision import Decision
 from cfx_flow.flows.dispatch import Dispatcher, InProcessDispatcher, QueueDispatcher
 from cfx_flow.flows.feed import Feed
-from cfx_flow.flows.model import Budget, Flow, FlowOptions, FlowStatus, Gate, Outcome
+from cfx_flow.flows.model import Budget, Flow, FlowOptions, FlowStatus, Gate, Outcome, Waits
 from cfx_flow.flows.queue import FlowQueue
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain, Drained, FlowRunner
@@ -28,6 +28,7 @@ from cfx_flow.workspace.snapshot import from_files
 from cfx_flow.workspace.store import SnapshotStore
 
 APPROVED = Outcome(FlowStatus.APPROVED, None, "As the test says.")
+LOOK_AT_THE_PLAN = Waits(Gate.PLAN, "As the test says.")
 OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1), 1000, 60), daily_limit=10)
 
 
@@ -42,16 +43,16 @@ class Graph:
         """of each user's flows, at the same time"""
         self.forgotten: set[str] = set()
         self._users: dict[str, str] = {}
-        self._ends: dict[str, asyncio.Future[Outcome | Gate]] = {}
+        self._ends: dict[str, asyncio.Future[Outcome | Waits]] = {}
 
-    def end(self, flow_id: str, with_: Outcome | Gate = APPROVED) -> None:
+    def end(self, flow_id: str, with_: Outcome | Waits = APPROVED) -> None:
         self._end_of(flow_id).set_result(with_)
 
     @property
     def running(self) -> set[str]:
         return set(+self.now)
 
-    async def run(self, run: FlowRun, drain: Drain) -> Outcome | Gate:
+    async def run(self, run: FlowRun, drain: Drain) -> Outcome | Waits:
         flow = run.flow
         self.now[flow.id] += 1
         self.runs[flow.id] += 1
@@ -74,7 +75,7 @@ class Graph:
     async def forget(self, flow_id: str) -> None:
         self.forgotten.add(flow_id)
 
-    def _end_of(self, flow_id: str) -> asyncio.Future[Outcome | Gate]:
+    def _end_of(self, flow_id: str) -> asyncio.Future[Outcome | Waits]:
         return self._ends.setdefault(flow_id, asyncio.get_running_loop().create_future())
 
 
