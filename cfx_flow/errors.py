@@ -2,6 +2,7 @@
 
     CfxError                       a refusal with an HTTP status, a type and a code
     ├── InvalidRequest         400 the caller can mend it
+    │   └── WorkspaceUnreachable 400 the folder is not there, or not to be read
     ├── InvalidApiKey          401 missing, wrong, revoked or expired key
     ├── PermissionDenied       403
     ├── NotFound               404
@@ -9,6 +10,8 @@
     ├── MethodNotAllowed       405
     ├── Conflict               409 the state does not allow it (any more)
     │   ├── VersionConflict    409
+    │   ├── NotApplied         409 a working tree does not take the change, and is as it was
+    │   ├── TreeBusy           409 another process is writing into it
     │   └── StreamReplaced     409 a running stream gave up its slot
     ├── BodyTooLarge           413
     ├── IdempotencyMismatch    422
@@ -77,6 +80,10 @@ class InvalidRequest(CfxError):
     code = "invalid_request"
 
 
+class WorkspaceUnreachable(InvalidRequest):
+    code = "workspace_unreachable"
+
+
 class InvalidApiKey(CfxError):
     status = 401
     type = "authentication_error"
@@ -116,6 +123,14 @@ class Conflict(CfxError):
 
 class VersionConflict(Conflict):
     code = "version_conflict"
+
+
+class NotApplied(Conflict):
+    code = "not_applied"
+
+
+class TreeBusy(Conflict):
+    code = "tree_busy"
 
 
 class StreamReplaced(Conflict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -12,8 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from cfx_flow.diffs import Code, Patch, Policy, Problem, Refusal, check, reverse, reverse_text
+from cfx_flow.workspace.edits import apply as write
+from cfx_flow.workspace.edits import changes_of, recover
+from cfx_flow.workspace.edits.files import Folder, Untouchable
+from cfx_flow.workspace.working_tree import NEVER_READ
 from cli.exits import CommandError, Exit, reported
-from cli.tree import Tree, write_patch
 
 app = typer.Typer(
     add_completion=False,
@@ -50,7 +54,8 @@ def check_command(  # noqa: PLR0913, PLR0917 - one parameter for each option of 
         if as_lines:
             _each_line(lambda text, files: _checked(check(text, files, policy)))
             return
-        result = check(_read(answer), Folder(repo), policy)
+        _clear_up(repo)
+        result = check(_read(answer), Texts(repo), policy)
         _show(result, as_json=as_json)
 
 
@@ -69,10 +74,13 @@ def apply_command(  # noqa: PLR0913, PLR0917
         if as_lines:
             _each_line(lambda text, files: _applied(check(text, files, policy), files))
             return
-        folder = Folder(repo)
-        result = check(_read(answer), folder, policy)
+        _clear_up(repo)
+        texts = Texts(repo)
+        result = check(_read(answer), texts, policy)
         if isinstance(result, Patch):
-            _write(folder, result)
+            id = f"diff-{hashlib.sha256(result.diff.encode()).hexdigest()[:12]}"
+            write(repo, id, changes_of(result, texts.read))
+            typer.echo(f"written; to take it back: cfx rollback {id}", err=True)
         _show(result, as_json=as_json)
 
 
@@ -146,7 +154,7 @@ def _reversed(result: Patch | Refusal) -> dict[str, Any]:
 # -- a folder
 
 
-class Folder(Mapping[str, str]):
+class Texts(Mapping[str, str]):
     """The regular files below a folder, read when they are asked for; links are not followed."""
 
     def __init__(self, root: Path) -> None:
@@ -166,28 +174,29 @@ class Folder(Mapping[str, str]):
         if path not in self:
             raise KeyError(path)
         try:
-            content = self.read[path] = (self.root / path).read_bytes()
-            return content.decode("utf-8")
+            file = Folder(self.root).read(path)
+            if file is None:
+                raise KeyError(path)
+            self.read[path] = file.content
+            return file.content.decode("utf-8")
         except UnicodeDecodeError:
             return "\0"  # what no text file holds: the check calls such a file binary
-        except OSError as error:
-            raise CommandError(f"{path} cannot be read ({error.strerror}).") from None
+        except Untouchable as error:
+            raise CommandError(f"{error}; it cannot be read.") from None
 
     def __iter__(self) -> Iterator[str]:
         for folder, folders, names in os.walk(self.root):
-            folders[:] = [name for name in folders if name != ".git"]
+            folders[:] = [name for name in folders if name not in NEVER_READ]
             yield from ((Path(folder) / name).relative_to(self.root).as_posix() for name in names)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
 
-def _write(folder: Folder, patch: Patch) -> None:
-    touched = {
-        change.path: folder.read[change.path] for change in patch.changes if change.path in folder.read
-    }
-    after = {change.path: None if change.after is None else change.after.encode() for change in patch.changes}
-    write_patch(Tree(folder.root, touched, frozenset()), after)
+def _clear_up(repo: Path) -> None:
+    if repo.is_dir():  # what it is otherwise is said where it is read
+        for note in recover(repo):
+            typer.echo(f"cfx: {note}.", err=True)
 
 
 def _read(answer: str) -> str:

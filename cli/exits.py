@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import typer
 
-from cfx_flow.errors import ConfigError
+from cfx_flow.errors import CfxError, ConfigError, NotApplied, TreeBusy
 
 
 class Exit(IntEnum):
@@ -21,7 +21,7 @@ class Exit(IntEnum):
     UNREACHABLE = 5
     """no server answers, or it went away for good while we watched"""
     NOT_APPLIED = 6
-    """approved, but the working tree has changed since: nothing was written"""
+    """the working tree does not take the change: nothing was written"""
     INTERRUPTED = 130
     """a second Ctrl-C: we left without waiting for the flow to end"""
 
@@ -43,14 +43,20 @@ class CommandError(Exception):
         self.exit = self.exit if exit is None else exit
 
 
+def _exit_of_error(error: Exception) -> Exit:
+    if isinstance(error, CommandError):
+        return error.exit
+    return Exit.NOT_APPLIED if isinstance(error, NotApplied | TreeBusy) else Exit.USAGE
+
+
 @contextmanager
 def reported() -> Iterator[None]:
     """What a person can mend becomes one line on stderr and an exit code; a bug keeps its traceback."""
     try:
         yield
-    except (CommandError, ConfigError) as error:
+    except (CommandError, ConfigError, CfxError) as error:
         typer.echo(f"cfx: {error}", err=True)
-        raise typer.Exit(error.exit if isinstance(error, CommandError) else Exit.USAGE) from None
+        raise typer.Exit(_exit_of_error(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
     except BrokenPipeError:  # `cfx flows list | head -1`

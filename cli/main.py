@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "flows": "cli.flows:app",
     "approve": "cli.decide:approve",
     "reject": "cli.decide:reject",
+    "rollback": "cli.apply:rollback",
     "diff": "cli.diff:app",
     "keys": "cli.keys:app",
     "migrate": "cli.migrate:migrate",

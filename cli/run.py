@@ -14,12 +14,16 @@ from rich.console import Console
 from rich.text import Text
 
 from cfx_flow.diffs import Patch, check
+from cfx_flow.errors import NotApplied, TreeBusy
+from cfx_flow.workspace.archive import pack
+from cfx_flow.workspace.edits import apply as write
+from cfx_flow.workspace.edits import changes_of, recover
+from cfx_flow.workspace.working_tree import Tree, read_folder, read_tracked
 from cli.client import ApiError, Client
 from cli.credentials import load_credentials
 from cli.exits import CommandError, exit_of, reported
 from cli.render import count, patch_lines, print_lines
 from cli.timeline import Timeline
-from cli.tree import NotAppliedError, Tree, read_folder, read_tracked, write_patch
 from cli.watch import CancelOnInterrupt, Screen
 
 STAGES = ("plan", "code", "review")
@@ -61,6 +65,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comman
         text = typer.get_text_stream("stdin").read() if task == "-" else task
         if not text.strip():
             raise CommandError('say what to change: cfx run "what to change" --repo PATH')
+        for note in recover(repo):
+            typer.echo(f"cfx: {note}.", err=True)
         tree = read_folder(repo) if all_files else read_tracked(repo)
         options = request_options(max_rounds, budget_usd, stage_model or [])
         console = Console(stderr=True, highlight=False, quiet=as_json)
@@ -81,8 +87,8 @@ class Outcome:
     """empty when it ended before there was a patch"""
 
     def apply(self) -> list[str]:
-        """Writes an approved patch and names its files. Raises NotAppliedError."""
-        return apply_patch(self.tree, self.diff) if self.timeline.status == "approved" else []
+        """Writes an approved patch and names its files. Raises NotApplied, TreeBusy."""
+        return apply_patch(self.flow_id, self.tree, self.diff) if self.timeline.status == "approved" else []
 
 
 def request_options(
@@ -111,7 +117,7 @@ def _run(task: str, tree: Tree, options: Mapping[str, Any], console: Console) ->
     screen = Screen(console)
     with Client(credentials) as client, CancelOnInterrupt(credentials, screen.note) as interrupts:
         _say_what_is_sent(screen, tree)
-        snapshot = client.upload(tree.pack())
+        snapshot = client.upload(pack(tree.snapshot))
         flow_id = client.create_flow(task, snapshot["id"], **options)["id"]
         interrupts.watch(flow_id)
         screen.flow_id = flow_id
@@ -127,15 +133,16 @@ def _finish(outcome: Outcome, console: Console, *, apply: bool) -> None:
     print_patch(outcome.diff, Console(highlight=False))
     if apply and (written := outcome.apply()):
         print_lines(console, [Text(f"  written: {', '.join(written)}")])
+        print_lines(console, [Text(f"  To take it back: cfx rollback {outcome.flow_id}", "dim")])
     elif not apply and outcome.diff and console.is_terminal:
-        print_lines(console, [Text(f"\n  To write it: cfx flows diff {outcome.flow_id} | git apply", "dim")])
+        print_lines(console, [Text(f"\n  To write it: cfx apply {outcome.flow_id}", "dim")])
 
 
 def _finish_as_json(outcome: Outcome, _console: Console, *, apply: bool) -> None:
     """The report is printed also when the patch could not be written."""
     try:
         written, refused = (outcome.apply() if apply else []), None
-    except NotAppliedError as error:
+    except (NotApplied, TreeBusy) as error:
         written, refused = [], error
     typer.echo(
         json.dumps({**_report(outcome), "applied": written, "not_applied": str(refused or "") or None})
@@ -170,19 +177,14 @@ def print_patch(diff: str, console: Console) -> None:
         typer.echo(diff.encode("utf-8"), nl=False)
 
 
-def apply_patch(tree: Tree, diff: str) -> list[str]:
-    """Places the patch on what was sent, writes the result, and names the files. Raises NotAppliedError."""
-    patch = check(diff, tree.text_files())
+def apply_patch(flow_id: str, tree: Tree, diff: str) -> list[str]:
+    """Writes the patch over what was sent, and names the files. Raises NotApplied, TreeBusy."""
+    patch = check(diff, tree.snapshot.texts)
     if not isinstance(patch, Patch):
-        raise NotAppliedError(
-            f"the patch does not fit the files that were sent ({patch.code}); nothing was written."
+        raise NotApplied(
+            f"The patch does not fit the files that were sent ({patch.code}). Nothing was written."
         )
-    after = {
-        change.path: None if change.after is None else change.after.encode("utf-8")
-        for change in patch.changes
-    }
-    write_patch(tree, after)
-    return list(after)
+    return list(write(tree.root, flow_id, changes_of(patch, tree.files)).written)
 
 
 def _diff_of(client: Client, flow_id: str) -> str:
@@ -196,7 +198,7 @@ def _diff_of(client: Client, flow_id: str) -> str:
 
 
 def _say_what_is_sent(screen: Screen, tree: Tree) -> None:
-    size = f"{tree.total_bytes / 1000:,.1f} kB"
+    size = f"{tree.snapshot.total_bytes / 1000:,.1f} kB"
     screen.note(f"{count(len(tree.files), 'file')} of {tree.root.resolve().name}, {size}")
     for path, why in tree.skipped[:NAMED_SKIPS]:
         screen.note(f"not sent: {path!r} ({why})")

@@ -117,16 +117,17 @@ def _once(port: int | None, as_json: bool) -> Exit:
 
 def _show_flow(running: Running, console: Console) -> dict[str, Any]:
     """Runs the demo's flow; its plan, its diff, its timeline."""
+    from cfx_flow.workspace.archive import pack
+    from cfx_flow.workspace.working_tree import read_folder
     from cli.client import Client
     from cli.demo import words
     from cli.run import print_patch
-    from cli.tree import read_folder
     from cli.watch import Screen
 
     console.print(*words.flow_opening(task(), EXAMPLE), sep="\n", soft_wrap=True)
     screen = Screen(console, plan_lines=sys.maxsize)
     with Client(running.credentials) as client:
-        snapshot = client.upload(read_folder(EXAMPLE).pack())
+        snapshot = client.upload(pack(read_folder(EXAMPLE).snapshot))
         flow_id = client.create_flow(task(), snapshot["id"])["id"]
         screen.note(f"flow {flow_id}")
         with screen:

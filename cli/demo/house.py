@@ -130,7 +130,6 @@ def free_port() -> int:
 def _import_what_comes_next() -> None:
     """While the two come up: a second start is ready the sooner by what this takes (0.4 s)."""
     import cli.client
-    import cli.tree
     import cli.watch  # noqa: F401
 
 

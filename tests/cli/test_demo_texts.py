@@ -13,9 +13,9 @@ import pytest
 from cfx_flow.diffs import Patch, Refusal, check
 from cfx_flow.settings import HOUSE
 from cfx_flow.stages.load import load_models
+from cfx_flow.workspace.working_tree import read_folder
 from cli.demo.replies import INVENTED_LINE, TASK_MARK, TEXTS, rules, task, text
 from cli.demo.script import Script
-from cli.tree import read_folder
 
 EXAMPLE = HOUSE / "examples" / "todo"
 MODELS = HOUSE / "config" / "models.yaml"
@@ -41,13 +41,13 @@ def project(tmp_path: Path) -> Path:
 
 
 def patch(project: Path) -> Patch:
-    checked = check(says("deepseek-v3", f"{TASK_MARK}\n{INVENTED_LINE}"), read_folder(project).text_files())
+    checked = check(says("deepseek-v3", f"{TASK_MARK}\n{INVENTED_LINE}"), read_folder(project).snapshot.texts)
     assert isinstance(checked, Patch)
     return checked
 
 
 def test_first_diff_is_refused_and_the_reason_leads_to_the_second() -> None:
-    refused = check(says("deepseek-v3", task()), read_folder(EXAMPLE).text_files())
+    refused = check(says("deepseek-v3", task()), read_folder(EXAMPLE).snapshot.texts)
     assert isinstance(refused, Refusal)
     assert refused.code == "removed_line_mismatch"
     assert INVENTED_LINE in refused.feedback()
@@ -70,7 +70,7 @@ def test_its_new_tests_fail_on_the_old_code(project: Path) -> None:
 
 
 def test_findings_point_at_lines_of_the_patched_files(project: Path) -> None:
-    after = patch(project).files_after(read_folder(project).text_files())
+    after = patch(project).files_after(read_folder(project).snapshot.texts)
     review = json.loads(text("review.json"))
     lines = {
         finding["file"]: after[finding["file"]].splitlines()[finding["line"] - 1]

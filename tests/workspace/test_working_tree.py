@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.tree import MAX_FILE_BYTES, NotAppliedError, Tree, TreeError, read_folder, read_tracked, write_patch
+from cfx_flow.errors import WorkspaceUnreachable
+from cfx_flow.workspace.archive import pack
+from cfx_flow.workspace.working_tree import MAX_FILE_BYTES, read_folder, read_tracked, read_working_tree
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_file_below_a_folder_that_became_a_link_is_not_followed(repo: Path, tmp_
 
 def test_folder_without_git_is_refused_and_says_how_to_send_it(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\n")
-    with pytest.raises(TreeError, match=r"not a git repository.*--all-files"):
+    with pytest.raises(WorkspaceUnreachable, match=r"not a git repository.*--all-files"):
         read_tracked(tmp_path)
     assert read_folder(tmp_path).files == {"a.txt": b"one\n"}
 
@@ -89,80 +91,43 @@ def test_whole_folder_leaves_git_and_links_out(repo: Path) -> None:
 
 @pytest.mark.parametrize("read", [read_tracked, read_folder])
 def test_folder_that_is_not_there_is_named(tmp_path: Path, read: object) -> None:
-    with pytest.raises(TreeError, match="nowhere is not a folder"):
+    with pytest.raises(WorkspaceUnreachable, match="nowhere is not a folder"):
         read(tmp_path / "nowhere")  # type: ignore[operator]
 
 
 def test_empty_repository_is_refused(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
-    with pytest.raises(TreeError, match="no file to send"):
+    with pytest.raises(WorkspaceUnreachable, match="no file to send"):
         read_tracked(tmp_path)
 
 
 def test_same_files_pack_to_the_same_bytes(repo: Path) -> None:
-    packed = read_tracked(repo).pack()
+    packed = pack(read_tracked(repo).snapshot)
     os.utime(repo / "a.txt", (1, 1))
-    assert read_tracked(repo).pack() == packed
+    assert pack(read_tracked(repo).snapshot) == packed
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         assert [(entry.name, entry.mode) for entry in archive] == [("a.txt", 0o644), ("sub/run.sh", 0o755)]
 
 
-# writing
+def test_working_tree_is_what_git_tracks_or_all_of_a_folder_that_git_does_not_know(
+    repo: Path, tmp_path: Path
+) -> None:
+    (repo / "new.txt").write_text("not tracked\n")
+    assert set(read_working_tree(repo).files) == {"a.txt", "sub/run.sh"}
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "a.txt").write_text("one\n")
+    assert set(read_working_tree(tmp_path / "plain").files) == {"a.txt"}
 
 
-def contents(tree: Tree) -> dict[str, bytes]:
-    return dict(read_folder(tree.root).files)
+def test_our_own_folder_is_never_sent(tmp_path: Path) -> None:
+    """A server's database and key lie there."""
+    (tmp_path / ".cfx").mkdir()
+    (tmp_path / ".cfx" / "credentials.json").write_text("{}")
+    (tmp_path / "a.txt").write_text("one\n")
+    assert set(read_folder(tmp_path).files) == {"a.txt"}
 
 
-def test_patch_changes_makes_and_removes_files(repo: Path) -> None:
-    tree = read_tracked(repo)
-    write_patch(tree, {"a.txt": b"two\n", "deep/er/new.txt": b"new\n", "sub/run.sh": None})
-    assert contents(tree) == {"a.txt": b"two\n", "deep/er/new.txt": b"new\n"}
-
-
-def test_changed_file_keeps_its_mode(repo: Path) -> None:
-    tree = read_tracked(repo)
-    write_patch(tree, {"sub/run.sh": b"#!/bin/sh\nexit 1\n"})
-    assert (repo / "sub" / "run.sh").stat().st_mode & 0o777 == 0o755
-
-
-@pytest.mark.parametrize("drift", ["changed", "gone", "made", "link"])
-def test_drift_names_the_file_and_writes_nothing(repo: Path, tmp_path: Path, drift: str) -> None:
-    tree = read_tracked(repo)
-    path = {"made": "new.txt", "link": "a.txt"}.get(drift, "a.txt")
-    if drift == "changed":
-        (repo / "a.txt").write_text("mine\n")
-    elif drift == "gone":
-        (repo / "a.txt").unlink()
-    elif drift == "made":
-        (repo / "new.txt").write_text("mine\n")
-    else:
-        (tmp_path / "elsewhere").write_text("one\n")
-        (repo / "a.txt").unlink()
-        (repo / "a.txt").symlink_to(tmp_path / "elsewhere")
-    before = contents(tree)
-    with pytest.raises(NotAppliedError, match=path):
-        write_patch(tree, {"sub/run.sh": b"changed\n", path: b"theirs\n"})
-    assert contents(tree) == before
-
-
-def test_disk_that_refuses_in_the_middle_leaves_everything_as_it_was(repo: Path) -> None:
-    tree = read_tracked(repo)
-    (repo / "wall").write_text("a file where the patch wants a folder\n")
-    with pytest.raises(NotAppliedError, match="put back"):
-        write_patch(
-            tree, {"a.txt": b"two\n", "fresh.txt": b"new\n", "sub/run.sh": None, "wall/x.txt": b"no\n"}
-        )
-    assert contents(tree) == {
-        "a.txt": b"one\n",
-        "sub/run.sh": b"#!/bin/sh\n",
-        "wall": b"a file where the patch wants a folder\n",
-    }
-    assert (repo / "sub" / "run.sh").stat().st_mode & 0o777 == 0o755
-
-
-def test_patch_never_leads_outside(repo: Path, tmp_path: Path) -> None:
-    tree = read_tracked(repo)
-    with pytest.raises(NotAppliedError, match="outside"):
-        write_patch(tree, {"../escaped.txt": b"x"})
-    assert not (tmp_path / "escaped.txt").exists()
+def test_names_that_no_snapshot_takes_are_left_out_with_a_word(repo: Path) -> None:
+    (repo / "back\\slash").write_text("x\n")
+    git(repo, "add", "-A")
+    assert dict(read_tracked(repo).skipped) == {"back\\slash": "a name that cannot be used"}
