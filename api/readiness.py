@@ -12,11 +12,11 @@ from pydantic import BaseModel
 
 from cfx_flow.clock import Clock
 from cfx_flow.errors import StoreUnavailable
-from cfx_flow.flows.queue import FlowQueue
 from cfx_flow.limits import RateLimiter
 from cfx_flow.stages.model import Models, Upstream
 from cfx_flow.store.engine import Store
 from cfx_flow.store.migrate import require_schema
+from cfx_flow.workers.queue import FlowQueue
 
 CONNECT_TIMEOUT_S = 2.0
 KEEP_S = 1.0

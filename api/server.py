@@ -69,6 +69,8 @@ class Server(uvicorn.Server):
                 await import_graph()
             _keep_what_was_imported()
             await start_flows(self._services)
+            if self._services.worker is not None:
+                await self._services.worker.until_broken()
         except BaseException:
             self.should_exit = True
             raise

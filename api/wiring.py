@@ -23,7 +23,6 @@ from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.dispatch import DRAIN_S, Dispatcher, InProcessDispatcher, QueueDispatcher
 from cfx_flow.flows.feed import Feed, watch
-from cfx_flow.flows.queue import FlowQueue
 from cfx_flow.flows.runner import FlowRunner
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.ledger import Meter, RequestLog
@@ -41,10 +40,11 @@ from cfx_flow.store.engine import Store, open_store
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.webhooks.open import Webhooks, open_webhooks
+from cfx_flow.workers.queue import FlowQueue
 from cfx_flow.workspace.store import SnapshotStore
 
 if TYPE_CHECKING:
-    from cfx_flow.flows.worker import FlowWorker
+    from cfx_flow.workers.worker import FlowWorker
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -170,7 +170,7 @@ def _flows_of(settings: Settings, store: Store, clock: Clock, graph: LateGraph, 
     flows = FlowStore(store, clock, Feed(), queue.submit)
     worker = None
     if settings.with_worker:
-        from cfx_flow.flows.worker import FlowWorker  # procrastinate: 0.2 s and memory, for workers alone
+        from cfx_flow.workers.worker import FlowWorker  # procrastinate: 0.2 s and memory, for workers alone
 
         runner = FlowRunner(flows, graph, clock)
         address = libpq_address(settings.store_url)

@@ -27,18 +27,23 @@ async def run_worker(
     """Until SIGTERM or SIGINT, then until its flows have stopped at a resumable point; the second signal
     stops them where they are. ``announce`` is called once flows may come. Raises ConfigError."""
     async with _stop_signals(services) as stop, _door(services, listener):
-        starting = asyncio.ensure_future(start_flows(services))
+        working = asyncio.ensure_future(_work(services, announce))
         stopping = asyncio.ensure_future(stop.wait())
         try:
-            await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                starting.result()
-                announce()
-                await stopping
+            await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            starting.cancel()
+            working.cancel()
             stopping.cancel()
+        if working.done():
+            await working  # it has ended by itself: it raises
         await services.dispatcher.close()
+
+
+async def _work(services: Services, announce: Callable[[], None]) -> None:
+    await start_flows(services)
+    announce()
+    if services.worker is not None:
+        await services.worker.until_broken()
 
 
 @asynccontextmanager

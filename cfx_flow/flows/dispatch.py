@@ -15,13 +15,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.flows.feed import Feed
-from cfx_flow.flows.queue import FlowQueue
 from cfx_flow.flows.runner import Drain, FlowRunner
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.flows.turns import Waiting, next_flows
+from cfx_flow.workers.queue import FlowQueue
 
 if TYPE_CHECKING:
-    from cfx_flow.flows.worker import FlowWorker
+    from cfx_flow.workers.worker import FlowWorker
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.provider import Provider
 
 RESTARTS = scaled(20)
-FLOWS_AT_ONCE = 8
+FLOWS_AT_ONCE = 16
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_postgres_restarts_under_load(
         for _ in range(RESTARTS):
             ids += fleet.begin(max(0, FLOWS_AT_ONCE - fleet.unfinished()))
             fleet.until_it_works()
-            time.sleep(chance.uniform(0.05, 1.0))
+            time.sleep(chance.uniform(0.3, 2.5))
             restart(fleet, own_postgres, down_s=chance.uniform(0, 2))
         fleet.settle(account, ids)
         print(f"{RESTARTS} restarts, {account.flows} flows, {account.repeats} calls repeated")

@@ -18,8 +18,8 @@ from typing import Any
 import psutil
 import psycopg
 
-from cfx_flow.flows.queue import LOCKS
 from cfx_flow.store.address import sqlite_file
+from cfx_flow.workers.queue import LOCKS
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, Flows, loop, says, verdict
 from tests.support.processes import Running, start, wait_for, wait_ready
 from tests.support.provider import CODE, PLAN, REVIEW, Provider

@@ -16,14 +16,14 @@ from cfx_flow.flows.decision import Decision
 from cfx_flow.flows.dispatch import Dispatcher, InProcessDispatcher, QueueDispatcher
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.model import Budget, Flow, FlowOptions, FlowStatus, Gate, Outcome, Waits
-from cfx_flow.flows.queue import FlowQueue
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain, Drained, FlowRunner
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.flows.submit import Origin, new_flow
-from cfx_flow.flows.worker import FlowWorker
 from cfx_flow.store.address import libpq_address, sqlite_file
 from cfx_flow.store.engine import open_store
+from cfx_flow.workers.queue import FlowQueue
+from cfx_flow.workers.worker import FlowWorker
 from cfx_flow.workspace.snapshot import from_files
 from cfx_flow.workspace.store import SnapshotStore
 

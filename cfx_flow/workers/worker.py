@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
+import psycopg
 import structlog
 from procrastinate.exceptions import ConnectorException
 
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.dispatch import Load
-from cfx_flow.flows.locks import FlowLocks
-from cfx_flow.flows.procrastination import open_app
-from cfx_flow.flows.queue import FORGET, QUEUE, RUN, FlowQueue
 from cfx_flow.flows.runner import Drain, FlowRunner
-from cfx_flow.flows.sessions import require_sessions
+from cfx_flow.store.trouble import NO_ANSWER
+from cfx_flow.workers.locks import FlowLocks
+from cfx_flow.workers.procrastination import open_app
+from cfx_flow.workers.queue import FORGET, QUEUE, RUN, FlowQueue
+from cfx_flow.workers.reaper import Reaper
+from cfx_flow.workers.sessions import require_sessions
 
-LOOK_EVERY_S = 0.5
 FETCH_EVERY_S = 1.0
 """a job that waits for another of its flow to be finished rings no bell"""
-RELOCK_S = 3.0
-"""after a restart of Postgres: as long as workers have for taking their locks again"""
 STOP_S = 5.0
 """for what is left to do after the last flow has stopped"""
 
@@ -40,9 +39,9 @@ class FlowWorker:
         self._at_once, self._drain_s = at_once, drain_s
         self._drain = Drain()
         self._runs: dict[str, asyncio.Task[None]] = {}
-        self._waiting = 0
         self._locks = FlowLocks(conninfo, self.stop)
-        self._reaper = Reaper(queue, self)
+        self._reaper = Reaper(queue, lambda: tuple(self._runs), self.stop)
+        self._broken = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._opened = AsyncExitStack()
 
@@ -50,16 +49,25 @@ class FlowWorker:
         """Raises ConfigError behind a transaction pooler, StoreUnavailable."""
         await require_sessions(self._conninfo)
         app = open_app(self._conninfo, {RUN: self._run, FORGET: self._forget}, self._drain.requested.is_set)
-        await self._opened.enter_async_context(app.open_async())
+        async with AsyncExitStack() as opening:
+            opening.push_async_callback(app.close_async)
+            try:
+                await app.open_async()
+            except psycopg.OperationalError as error:
+                raise StoreUnavailable(NO_ANSWER) from error
+            self._opened = opening.pop_all()
         self._app = app
-        self._tasks = [self._begin(self._locks.keep()), self._begin(self._reaper.work())]
+        keeping = self._begin(self._locks.keep())
+        self._tasks = [keeping]
         await self._locks.until_up()
-        self._working = self._begin(self._work())
+        # In the order in which they are stopped: locks last.
+        self._tasks = [self._begin(self._work()), self._begin(self._reaper.work()), keeping]
         log.info("worker.started", flows_at_once=self._at_once)
 
-    @property
-    def running(self) -> tuple[str, ...]:
-        return tuple(self._runs)
+    async def until_broken(self) -> None:
+        """Raises RuntimeError when a part of it has ended by itself: then it can run no more flows."""
+        await self._broken.wait()
+        raise RuntimeError("a part of the worker has ended; its log says why")
 
     def load(self) -> Load:
         return Load(len(self._runs), self._reaper.waiting)
@@ -71,23 +79,20 @@ class FlowWorker:
 
     def hurry(self) -> None:
         """What has not stopped yet is stopped in the middle."""
-        for flow_id in self.running:
+        for flow_id in tuple(self._runs):
             self.stop(flow_id)
 
     async def close(self) -> None:
         """Flows stop at a resumable point, and other workers go on with them. What has not stopped after
         ``drain_s`` is stopped in the middle."""
         self._drain.requested.set()
-        if not self._tasks:
-            return
-        self._working.cancel()
-        await asyncio.wait([self._working], timeout=self._drain_s + STOP_S)
-        for task in self._tasks:
+        tasks, self._tasks = self._tasks, []
+        for task, patience_s in zip(tasks, (self._drain_s + STOP_S, STOP_S, STOP_S), strict=False):
             task.cancel()
-        await asyncio.wait(self._tasks)
-        self._tasks = []
+            await asyncio.wait([task], timeout=patience_s)
         await self._opened.aclose()
-        log.info("worker.stopped")
+        if tasks:
+            log.info("worker.stopped")
 
     async def _work(self) -> None:
         while not self._drain.requested.is_set():
@@ -130,45 +135,10 @@ class FlowWorker:
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        task.add_done_callback(_must_not_end)
+        task.add_done_callback(self._ended)
         return task
 
-
-class Reaper:
-    """Looks for flows that nobody works on. procrastinate itself never retries the job of a dead worker."""
-
-    def __init__(self, queue: FlowQueue, worker: FlowWorker) -> None:
-        self._queue, self._worker = queue, worker
-        self.waiting = 0
-        self._suspects: frozenset[int] = frozenset()
-        self._server = ""
-        self._patient_until = 0.0
-
-    async def work(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except StoreUnavailable:
-                log.warning("reaper_waits", exc_info=True)
-            await asyncio.sleep(LOOK_EVERY_S)
-
-    async def look(self) -> None:
-        for flow_id in await self._queue.cancelled_among(self._worker.running):
-            self._worker.stop(flow_id)
-        seen = await self._queue.look()
-        if seen.server != self._server:
-            if self._server:
-                self._patient_until = time.monotonic() + RELOCK_S
-            self._server = seen.server
-        self.waiting = seen.waiting
-        # Between taking a job and taking the flow's lock there is a moment: who is seen twice is stalled.
-        stalled, self._suspects = seen.stalled & self._suspects, seen.stalled
-        if time.monotonic() < self._patient_until:
-            return
-        if mended := await self._queue.mend(sorted(stalled)):
-            log.info("flows_taken_up", flows=mended, stalled=len(stalled))
-
-
-def _must_not_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("worker_task_died", exc_info=error)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("worker_broke", exc_info=error)
+            self._broken.set()

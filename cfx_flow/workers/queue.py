@@ -63,6 +63,8 @@ class FlowQueue:
     async def recover(self) -> int:
         """Gives a job to every flow that should have one; how many. Those that run are left alone."""
         async with self._store.transaction() as connection:
+            await connection.execute(_NOT_FOR_EVER)
+            await connection.execute(_IN_LINE, {"seed": _LOOK})
             return await self._recover(connection)
 
     async def look(self) -> Seen:
@@ -77,6 +79,7 @@ class FlowQueue:
         One process does it at a time. How many flows got a job.
         """
         async with self._store.transaction() as connection:
+            await connection.execute(_NOT_FOR_EVER)
             if not (await connection.execute(_ALONE, {"seed": _LOOK})).scalar():
                 return 0
             await connection.execute(_THAW, {"name": WORKER_SESSION, "silent_s": FROZEN_S})
@@ -153,6 +156,9 @@ _SEEN = _sql("""
         (SELECT count(*) FROM flows WHERE status = 'queued') AS waiting,
         pg_postmaster_start_time() AS server
 """)
+# Who is frozen with the lock in hand holds it no longer than so.
+_NOT_FOR_EVER = _sql("SET LOCAL idle_in_transaction_session_timeout = '20s'")
+_IN_LINE = _sql("SELECT pg_advisory_xact_lock(:seed)")
 _ALONE = _sql("SELECT pg_try_advisory_xact_lock(:seed)")
 _THAW = _sql("""
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -12,9 +12,9 @@ import pytest
 
 from cfx_flow.errors import ConfigError, StoreUnavailable
 from cfx_flow.flows.model import Flow, FlowStatus
-from cfx_flow.flows.queue import FORGET, LOCKS, QUEUE, RUN, FlowQueue
-from cfx_flow.flows.sessions import require_sessions
 from cfx_flow.store.engine import open_store
+from cfx_flow.workers.queue import FORGET, LOCKS, QUEUE, RUN, FlowQueue
+from cfx_flow.workers.sessions import require_sessions
 from tests.support.offices import Graph, Office, office, person
 from tests.support.pooler import transaction_pooler
 from tests.support.postgres import PostgresServer
@@ -200,3 +200,29 @@ async def test_worker_behind_a_transaction_pooler_says_where_to_go(
         async with office(pooled, Graph(), works=False) as desk:  # taking orders goes through it
             flow_id = await desk.queue(ALICE)
     assert [job["lock"] for job in jobs(postgres_url)] == [flow_id]
+
+
+async def test_many_who_recover_at_once_make_one_job_for_each_flow(desk: Office, postgres_url: str) -> None:
+    mine = [await desk.queue(ALICE) for _ in range(2)]
+    for flow_id in mine:
+        await desk.flows.claim(flow_id)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("DELETE FROM procrastinate_jobs")
+    found = await asyncio.gather(*(desk.dispatcher.recover() for _ in range(10)))
+    assert sum(found) == 2
+    assert [job["lock"] for job in jobs(postgres_url)] == mine
+
+
+async def test_a_worker_that_can_run_nothing_any_more_says_so(postgres_url: str) -> None:
+    """Its supervisor starts it again."""
+    async with office(postgres_url, Graph()) as here:
+        assert here.worker is not None
+        broken = asyncio.ensure_future(here.worker.until_broken())
+        with psycopg.connect(postgres_url) as connection:
+            connection.execute("ALTER TABLE procrastinate_jobs ALTER lock TYPE bytea USING lock::bytea")
+        try:
+            with pytest.raises(RuntimeError, match="its log says why"):
+                await asyncio.wait_for(broken, 10)
+        finally:
+            with psycopg.connect(postgres_url) as connection:
+                connection.execute("ALTER TABLE procrastinate_jobs ALTER lock TYPE text USING lock::text")

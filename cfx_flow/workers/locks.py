@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 import psycopg
 import structlog
 
-from cfx_flow.flows.queue import LOCKS, WORKER_SESSION
+from cfx_flow.workers.queue import LOCKS, WORKER_SESSION
 
 SPEAK_EVERY_S = 0.25
 CONNECT_AGAIN_S = 0.2
