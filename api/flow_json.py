@@ -57,6 +57,8 @@ def _flow_json(flow: Flow, delivery: Delivery | None) -> dict[str, Any]:
         "metadata": dict(flow.options.metadata),
         "webhook": _webhook(flow, delivery),
         "snapshot_id": flow.snapshot_id,
+        "workspace": flow.options.workspace,
+        "approval_hash": flow.approval_hash,
         "forked_from": _parent(flow),
         "created_at": iso(flow.created_at),
         "started_at": iso(flow.started_at),
@@ -88,7 +90,7 @@ def step_json(step: Step) -> dict[str, Any]:
 
 def links(flow_id: str) -> dict[str, str]:
     base = f"/v1/flows/{flow_id}"
-    parts = ("events", "diff", "plan", "report", "decision", "resume", "fork", "cancel")
+    parts = ("events", "diff", "plan", "report", "tests", "bundle", "decision", "resume", "fork", "cancel")
     return {"self": base, **{part: f"{base}/{part}" for part in parts}, "steps": f"{base}/steps/{{n}}"}
 
 

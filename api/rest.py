@@ -8,7 +8,19 @@ from fastapi import APIRouter, FastAPI
 
 from api.openapi import describe
 from api.refusals import install_error_handlers
-from api.routes import flows, keys, logs, metrics, models, snapshots, status, steering, usage, webhooks
+from api.routes import (
+    flows,
+    keys,
+    logs,
+    metrics,
+    models,
+    results,
+    snapshots,
+    status,
+    steering,
+    usage,
+    webhooks,
+)
 from api.wiring import Services
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -16,6 +28,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     flows.router,
     steering.router,
     webhooks.router,
+    results.router,
     snapshots.router,
     usage.router,
     logs.router,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from cfx_flow.errors import ConfigError
 
@@ -39,10 +39,19 @@ class Settings(BaseModel):
     """Of ``cfx serve`` on Postgres; on SQLite the server runs its flows in any case."""
     worker_drain_s: float = Field(60.0, ge=0, le=3600, validation_alias="CFX_WORKER_DRAIN_S")
     worker_port: int | None = Field(None, ge=0, le=65535, validation_alias="CFX_WORKER_PORT")
+    workspace_roots: str = Field("", validation_alias="CFX_WORKSPACE_ROOTS")
+    """Absolute folders, with ``:`` between them; below them flows may work in place."""
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")
     stalled_reader_s: float = Field(120.0, ge=1, le=86_400, validation_alias="CFX_STALLED_READER_S")
     metrics_token: SecretStr | None = Field(None, validation_alias="CFX_METRICS_TOKEN")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias="CFX_LOG_LEVEL")
+
+    @field_validator("workspace_roots")
+    @classmethod
+    def _absolute(cls, roots: str) -> str:
+        if not all(Path(root).is_absolute() and ".." not in root for root in roots.split(":") if root):
+            raise ValueError("must name absolute folders, with ':' between them")
+        return roots
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Settings:
@@ -54,6 +63,10 @@ class Settings(BaseModel):
             raise ConfigError(
                 f"{first['msg']} (it is {first['input']!r})", key=str(first["loc"][0])
             ) from None
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        return tuple(Path(root) for root in self.workspace_roots.split(":") if root)
 
     @property
     def store_url(self) -> str:

@@ -134,8 +134,12 @@ class Client:
     def report(self, flow_id: str) -> str:
         return self._text(f"/v1/flows/{_part(flow_id)}/report")
 
-    def diff(self, flow_id: str) -> str:
-        return self._text(f"/v1/flows/{_part(flow_id)}/diff")
+    def diff(self, flow_id: str, *, reverse: bool = False) -> str:
+        return self._text(f"/v1/flows/{_part(flow_id)}/diff" + ("?reverse=true" if reverse else ""))
+
+    def bundle(self, flow_id: str) -> bytes:
+        """A tar.gz; ``cfx_flow.workspace.bundle`` reads it."""
+        return self._bytes(f"/v1/flows/{_part(flow_id)}/bundle")
 
     def plan(self, flow_id: str) -> dict[str, Any]:
         """``plan`` is its text, ``contract`` what a machine reads of it."""
@@ -203,11 +207,14 @@ class Client:
         return body
 
     def _text(self, path: str) -> str:
+        return self._bytes(path).decode("utf-8", "replace")
+
+    def _bytes(self, path: str) -> bytes:
         with self._clear_errors():
             response = self._http.get(path)
         if not response.is_success:
             raise self._refused(response)
-        return response.content.decode("utf-8", "replace")
+        return response.content
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ from rich.text import Text
 from cli.client import Client
 from cli.credentials import load_credentials
 from cli.decide import text_of
-from cli.exits import reported
+from cli.exits import CommandError, reported
 from cli.render import STATUS_STYLES, count, duration, plain, print_lines, usd
 from cli.run import print_patch, request_options
 
@@ -25,6 +25,10 @@ app = typer.Typer(add_completion=False, help="List flows, show one, print its pl
 FlowId = Annotated[str, typer.Argument(metavar="ID", help="The flow's id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the server's JSON.")]
 Status = Annotated[str | None, typer.Option(help="Only flows in this status.")]
+Reverse = Annotated[bool, typer.Option("--reverse", help="The one that undoes it.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Instead of ID.cfx.tar.gz.")
+]
 Limit = Annotated[int, typer.Option(min=1, max=100, help="How many.")]
 Cursor = Annotated[str | None, typer.Option(help="Go on where an earlier list ended.")]
 
@@ -90,15 +94,29 @@ def plan(flow_id: FlowId, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def diff(flow_id: FlowId, as_json: AsJson = False) -> None:
+def diff(flow_id: FlowId, reverse: Reverse = False, as_json: AsJson = False) -> None:
     """Print the patch, ready for `git apply`."""
     with reported():
         with _client() as client:
-            text = client.diff(flow_id)
+            text = client.diff(flow_id, reverse=reverse)
         if as_json:
             typer.echo(json.dumps({"diff": text}))
         else:
             print_patch(text, Console(highlight=False))
+
+
+@app.command()
+def bundle(flow_id: FlowId, output: Output = None, as_json: AsJson = False) -> None:
+    """Write patch, plan, findings and approval into one file, for `cfx verify` and `cfx apply`."""
+    with reported():
+        with _client() as client:
+            content = client.bundle(flow_id)
+        place = output or Path(f"{flow_id}.cfx.tar.gz")
+        try:
+            place.write_bytes(content)
+        except OSError as error:
+            raise CommandError(f"{place} cannot be written ({error.strerror}).") from None
+        typer.echo(json.dumps({"file": str(place), "bytes": len(content)}) if as_json else str(place))
 
 
 @app.command()

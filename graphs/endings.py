@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
+from cfx_flow.flows.evidence import evidence_of
 from cfx_flow.flows.model import FlowStatus, Reason, Step
 from cfx_flow.review.convergence import Stall
 from cfx_flow.review.finding import SEVERITIES
@@ -16,11 +17,19 @@ from graphs.work import Work
 MAX_MESSAGE_CHARS = 1_000
 
 
-async def approved(state: FlowState) -> FlowState:
+async def approved(state: FlowState, runtime: Runtime[Work]) -> FlowState:
+    """Bound to what was approved, by a hash that anyone can make again from the flow's bundle."""
+    work = runtime.context
+    checked = await work.run.output_of(state["check_step"])
+    reviewed = await work.run.output_of(state["review_step"])
     who = "The reviewer and a person" if person_takes_patch(state) else "The reviewer"
     if state["verdict"] != "approve":
         who = "A person"
-    return {"status": FlowStatus.APPROVED.value, "message": f"{who} approved the patch."}
+    return {
+        "status": FlowStatus.APPROVED.value,
+        "message": f"{who} approved the patch.",
+        "approval_hash": evidence_of(work.snapshot, checked, reviewed).approval_hash,
+    }
 
 
 async def rejected(state: FlowState, runtime: Runtime[Work]) -> FlowState:

@@ -181,7 +181,7 @@ async def _awaited(graph: CompiledStateGraph[FlowState, Work], config: RunnableC
 
 def _outcome(state: FlowState) -> Outcome:
     reason = Reason(state["reason"]) if "reason" in state else None
-    return Outcome(FlowStatus(state["status"]), reason, state["message"])
+    return Outcome(FlowStatus(state["status"]), reason, state["message"], state.get("approval_hash"))
 
 
 @asynccontextmanager

@@ -46,6 +46,8 @@ class FlowState(TypedDict, total=False):
     """how it ended: approved or rejected"""
     reason: str
     message: str
+    approval_hash: str
+    """what the approval is bound to"""
 
 
 def first_state(options: FlowOptions) -> FlowState:

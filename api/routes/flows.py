@@ -17,6 +17,7 @@ from api.fields import Instant
 from api.flow_json import accepted_json, plan_json, shown, shown_one, step_json
 from api.sse import EventStream, event_json
 from api.waiting import is_at_rest, preferred_wait_s, until_it_rests
+from cfx_flow.flows.evidence import reversed_patch
 from cfx_flow.flows.feed import follow
 from cfx_flow.flows.idempotency import ticket_of
 from cfx_flow.flows.model import Flow, FlowStatus, Reason
@@ -95,7 +96,7 @@ async def create_flow(
         if options.webhook is not None:
             house.webhooks.hosts.address(options.webhook)
         await admission.require_left()
-        snapshot_id = await bring(wanted.workspace, caller.user_id, house.snapshots)
+        snapshot_id = await bring(wanted.workspace, caller, house.snapshots, house.settings.roots)
         origin = Origin(caller, context_of(request.scope).request_id, house.clock.now())
         flow = await house.flows.create(new_flow(wanted.task, snapshot_id, options, origin), ticket)
         await house.dispatcher.wake(flow.id, caller.user_id)
@@ -150,9 +151,17 @@ async def get_events(
 
 
 @router.get("/{flow_id}/diff")
-async def get_diff(flow_id: str, house: House, caller: Caller) -> Response:
+async def get_diff(
+    flow_id: str,
+    house: House,
+    caller: Caller,
+    reverse: Annotated[bool, Query(description="the diff that undoes it")] = False,
+) -> Response:
     """The newest diff that passed the check, in canonical form."""
-    return PlainTextResponse(await house.flows.patch(caller.user_id, flow_id), media_type="text/x-diff")
+    patch = await house.flows.patch(caller.user_id, flow_id)
+    if reverse:
+        patch = await asyncio.to_thread(reversed_patch, patch)
+    return PlainTextResponse(patch, media_type="text/x-diff")
 
 
 @router.get("/{flow_id}/plan")

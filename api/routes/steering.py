@@ -21,12 +21,12 @@ from cfx_flow.flows.submit import Origin
 router = APIRouter(prefix="/v1/flows/{flow_id}", tags=["flows"])
 
 
-def _body(kind: type[Strict], *, required: bool = True) -> dict[str, Any]:
+def body_of(kind: type[Strict], *, required: bool = True) -> dict[str, Any]:
     content = {"application/json": {"schema": kind.model_json_schema()}}
     return {"requestBody": {"content": content, "required": required}}
 
 
-@router.post("/decision", openapi_extra=_body(DecisionRequest))
+@router.post("/decision", openapi_extra=body_of(DecisionRequest))
 async def decide(request: Request, flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
     """A person's word at a gate, bound to the version that they have looked at; the first one counts."""
     asked = read_as(DecisionRequest, await request.body())
@@ -37,7 +37,7 @@ async def decide(request: Request, flow_id: str, house: House, caller: Caller) -
     return await shown_one(house, decided)
 
 
-@router.post("/resume", status_code=202, openapi_extra=_body(ResumeRequest, required=False))
+@router.post("/resume", status_code=202, openapi_extra=body_of(ResumeRequest, required=False))
 async def resume_flow(
     request: Request, flow_id: str, house: House, caller: Caller, admission: CallerAdmission
 ) -> dict[str, Any]:
@@ -52,7 +52,7 @@ async def resume_flow(
     return accepted_json(resumed)
 
 
-@router.post("/fork", status_code=202, openapi_extra=_body(ForkRequest))
+@router.post("/fork", status_code=202, openapi_extra=body_of(ForkRequest))
 async def fork_flow(
     request: Request, flow_id: str, house: House, admission: CallerAdmission, sent: Sent
 ) -> Response:

@@ -67,6 +67,8 @@ class Outcome:
     status: FlowStatus
     reason: Reason | None
     message: str
+    approval_hash: str | None = None
+    """of an approved one: what the approval is bound to"""
 
 
 class FlowFailed(Exception):
@@ -109,6 +111,8 @@ class FlowOptions:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     webhook: str | None = None
     """the address that is told of its end"""
+    workspace: str | None = None
+    """the folder on the server that it was read from, and may be applied to"""
     resumed_steps: tuple[int, ...] = ()
     """the last steps before each rejection from which a person has let it go on"""
     comment: str | None = None
@@ -128,6 +132,7 @@ class FlowOptions:
             "models": dict(self.models),
             "metadata": dict(self.metadata),
             "webhook": self.webhook,
+            "workspace": self.workspace,
             "resumed_steps": list(self.resumed_steps),
             "comment": self.comment,
         }
@@ -144,6 +149,7 @@ class FlowOptions:
             models=stored["models"],
             metadata=stored["metadata"],
             webhook=stored.get("webhook"),
+            workspace=stored.get("workspace"),
             resumed_steps=tuple(stored.get("resumed_steps", ())),
             comment=stored.get("comment"),
         )
@@ -250,6 +256,8 @@ class Flow:
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    approval_hash: str | None = None
+    """of an approved one: what the approval is bound to"""
 
     @property
     def spent(self) -> Usage:

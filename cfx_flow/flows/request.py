@@ -51,24 +51,20 @@ R = TypeVar("R", bound=Strict)
 
 
 class WorkspaceRequest(Strict):
-    """Exactly one of the two."""
+    """Exactly one of the three."""
 
     files: dict[str, str] | None = Field(None, description="relative path → text")
     snapshot_id: str | None = Field(
         None, pattern="^sha256:[0-9a-f]{64}$", description="from POST /v1/snapshots"
     )
-    path: None = Field(None, description="not supported yet")
-
-    @field_validator("path", mode="before")
-    @classmethod
-    def _no_path(cls, value: object) -> None:
-        if value is not None:
-            raise ValueError(f"{NOT_YET} and send files, or a snapshot_id")
+    path: str | None = Field(
+        None, min_length=1, max_length=4096, description="a folder of the server, for keys that may"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> WorkspaceRequest:
-        if (self.files is None) == (self.snapshot_id is None):
-            raise ValueError("needs exactly one of files and snapshot_id")
+        if [self.files, self.snapshot_id, self.path].count(None) != 2:
+            raise ValueError("needs exactly one of files, snapshot_id and path")
         return self
 
 
@@ -164,6 +160,7 @@ def options_of(request: FlowRequest, models: Models, principal: Principal) -> Fl
         models={stage: choice.model for stage, choice in request.stages.items()},
         metadata=request.metadata,
         webhook=request.webhook.url if request.webhook else None,
+        workspace=request.workspace.path,
     )
 
 

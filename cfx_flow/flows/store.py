@@ -232,6 +232,8 @@ class FlowStore(FlowReads):
         """
         now = self._clock.now()
         data = {"status": outcome.status.value, "reason": outcome.reason, "message": outcome.message}
+        if outcome.approval_hash is not None:
+            data["approval_hash"] = outcome.approval_hash
         change = update(flows).where(flows.c.id == flow_id, flows.c.status.in_(UNFINISHED))
         if epoch is not None:
             change = change.where(flows.c.epoch == epoch)
@@ -239,6 +241,7 @@ class FlowStore(FlowReads):
             status=outcome.status,
             reason=outcome.reason,
             message=outcome.message,
+            approval_hash=outcome.approval_hash,
             gate=None,
             decision=None,
             completed_at=now,

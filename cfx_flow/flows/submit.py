@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.flows.model import Flow, FlowOptions, FlowStatus
 from cfx_flow.flows.request import WorkspaceRequest
-from cfx_flow.workspace.snapshot import from_files
+from cfx_flow.workspace.edits import recover
+from cfx_flow.workspace.roots import PARAM, reach
+from cfx_flow.workspace.snapshot import Snapshot, checked, from_files
 from cfx_flow.workspace.store import SnapshotStore
+from cfx_flow.workspace.working_tree import read_working_tree
 
 
-async def bring(workspace: WorkspaceRequest, user_id: str, snapshots: SnapshotStore) -> str:
-    """The id of the snapshot to work on, stored. Raises InvalidRequest naming the path, NotFound."""
+async def bring(
+    workspace: WorkspaceRequest, caller: Principal, snapshots: SnapshotStore, roots: Sequence[Path]
+) -> str:
+    """The id of the snapshot to work on, stored. Raises InvalidRequest naming the path, NotFound,
+    PermissionDenied, and what ``recover`` raises."""
     if workspace.snapshot_id is not None:
-        await snapshots.require(user_id, workspace.snapshot_id)
+        await snapshots.require(caller.user_id, workspace.snapshot_id)
         return workspace.snapshot_id
-    snapshot = await asyncio.to_thread(from_files, workspace.files or {})
-    await snapshots.put(user_id, snapshot)
+    if workspace.path is not None:
+        snapshot = await asyncio.to_thread(_read, workspace.path, roots, caller)
+    else:
+        snapshot = await asyncio.to_thread(from_files, workspace.files or {})
+    await snapshots.put(caller.user_id, snapshot)
     return snapshot.id
+
+
+def _read(path: str, roots: Sequence[Path], caller: Principal) -> Snapshot:
+    """A folder as it is, once what was cut off in it is cleared up."""
+    folder = reach(path, roots, caller)
+    recover(folder)
+    return checked(read_working_tree(folder).snapshot, param=PARAM)
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,7 @@ flows = Table(
     Column("output_tokens", Integer, nullable=False),
     Column("cost_usd", Usd, nullable=False),
     Column("patch", Text),  # the canonical diff, once accepted
+    Column("approval_hash", String(71)),  # of what was approved; see workspace/bundle.py
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("completed_at", UtcDateTime),

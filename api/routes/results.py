@@ -1,0 +1,76 @@
+"""``/v1/flows/{id}/…``: what a flow has made, to be taken away, or written into its folder."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from api.dependencies import Caller, House
+from api.routes.steering import body_of
+from cfx_flow.accounts.principal import Principal
+from cfx_flow.flows.application import (
+    ApplyRequest,
+    apply_bundle,
+    must_be_approved,
+    roll_back,
+    workspace_of,
+)
+from cfx_flow.flows.evidence import NO_TESTS, bundle_of
+from cfx_flow.flows.model import Flow
+from cfx_flow.flows.request import read_as
+from cfx_flow.workspace.roots import reach
+
+router = APIRouter(prefix="/v1/flows/{flow_id}", tags=["flows"])
+WISH = body_of(ApplyRequest, required=False)
+GZIP = {200: {"content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+@router.get("/tests")
+async def get_tests(flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
+    """What the flow's tests said; `not_run` where there were none."""
+    await house.flows.get(caller.user_id, flow_id)
+    return dict(NO_TESTS)
+
+
+@router.get("/bundle", response_class=Response, responses=GZIP)  # type: ignore[arg-type]
+async def get_bundle(flow_id: str, house: House, caller: Caller) -> Response:
+    """Patch, reverse patch, pre-image, plan, findings and approval hash in a tar.gz, for `cfx verify`."""
+    flow = await house.flows.get(caller.user_id, flow_id)
+    headers = {"content-disposition": f'attachment; filename="{flow.id}.cfx.tar.gz"'}
+    return Response(await _bundle(house, flow), 200, headers, "application/gzip")
+
+
+@router.post("/apply", openapi_extra=WISH)
+async def apply_flow(request: Request, flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
+    """Writes an approved flow's patch into the folder of the server that it was given: all or nothing."""
+    asked = read_as(ApplyRequest, await request.body() or b"{}")
+    flow = await house.flows.get(caller.user_id, flow_id)
+    folder = await _folder(house, flow, caller)
+    must_be_approved(flow)
+    archive = await _bundle(house, flow)
+    return asdict(await asyncio.to_thread(apply_bundle, folder, archive, asked))
+
+
+@router.post("/rollback", openapi_extra=WISH)
+async def roll_flow_back(request: Request, flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
+    """Takes back exactly what `apply` has written; later edits elsewhere are kept."""
+    asked = read_as(ApplyRequest, await request.body() or b"{}")
+    flow = await house.flows.get(caller.user_id, flow_id)
+    folder = await _folder(house, flow, caller)
+    return asdict(await asyncio.to_thread(roll_back, folder, flow.id, asked))
+
+
+async def _folder(house: House, flow: Flow, caller: Principal) -> Path:
+    """Below the roots and by the key as they are now."""
+    return await asyncio.to_thread(reach, workspace_of(flow), house.settings.roots, caller)
+
+
+async def _bundle(house: House, flow: Flow) -> bytes:
+    steps = await house.flows.steps_for(flow.user_id, flow.id)
+    snapshot = await house.snapshots.get(flow.user_id, flow.snapshot_id)
+    return await asyncio.to_thread(bundle_of, flow, steps, snapshot)
