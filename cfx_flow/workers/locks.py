@@ -26,7 +26,9 @@ _CONNECT: dict[str, Any] = {
     "keepalives_idle": 5,
     "keepalives_interval": 5,
     "keepalives_count": 2,
-    "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2",
+    "tcp_user_timeout": 15_000,
+    "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2"
+    " -c tcp_user_timeout=15000",
 }
 _TAKE: LiteralString = "SELECT pg_try_advisory_lock(hashtextextended(%s, %s))"
 _RELEASE: LiteralString = "SELECT pg_advisory_unlock(hashtextextended(%s, %s))"
@@ -40,6 +42,7 @@ class FlowLocks:
         now."""
         self._conninfo, self._on_loss = conninfo, on_loss
         self._held: set[str] = set()
+        self._taking: set[str] = set()
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._is_up = asyncio.Event()
 
@@ -61,7 +64,16 @@ class FlowLocks:
         await self._is_up.wait()
 
     async def take(self, flow_id: str) -> bool:
-        """False: somebody else holds it. Waits while Postgres does not answer."""
+        """False: somebody holds it, here or elsewhere. Waits while Postgres does not answer."""
+        if flow_id in self._held | self._taking:
+            return False  # a session is given its own locks as often as it asks
+        self._taking.add(flow_id)
+        try:
+            return await self._take(flow_id)
+        finally:
+            self._taking.discard(flow_id)
+
+    async def _take(self, flow_id: str) -> bool:
         while True:
             await self._is_up.wait()
             try:

@@ -63,7 +63,6 @@ class FlowQueue:
     async def recover(self) -> int:
         """Gives a job to every flow that should have one; how many. Those that run are left alone."""
         async with self._store.transaction() as connection:
-            await connection.execute(_NOT_FOR_EVER)
             await connection.execute(_IN_LINE, {"seed": _LOOK})
             return await self._recover(connection)
 
@@ -79,7 +78,6 @@ class FlowQueue:
         One process does it at a time. How many flows got a job.
         """
         async with self._store.transaction() as connection:
-            await connection.execute(_NOT_FOR_EVER)
             if not (await connection.execute(_ALONE, {"seed": _LOOK})).scalar():
                 return 0
             await connection.execute(_THAW, {"name": WORKER_SESSION, "silent_s": FROZEN_S})
@@ -109,7 +107,8 @@ class FlowQueue:
 
 def _sql(statement: str) -> TextClause:
     """``{job}``: what procrastinate is given for flow ``id``. ``{has_job}``: whether flow ``f`` has one.
-    ``{held}``: the locks that are held, as the keys that they were taken with."""
+    ``{held}``: the locks that are held, as the keys that they were taken with. ``{not_for_ever}``: a process
+    that is frozen with a lock in hand loses it with its transaction."""
     job = (
         "ROW(:queue, :task, -rank, id::text, id::text, jsonb_build_object('flow_id', id::text), NULL)"
         "::procrastinate_job_to_defer_v1"
@@ -123,12 +122,14 @@ def _sql(statement: str) -> TextClause:
         "(EXISTS (SELECT FROM procrastinate_jobs j WHERE j.queueing_lock = f.id::text AND j.status = 'todo')"
         " OR EXISTS (SELECT FROM procrastinate_jobs j WHERE j.lock = f.id::text AND j.status = 'doing'))"
     )
-    for name, meaning in {"{job}": job, "{held}": held, "{has_job}": has_job}.items():
+    not_for_ever = "set_config('idle_in_transaction_session_timeout', '20s', true)"
+    meanings = {"{job}": job, "{held}": held, "{has_job}": has_job, "{not_for_ever}": not_for_ever}
+    for name, meaning in meanings.items():
         statement = statement.replace(name, meaning)
     return text(statement)
 
 
-_TURN = _sql("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, :seed))")
+_TURN = _sql("SELECT {not_for_ever}, pg_advisory_xact_lock(hashtextextended(:user_id, :seed))")
 _FILL = _sql("""
     WITH mine AS (
         SELECT f.id, f.created_at, f.status, f.status = 'in_progress' OR {has_job} AS runs
@@ -156,10 +157,8 @@ _SEEN = _sql("""
         (SELECT count(*) FROM flows WHERE status = 'queued') AS waiting,
         pg_postmaster_start_time() AS server
 """)
-# Who is frozen with the lock in hand holds it no longer than so.
-_NOT_FOR_EVER = _sql("SET LOCAL idle_in_transaction_session_timeout = '20s'")
-_IN_LINE = _sql("SELECT pg_advisory_xact_lock(:seed)")
-_ALONE = _sql("SELECT pg_try_advisory_xact_lock(:seed)")
+_IN_LINE = _sql("SELECT {not_for_ever}, pg_advisory_xact_lock(:seed)")
+_ALONE = _sql("SELECT pg_try_advisory_xact_lock(:seed), {not_for_ever}")
 _THAW = _sql("""
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = :name

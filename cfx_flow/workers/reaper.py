@@ -35,8 +35,8 @@ class Reaper:
         while True:
             try:
                 await self.look()
-            except StoreUnavailable:
-                log.warning("reaper_waits", exc_info=True)
+            except StoreUnavailable as error:
+                log.warning("reaper_waits", reason=error.message)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:

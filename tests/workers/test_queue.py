@@ -226,3 +226,19 @@ async def test_a_worker_that_can_run_nothing_any_more_says_so(postgres_url: str)
         finally:
             with psycopg.connect(postgres_url) as connection:
                 connection.execute("ALTER TABLE procrastinate_jobs ALTER lock TYPE text USING lock::text")
+
+
+async def test_a_second_job_for_a_flow_that_runs_here_runs_it_no_second_time(postgres_url: str) -> None:
+    """Postgres gives a session its own lock again."""
+    graph = Graph()
+    async with office(postgres_url, graph) as here:
+        flow_id = await here.queue(ALICE)
+        await eventually(lambda: graph.running == {flow_id})
+        app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=postgres_url))
+        async with app.open_async():
+            await app.configure_task(RUN, queue=QUEUE).defer_async(flow_id=flow_id)
+        await eventually(lambda: [job["queueing_lock"] for job in jobs(postgres_url)] == [flow_id])
+        assert graph.running == {flow_id}
+        graph.end(flow_id)
+        await all_ended(here, [flow_id])
+        assert graph.runs == {flow_id: 1}
