@@ -67,7 +67,7 @@ def _asked_again(
 def _asked(work: Work, prompt: str, problem: str) -> str:
     """What a problem says may be a model's words."""
     fence = fence_for(work.flow.id, [problem])
-    return work.tools.prompts.render(prompt, problem=block(fence, "what is wrong", problem))
+    return work.tools.prompts.render(prompt, fence=fence, problem=block(fence, "what is wrong", problem))
 
 
 def _fault(answer: Answer) -> str | None:

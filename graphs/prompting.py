@@ -84,7 +84,8 @@ def unreadable(work: Work, answer: str, error: UnreadableAnswer) -> tuple[str, s
     """What was answered, as far as it need be read again, and the question for a readable review."""
     problem = str(error)
     fence = fence_for(work.flow.id, [problem])
-    asked = work.tools.prompts.render("flow/unreadable.md", problem=block(fence, "what is wrong", problem))
+    problem = block(fence, "what is wrong", problem)
+    asked = work.tools.prompts.render("flow/unreadable.md", fence=fence, problem=problem)
     return clipped(answer, MAX_REASONS_CHARS), asked
 
 
