@@ -130,3 +130,29 @@ def test_units_are_written_out() -> None:
     assert [duration(s) for s in (0.04, 59.94, 60, 125.4)] == ["0.0 s", "59.9 s", "1 min 00 s", "2 min 05 s"]
     assert [usd(x) for x in (0, 0.00001, 0.0061, 12.5)] == ["$0.0000", "<$0.0001", "$0.0061", "$12.50"]
     assert [count(n, "file") for n in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
+
+
+def test_contract_breaches_and_what_a_person_is_asked_are_shown() -> None:
+    record = Recorder()
+    contract = {"files": [{"path": "hello.py", "operation": "modify"}]}
+    text = "# Greet\n\nUse the name.\n\n```json cfx-plan\n{}\n```\n"
+    record.step(1, "plan", 0, data={"text": text, "contract": contract, "contract_problem": None})
+    breach = {
+        "severity": "high",
+        "rule": "ci_file",
+        "file": "ci.yml",
+        "line": None,
+        "message": "ci.yml changed",
+    }
+    asks = {"status": "accepted", "files": [], "breaches": [breach | {"action": "ask"}], "contract": "none"}
+    record.step(2, "check", duration_ms=2)
+    record("diff.checked", asks, step=2, round=1)
+    record("approval.requested", {"gate": "patch", "message": "The policy asks for a person."})
+    shown = rendered(record)
+    assert "contract: modify hello.py" in shown
+    assert "cfx-plan" not in shown
+    assert "high  ci.yml  ci_file" in shown
+    assert "a person must allow it" in shown
+    assert "contract: none, the policy alone was checked" in shown
+    assert "The policy asks for a person." in shown
+    assert "cfx approve ID" in shown
