@@ -145,6 +145,8 @@ def two_edits(draw: st.DrawFn, line: st.SearchStrategy[bytes]) -> tuple[bytes, b
     return before, flow, person, both
 
 
+@pytest.mark.e2e
+@pytest.mark.campaign
 @settings(max_examples=scaled(4_000))
 @given(two_edits(LINE))
 def test_whatever_is_carried_is_exactly_right(case: tuple[bytes, bytes, bytes, bytes]) -> None:
@@ -157,6 +159,8 @@ def test_whatever_is_carried_is_exactly_right(case: tuple[bytes, bytes, bytes, b
     assert carried == both
 
 
+@pytest.mark.e2e
+@pytest.mark.campaign
 @settings(max_examples=scaled(1_000))
 @given(two_edits(UNIQUE))
 def test_edits_elsewhere_never_refuse_a_change_where_lines_are_not_alike(
