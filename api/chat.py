@@ -12,10 +12,11 @@ from decimal import Decimal
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from api.chat_flow import FlowReply
 from api.context import Admission, RequestContext, context_of
 from api.downstream import ClientGone, CutOff, Downstream, Pace
 from api.wiring import Services
-from cfx_flow.chat import ChatCall, Wishes, cfx_of_failure, read_ask
+from cfx_flow.chat import ChatCall, FlowWanted, Wishes, cfx_of_failure, read_ask
 from cfx_flow.chat.conversation import Conversation
 from cfx_flow.errors import (
     BudgetExceeded,
@@ -141,7 +142,12 @@ class _Visit:
 
     async def _answer(self) -> None:
         self._body = await self._downstream.read_body()
-        self._call = call = self._resolve(self._body)
+        try:
+            self._call = call = self._resolve(self._body)
+        except FlowWanted as wish:
+            reply = FlowReply(self._services, self._context, self._admission, self._downstream)
+            await reply.answer(wish.request)
+            return
         self._downstream.watch(streamed=self._claim is not None)
         try:
             await (self._whole(call) if self._claim is None else self._stream(call, self._claim))

@@ -160,7 +160,7 @@ _CHAT_REQUEST: dict[str, Any] = {
         "model": {
             "type": ["string", "null"],
             "maxLength": 200,
-            "description": "cfx-plan, cfx-code, cfx-review, cfx-auto, or a listed model",
+            "description": "cfx-plan, cfx-code, cfx-review, cfx-auto, cfx-flow, or a listed model",
         },
         "messages": {
             "type": "array",

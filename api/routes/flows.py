@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.begin import begin_flow
 from api.context import context_of
 from api.dependencies import Caller, CallerAdmission, House
 from api.fields import Instant
@@ -23,8 +24,7 @@ from cfx_flow.flows.idempotency import ticket_of
 from cfx_flow.flows.model import Flow, FlowStatus, Reason
 from cfx_flow.flows.reads import Wanted
 from cfx_flow.flows.report import report
-from cfx_flow.flows.request import FlowRequest, options_of, read_request
-from cfx_flow.flows.submit import Origin, bring, new_flow
+from cfx_flow.flows.request import FlowRequest
 
 router = APIRouter(prefix="/v1/flows", tags=["flows"])
 
@@ -91,15 +91,8 @@ async def create_flow(
     ticket = ticket_of(sent.idempotency_key, body)
     flow = None if ticket is None else await house.flows.made_by(caller.user_id, ticket)
     if flow is None:
-        wanted = await asyncio.to_thread(read_request, body)
-        options = options_of(wanted, house.models, caller)
-        if options.webhook is not None:
-            house.webhooks.hosts.address(options.webhook)
-        await admission.require_left()
-        snapshot_id = await bring(wanted.workspace, caller, house.snapshots, house.settings.roots)
-        origin = Origin(caller, context_of(request.scope).request_id, house.clock.now())
-        flow = await house.flows.create(new_flow(wanted.task, snapshot_id, options, origin), ticket)
-        await house.dispatcher.wake(flow.id, caller.user_id)
+        request_id = context_of(request.scope).request_id
+        flow = await begin_flow(house, admission, request_id, body, ticket)
     return await accepted(request, house, flow, sent.prefer)
 
 

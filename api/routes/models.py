@@ -55,7 +55,7 @@ def _litellm(model: PublicModel) -> dict[str, Any]:
             "input_cost_per_token": float(price.input / 1_000_000),
             "output_cost_per_token": float(price.output / 1_000_000),
             "cache_read_input_token_cost": float(cached / 1_000_000),
-            "supports_function_calling": True,
+            "supports_function_calling": model.takes_tools,
             "supports_vision": model.vision,
             "supports_prompt_caching": price.cached_input is not None,
             "supports_response_schema": model.structured_output,

@@ -10,6 +10,7 @@ from cfx_flow.chat.payload import payload_for
 from cfx_flow.chat.request import ChatRequest, read_request
 from cfx_flow.errors import InvalidRequest
 from cfx_flow.prompts import Prompts
+from cfx_flow.stages.catalogue import FLOW
 from cfx_flow.stages.model import Models, StageName, Target
 from cfx_flow.stages.resolve import Resolved, resolve
 
@@ -51,9 +52,19 @@ class Ask(msgspec.Struct, frozen=True):
         )
 
 
+class FlowWanted(Exception):
+    """Not one stage is asked for, but the whole loop."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        super().__init__()
+        self.request = request
+
+
 def read_ask(body: bytes, wishes: Wishes, models: Models, prompts: Prompts) -> Ask:
-    """Raises InvalidRequest, PermissionDenied or ModelNotFound."""
+    """Raises InvalidRequest, PermissionDenied or ModelNotFound; FlowWanted for the model ``cfx-flow``."""
     request = read_request(body)
+    if request.model == FLOW and wishes.stage is None:
+        raise FlowWanted(request)
     resolved = resolve(
         models,
         header=wishes.stage,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cfx_flow.stages.model import Models, Price, StageName, Target
 
@@ -24,22 +24,25 @@ class PublicModel:
     price: Price
     structured_output: bool
     vision: bool
+    takes_tools: bool = True
 
 
 def public_models(models: Models) -> tuple[PublicModel, ...]:
-    """cfx-plan, cfx-code, cfx-review, cfx-auto, then the direct whitelist."""
+    """cfx-plan, cfx-code, cfx-review, cfx-auto, cfx-flow, then the direct whitelist."""
     everything = [target for stage in models.stages.values() for target in stage.targets]
     staged = [_sum(public_id, models.stages[name].targets) for public_id, name in STAGE_IDS.items()]
     auto = _sum(AUTO, [*models.stages[StageName.PLAN].targets, *everything])
+    flow = replace(_sum(FLOW, everything), price=auto.price, vision=False, takes_tools=False)
     return (
         *staged,
         auto,
+        flow,
         *(_sum(public_id, [target]) for public_id, target in models.direct.targets.items()),
     )
 
 
 def public_ids(models: Models) -> tuple[str, ...]:
-    return (*STAGE_IDS, AUTO, *models.direct.targets)
+    return (*STAGE_IDS, AUTO, FLOW, *models.direct.targets)
 
 
 def model_names(models: Models) -> frozenset[str]:

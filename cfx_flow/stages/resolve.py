@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from cfx_flow.errors import InvalidRequest, ModelNotFound, PermissionDenied
-from cfx_flow.stages.catalogue import AUTO, FLOW, STAGE_IDS, cheapest, public_ids
+from cfx_flow.stages.catalogue import AUTO, STAGE_IDS, cheapest, public_ids
 from cfx_flow.stages.editors import helper_call, last_mode
 from cfx_flow.stages.messages import last_user_text
 from cfx_flow.stages.model import Models, Stage, StageName, Target
@@ -78,12 +78,6 @@ def _by_model(models: Models, model: str) -> Stage:
     if model in models.direct.targets:
         return direct_stage(models.direct.targets[model])
     usable = ", ".join(public_ids(models))
-    if model == FLOW:
-        raise ModelNotFound(
-            f"{FLOW} is not available on chat completions yet: start a flow with POST /v1/flows, "
-            f"or use one of: {usable}.",
-            param="model",
-        )
     raise ModelNotFound(f"There is no model {model[:100]!r}. Use one of: {usable}.", param="model")
 
 

@@ -23,6 +23,7 @@ IDS = [
     "cfx-code",
     "cfx-review",
     "cfx-auto",
+    "cfx-flow",
     "claude-sonnet-4-5",
     "gpt-4.1",
     "deepseek-v3",
