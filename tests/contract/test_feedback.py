@@ -29,7 +29,7 @@ def section(path: str, body: str, *, head: str = "") -> str:
 def without_what_is_named(diff: str, feedback: str) -> str:
     """Each section of the diff whose path stands in a line of the refusal is left out."""
     lines = [line for line in feedback.splitlines() if line.startswith("- [")]
-    named = {word.strip("'.,:;") for line in lines for word in line.split()}
+    named = {word.strip("'").rstrip("'.,:;") for line in lines for word in line.split()}
     parts = re.split(r"(?=^diff --git )", diff, flags=re.M)
     return "".join(part for part in parts if not named & names_of(part))
 
