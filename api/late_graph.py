@@ -33,11 +33,6 @@ class LateGraph:
         graph = await self._wait(drain)
         return await graph.run(run, drain)
 
-    async def forget(self, flow_id: str) -> None:
-        """Without the graph nothing can have been saved in this process."""
-        if self._graph is not None:
-            await self._graph.forget(flow_id)
-
     async def close(self) -> None:
         """After the last flow has stopped."""
         if self._graph is not None:

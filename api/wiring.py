@@ -213,7 +213,7 @@ async def start_flows(services: Services) -> None:
     that no worker can work with."""
     if services.runs_flows:
         runtime = await import_graph()
-        services.graph.arrive(await _once_the_store_answers(lambda: runtime.open_graph(services)))
+        services.graph.arrive(runtime.open_graph(services))
     await _once_the_store_answers(services.dispatcher.recover)
     if services.worker is not None:
         await _once_the_store_answers(services.worker.start)

@@ -1,110 +1,219 @@
-"""Where LangGraph keeps its checkpoints: beside the flows, in the same database.
+"""LangGraph's checkpoints, written with the flow's own pen: in its transactions, behind its fence.
 
-The serializer rebuilds nothing but plain values and the few types on LangGraph's own list: by
-default it would call any function that tampered bytes name.
+A checkpoint is one text of JSON. What JSON does not know goes through LangGraph's serializer, which
+rebuilds nothing here but the few types on its own list: by default it would call any function that
+tampered bytes name.
+
+**Source**: langgraph-checkpoint 4.3 ``BaseCheckpointSaver``; its conformance suite is among our tests.
 """
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
-from typing import Any
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, cast
 
-import aiosqlite
-import psycopg
-import psycopg_pool
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+import msgspec
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    get_checkpoint_id,
+    get_checkpoint_metadata,
+)
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from psycopg.rows import dict_row
 
-from cfx_flow.errors import StoreUnavailable
-from cfx_flow.store.address import read_address, sqlite_file
+from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow
+from cfx_flow.flows.jobs import Entry
 
-BUSY_TIMEOUT_S = 5
-POOL_SIZE = 10
-_SETUP_LOCK = 0x6366_785F_6368_6563  # any number that is ours
+T = TypeVar("T")
 
-MakeSaver = Callable[[], BaseCheckpointSaver[str]]
-"""One saver per flow: LangGraph's Postgres saver holds one lock for all who use it"""
+TYPED = "cfx:typed"
+"""the one key of an object that stands for a value which JSON does not know"""
 
 
-def serializer() -> JsonPlusSerializer:
-    return JsonPlusSerializer(allowed_msgpack_modules=None, allowed_json_modules=None)
+class Pen(Protocol):
+    """What a flow's run writes with."""
+
+    def put(self, entry: Entry) -> None: ...
+    async def commit(self, *entries: Entry) -> None: ...
 
 
-@asynccontextmanager
-async def open_checkpoints(store_url: str) -> AsyncIterator[MakeSaver]:
-    """Raises StoreUnavailable."""
-    path = sqlite_file(store_url)
-    opened = _on_postgres(store_url) if path is None else _on_sqlite(path)
-    async with opened as make_saver:
-        yield make_saver
+class Shelf(Protocol):
+    """Where its rows stand."""
+
+    async def checkpoints(
+        self, flow_id: str, ns: str, *, id: str | None = None, only_last: bool = False
+    ) -> Sequence[CheckpointRow]: ...
+    async def writes(self, flow_id: str, ns: str, checkpoint_id: str) -> Sequence[WriteRow]: ...
+    async def drop_checkpoints(self, flow_id: str) -> None: ...
 
 
-@asynccontextmanager
-async def _on_sqlite(path: Path) -> AsyncIterator[MakeSaver]:
-    async with aiosqlite.connect(path, timeout=BUSY_TIMEOUT_S) as connection:
-        saver = AsyncSqliteSaver(connection, serde=serializer())
-        with database_errors():
-            await connection.execute("PRAGMA synchronous=FULL")
-            await saver.setup()
-        yield lambda: saver
+class FlowSaver(BaseCheckpointSaver[int]):
+    """Of one run. ``is_new``: nothing can have been saved before it, so nothing is looked for."""
+
+    def __init__(self, pen: Pen, shelf: Shelf, *, is_new: bool = False) -> None:
+        super().__init__(serde=_SERIALIZER)
+        self._pen, self._shelf, self._is_new = pen, shelf, is_new
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Raises ValueError, TypeError or LookupError for what was cut or tampered with."""
+        flow_id, ns = _place(config)
+        if self._is_new:
+            return None
+        found = await self._shelf.checkpoints(flow_id, ns, id=get_checkpoint_id(config), only_last=True)
+        return await self._tuple(found[0]) if found else None
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """Of one thread and namespace, newest first."""
+        if config is None:
+            raise ValueError("a flow's saver lists one thread's checkpoints: name it")
+        flow_id, ns = _place(config)
+        end = get_checkpoint_id(before) if before else None
+        only = get_checkpoint_id(config)
+        for row in await self._shelf.checkpoints(flow_id, ns, id=only):
+            if limit is not None and limit <= 0:
+                return
+            if end is not None and row.id >= end:
+                continue
+            found = await self._tuple(row)
+            if all(found.metadata.get(key) == value for key, value in (filter or {}).items()):
+                limit = None if limit is None else limit - 1
+                yield found
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Durable on return, with all that the step has written."""
+        flow_id, ns = _place(config)
+        row = CheckpointRow(
+            flow_id=flow_id,
+            ns=ns,
+            id=checkpoint["id"],
+            parent_id=get_checkpoint_id(config),
+            body=to_text(checkpoint),
+            meta=to_text(get_checkpoint_metadata(config, metadata)),
+        )
+        self._is_new = False
+        await self._pen.commit(Entry(checkpoint=row))
+        return _config(flow_id, ns, row.id)
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Durable with the checkpoint after it, or when the run stops."""
+        flow_id, ns = _place(config)
+        rows = [
+            WriteRow(
+                flow_id=flow_id,
+                ns=ns,
+                checkpoint_id=str(get_checkpoint_id(config)),
+                task_id=task_id,
+                idx=WRITES_IDX_MAP.get(channel, n),
+                task_path=task_path,
+                channel=channel,
+                body=to_text(value),
+                again=channel in WRITES_IDX_MAP,
+            )
+            for n, (channel, value) in enumerate(writes)
+        ]
+        self._pen.put(Entry(writes=rows))
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        await self._shelf.drop_checkpoints(thread_id)
+
+    async def _tuple(self, row: CheckpointRow) -> CheckpointTuple:
+        checkpoint, meta = from_text(row.body), from_text(row.meta)
+        if _shaped(checkpoint, _CheckpointShape).id != row.id:
+            raise ValueError("this is another checkpoint")
+        _shaped(meta, _MetaShape)
+        writes = await self._shelf.writes(row.flow_id, row.ns, row.id)
+        return CheckpointTuple(
+            config=_config(row.flow_id, row.ns, row.id),
+            checkpoint=cast(Checkpoint, checkpoint),
+            metadata=cast(CheckpointMetadata, meta),
+            parent_config=_config(row.flow_id, row.ns, row.parent_id) if row.parent_id else None,
+            pending_writes=[(write.task_id, write.channel, from_text(write.body)) for write in writes],
+        )
 
 
-@asynccontextmanager
-async def _on_postgres(store_url: str) -> AsyncIterator[MakeSaver]:
-    address = read_address(store_url).set(drivername="postgresql").render_as_string(hide_password=False)
-    pool: psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[psycopg.rows.DictRow]]
-    pool = psycopg_pool.AsyncConnectionPool(
-        address,
-        min_size=1,
-        max_size=POOL_SIZE,
-        open=False,
-        kwargs={
-            "autocommit": True,
-            "prepare_threshold": None,
-            "row_factory": dict_row,
-            # A worker that is frozen in the middle of a transaction must not hold its rows for ever.
-            "options": "-c idle_in_transaction_session_timeout=20s",
-        },
-    )
-    with database_errors():
-        await pool.open(wait=True, timeout=BUSY_TIMEOUT_S)
+class _CheckpointShape(msgspec.Struct):
+    """What LangGraph relies on without looking."""
+
+    v: int
+    id: str
+    ts: str
+    channel_values: dict[str, Any]
+    channel_versions: dict[str, int | float | str]
+    versions_seen: dict[str, dict[str, int | float | str]]
+    updated_channels: list[str] | None = None
+
+
+class _MetaShape(msgspec.Struct):
+    step: int
+    source: str
+
+
+def _shaped(value: object, shape: type[T]) -> T:
+    """Raises ValueError."""
     try:
-        with database_errors():
-            async with _alone(pool):
-                await AsyncPostgresSaver(pool, serde=serializer()).setup()
-        yield lambda: AsyncPostgresSaver(pool, serde=serializer())
-    finally:
-        await pool.close()
+        return msgspec.convert(value, type=shape)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"this is no checkpoint: {error}") from None
 
 
-@asynccontextmanager
-async def _alone(pool: psycopg_pool.AsyncConnectionPool[Any]) -> AsyncIterator[None]:
-    """Workers that start together set their tables up in turn. They ask again rather than wait in Postgres:
-    an index that is built CONCURRENTLY waits for everyone who does."""
-    async with pool.connection() as connection:
-        while True:
-            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s) AS mine", (_SETUP_LOCK,))
-            row = await cursor.fetchone()
-            if row is not None and row["mine"]:
-                break
-            await asyncio.sleep(0.05)
-        try:
-            yield
-        finally:
-            await connection.execute("SELECT pg_advisory_unlock(%s)", (_SETUP_LOCK,))
+def to_text(value: object) -> str:
+    return _JSON.encode(value)
 
 
-@contextmanager
-def database_errors() -> Iterator[None]:
-    """The savers let their drivers' errors through; ours say that the flow may wait."""
+def from_text(text: str) -> Any:
+    """Raises ValueError or TypeError; runs nothing that the text names."""
     try:
-        yield
-    except (sqlite3.OperationalError, psycopg.OperationalError, psycopg_pool.PoolTimeout) as error:
-        raise StoreUnavailable("The database does not take checkpoints just now.") from error
+        return json.loads(text, object_hook=_untyped)
+    except RecursionError:
+        raise ValueError("this is nested too deeply") from None
+
+
+def _place(config: RunnableConfig) -> tuple[str, str]:
+    configurable: Mapping[str, Any] = config["configurable"]
+    return str(configurable["thread_id"]), str(configurable.get("checkpoint_ns", ""))
+
+
+def _config(flow_id: str, ns: str, checkpoint_id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": flow_id, "checkpoint_ns": ns, "checkpoint_id": checkpoint_id}}
+
+
+_SERIALIZER = JsonPlusSerializer(allowed_msgpack_modules=None, allowed_json_modules=None)
+
+
+def _typed(value: object) -> dict[str, Any]:
+    kind, body = _SERIALIZER.dumps_typed(value)
+    return {TYPED: [kind, base64.b64encode(body).decode()]}
+
+
+def _untyped(value: dict[str, Any]) -> Any:
+    if value.keys() != {TYPED}:
+        return value
+    kind, body = value[TYPED]
+    if kind not in ("msgpack", "bytes", "bytearray"):
+        raise ValueError("a checkpoint holds a value of a kind that is never written")
+    return _SERIALIZER.loads_typed((kind, base64.b64decode(body, validate=True)))
+
+
+_JSON = json.JSONEncoder(separators=(",", ":"), default=_typed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
@@ -20,6 +20,7 @@ from cfx_flow.errors import NotFound
 from cfx_flow.flows.model import Flow, FlowFailed, FlowOptions, FlowStatus, Gate, Outcome, Reason, Waits
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain, Drained
+from cfx_flow.flows.store import FlowStore
 from cfx_flow.ledger import RequestLog
 from cfx_flow.limits import RateLimiter
 from cfx_flow.prompts import Prompts
@@ -29,7 +30,7 @@ from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.workspace.snapshot import Snapshot
 from cfx_flow.workspace.store import SnapshotStore
 from graphs.ask import Asker
-from graphs.checkpoints import MakeSaver, database_errors, open_checkpoints
+from graphs.checkpoints import FlowSaver, Shelf
 from graphs.plan_code_review import build
 from graphs.state import FlowState, checked_state, first_state, unreadable_state
 from graphs.work import Tools, Work
@@ -59,76 +60,78 @@ class House(Protocol):
     def breakers(self) -> Breakers: ...
     @property
     def snapshots(self) -> SnapshotStore: ...
+    @property
+    def flows(self) -> FlowStore: ...
 
 
-async def open_graph(house: House) -> LangGraphFlows:
-    """Whoever opens it closes it, after the last flow has stopped. Raises StoreUnavailable."""
-    async with AsyncExitStack() as opening:
-        make_saver = await opening.enter_async_context(open_checkpoints(house.settings.store_url))
-        asker = Asker(house.breakers)
-        opening.push_async_callback(asker.close)
-        tools = Tools(
-            models=house.models,
-            prompts=house.prompts,
-            policy=house.policy,
-            asker=asker,
-            limiter=house.limiter,
-            request_log=house.request_log,
-            clock=house.clock,
-        )
-        return LangGraphFlows(tools, house.snapshots, make_saver, opening.pop_all())
+def open_graph(house: House) -> LangGraphFlows:
+    """Whoever opens it closes it, after the last flow has stopped."""
+    tools = Tools(
+        models=house.models,
+        prompts=house.prompts,
+        policy=house.policy,
+        asker=Asker(house.breakers),
+        limiter=house.limiter,
+        request_log=house.request_log,
+        clock=house.clock,
+    )
+    return LangGraphFlows(tools, house.snapshots, house.flows)
 
 
 class LangGraphFlows:
     """A FlowGraph. The graph is compiled once; each flow gets it with a saver of its own."""
 
-    def __init__(
-        self, tools: Tools, snapshots: SnapshotStore, make_saver: MakeSaver, closing: AsyncExitStack
-    ) -> None:
-        self._tools, self._snapshots = tools, snapshots
-        self._make_saver, self._closing = make_saver, closing
+    def __init__(self, tools: Tools, snapshots: SnapshotStore, shelf: Shelf) -> None:
+        self._tools, self._snapshots, self._shelf = tools, snapshots, shelf
         self._graph = build().compile(name="plan_code_review")
 
     async def run(self, run: FlowRun, drain: Drain) -> Outcome | Waits:
         """From the beginning, or from the last checkpoint, with what a person has decided meanwhile."""
         work = Work(run, await self._snapshot(run), self._tools)
-        graph: Any = self._graph.copy({"checkpointer": self._make_saver()})
-        config = _config(run.flow.id)
-        with database_errors(), tracing_context(enabled=False):
-            saved = await _saved(graph, config)
-            if saved and _goes_on(saved, run.flow.options):
-                saved = await _reopened(graph, config, run.flow.options.max_rounds)
-            start = _answer_for(run.flow) if saved else first_state(run.flow.options)
-            state = saved or {}
-            async with _draining(drain) as control:
-                try:
-                    async for values in graph.astream(
-                        start,
-                        config,
-                        context=work,
-                        control=control,
-                        durability="sync",
-                        stream_mode="values",
-                    ):
-                        state = values
-                except GraphDrained:
-                    raise Drained from None
-            if "status" not in state:
-                return await _awaited(graph, config)
-        return _outcome(checked_state(state))
+        saver = FlowSaver(run.pen, self._shelf, is_new=run.flow.step == 0)
+        graph: Any = self._graph.copy({"checkpointer": saver})
+        with tracing_context(enabled=False):
+            return await self._carry(graph, work, drain)
 
-    async def forget(self, flow_id: str) -> None:
-        with database_errors():
-            await self._make_saver().adelete_thread(flow_id)
+    async def _carry(self, graph: Any, work: Work, drain: Drain) -> Outcome | Waits:
+        flow, config = work.flow, _config(work.flow.id)
+        saved = await _saved(graph, config)
+        if saved and _goes_on(saved, flow.options):
+            saved = await _reopened(graph, config, flow.options.max_rounds)
+        elif saved and "status" in saved:
+            return _outcome(saved)
+        # Without a checkpoint it begins again, and what was finished comes back from the steps' rows.
+        start = _answer_for(flow) if saved else first_state(flow.options)
+        state = await _run(graph, start, config, work, drain)
+        if "status" not in state and not saved and flow.decision is not None:
+            state = await _run(graph, _answer_for(flow), config, work, drain)
+        if "status" in state:
+            return _outcome(checked_state(state))
+        await work.run.pen.settle()
+        return await _awaited(graph, config)
 
     async def close(self) -> None:
-        await self._closing.aclose()
+        await self._tools.asker.close()
 
     async def _snapshot(self, run: FlowRun) -> Snapshot:
         try:
             return await self._snapshots.get(run.flow.user_id, run.flow.snapshot_id)
         except NotFound as error:
             raise FlowFailed(Reason.STATE, error.message) from None
+
+
+async def _run(graph: Any, start: Any, config: RunnableConfig, work: Work, drain: Drain) -> FlowState:
+    """The state in which it stopped. Raises Drained, and what the nodes raise."""
+    state: FlowState = {}
+    async with _draining(drain) as control:
+        try:
+            async for values in graph.astream(
+                start, config, context=work, control=control, durability="sync", stream_mode="values"
+            ):
+                state = values
+        except GraphDrained:
+            raise Drained from None
+    return state
 
 
 def _config(flow_id: str) -> RunnableConfig:

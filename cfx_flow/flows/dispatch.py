@@ -12,12 +12,12 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.runner import Drain, FlowRunner
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.flows.turns import Waiting, next_flows
+from cfx_flow.store.jobs import Steps
 from cfx_flow.workers.queue import FlowQueue
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Load:
 class Dispatcher(Protocol):
     """What queues a flow says so twice: in its transaction, and when that is committed."""
 
-    async def submit(self, connection: AsyncConnection, user_id: str) -> None:
+    def submit(self, user_id: str) -> Steps[None]:
         """Within the transaction that queues one of the user's flows, or stops one."""
         ...
 
@@ -82,11 +82,11 @@ class InProcessDispatcher:
         self._per_user, self._in_all = per_user, in_all
         self._lanes: dict[str, _Lane] = defaultdict(_Lane)
         self._arrivals = count()
-        self._prunes: set[asyncio.Task[None]] = set()
         self._drain = Drain()
 
-    async def submit(self, connection: AsyncConnection, user_id: str) -> None:
+    def submit(self, user_id: str) -> Steps[None]:
         """Nothing: the rows themselves are the queue, from which the next process recovers."""
+        yield from ()
 
     async def wake(self, flow_id: str, user_id: str) -> None:
         lane = self._lanes[user_id]
@@ -104,8 +104,6 @@ class InProcessDispatcher:
             if (task := lane.running.get(flow_id)) is not None:
                 task.cancel()
                 await asyncio.wait([task], timeout=CANCEL_S)
-        self._prunes.add(prune := asyncio.create_task(self._runner.forget(flow_id)))
-        prune.add_done_callback(self._prunes.discard)
 
     async def recover(self) -> int:
         unfinished = await self._flows.unfinished()
@@ -123,7 +121,6 @@ class InProcessDispatcher:
         tasks = [task for lane in self._lanes.values() for task in lane.running.values()]
         for lane in self._lanes.values():
             lane.waiting.clear()
-        tasks += self._prunes
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=DRAIN_S)
@@ -170,8 +167,8 @@ class QueueDispatcher:
     def __init__(self, queue: FlowQueue, feed: Feed, worker: FlowWorker | None) -> None:
         self._queue, self._feed, self._worker = queue, feed, worker
 
-    async def submit(self, connection: AsyncConnection, user_id: str) -> None:
-        await self._queue.submit(connection, user_id)
+    def submit(self, user_id: str) -> Steps[None]:
+        return self._queue.submit(user_id)
 
     async def wake(self, flow_id: str, user_id: str) -> None:
         """Nothing: the job was committed with the row, and Postgres tells the workers."""
@@ -180,7 +177,6 @@ class QueueDispatcher:
         """Whoever runs it finds its row cancelled, within a second."""
         if self._worker is not None:
             self._worker.stop(flow_id)
-        await self._queue.forget(flow_id)
 
     async def recover(self) -> int:
         """What has lost its job, or was queued before there were jobs; what runs elsewhere is left alone."""

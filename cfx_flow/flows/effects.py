@@ -10,12 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from cfx_flow.store.engine import Store
-from cfx_flow.store.tables import effects
-
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -30,28 +24,3 @@ class Effect:
     """as the graph wrote it; None while nothing has been answered"""
     started_at: datetime
     done_at: datetime | None = None
-
-
-async def find_effect(
-    connection: AsyncConnection, flow_id: str, step: int, call: int, request_hash: bytes
-) -> Effect | None:
-    query = select(*(effects.c[name] for name in Effect.__slots__)).where(
-        effects.c.flow_id == flow_id,
-        effects.c.step == step,
-        effects.c.call == call,
-        effects.c.request_hash == request_hash,
-    )
-    row = (await connection.execute(query)).one_or_none()
-    return None if row is None else Effect(*row)
-
-
-async def put_effect(connection: AsyncConnection, store: Store, flow_id: str, effect: Effect) -> None:
-    row = {name: getattr(effect, name) for name in Effect.__slots__}
-    keys = ("flow_id", "step", "call", "request_hash")
-    await connection.execute(
-        store.insert(effects)
-        .values(flow_id=flow_id, **row)
-        .on_conflict_do_update(
-            index_elements=keys, set_={name: value for name, value in row.items() if name not in keys}
-        )
-    )

@@ -9,13 +9,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from cfx_flow.errors import IdempotencyMismatch, InvalidRequest
+from cfx_flow.flows import statements as sql
 from cfx_flow.flows.model import Flow
-from cfx_flow.store.engine import Store
-from cfx_flow.store.tables import idempotency_keys
+from cfx_flow.store.jobs import Ask, Steps
 
 HEADER = "Idempotency-Key"
 MAX_CHARS = 255
@@ -39,31 +36,21 @@ def ticket_of(key: str | None, body: bytes) -> Ticket | None:
     return Ticket(key, hashlib.sha256(body).digest())
 
 
-async def flow_for(connection: AsyncConnection, user_id: str, ticket: Ticket, now: datetime) -> str | None:
+def flow_for(user_id: str, ticket: Ticket, now: datetime) -> Steps[str | None]:
     """The id of the flow that the same request made. Raises IdempotencyMismatch for another body."""
-    keys = idempotency_keys.c
-    query = select(keys.body_hash, keys.flow_id).where(
-        keys.user_id == user_id, keys.key == ticket.key, keys.created_at > now - KEPT
-    )
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
+    found = yield Ask(sql.TICKET, {"user_id": user_id, "key": ticket.key, "since": now - KEPT})
+    if not found:
         return None
-    if row.body_hash != ticket.body_hash:
+    if found[0]["body_hash"] != ticket.body_hash:
         raise IdempotencyMismatch(
             f"This {HEADER} came with another body in the last 24 hours. Send a new key with a new request.",
             param=HEADER,
         )
-    return str(row.flow_id)
+    return str(found[0]["flow_id"])
 
 
-async def take_ticket(connection: AsyncConnection, store: Store, ticket: Ticket, flow: Flow) -> bool:
+def take_ticket(upserts: sql.Upserts, ticket: Ticket, flow: Flow) -> Steps[bool]:
     """Of a hundred at once one gets it; the others wait for that one's transaction, and get False."""
-    row = {"body_hash": ticket.body_hash, "flow_id": flow.id, "created_at": flow.created_at}
-    gone = idempotency_keys.c.created_at <= flow.created_at - KEPT
-    statement = (
-        store.insert(idempotency_keys)
-        .values(user_id=flow.user_id, key=ticket.key, **row)
-        .on_conflict_do_update(index_elements=["user_id", "key"], set_=row, where=gone)
-        .returning(idempotency_keys.c.flow_id)
-    )
-    return (await connection.execute(statement)).one_or_none() is not None
+    row = {"user_id": flow.user_id, "key": ticket.key, "body_hash": ticket.body_hash, "flow_id": flow.id}
+    times = {"created_at": flow.created_at, "since": flow.created_at - KEPT}
+    return bool((yield Ask(upserts.ticket, {**row, **times})))

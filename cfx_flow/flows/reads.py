@@ -10,14 +10,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, select
 
 from cfx_flow.errors import NotFound
+from cfx_flow.flows import statements as sql
+from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow
+from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.model import Event, Flow, FlowStatus, Reason, Step
 from cfx_flow.flows.rows import event_of, flow_of, step_of
 from cfx_flow.store.cursor import Position, is_uuid, newest_first
 from cfx_flow.store.engine import Store
-from cfx_flow.store.tables import flow_events, flow_steps, flows
+from cfx_flow.store.jobs import Ask, Row, Steps
+from cfx_flow.store.tables import flow_steps, flows
 
 EVENTS_AT_ONCE = 500
-_PLAIN = [flows.c[name] for name in Flow.__slots__]  # all but the patch, which may be big
 _NO_FLOW = "There is no such flow."
 
 
@@ -56,13 +59,18 @@ class FlowReads:
 
     async def get(self, user_id: str, flow_id: str) -> Flow:
         """Raises NotFound, for another user's flow too."""
-        return flow_of(await self._row(own(user_id, flow_id), flow_id))
+        if not is_uuid(flow_id):
+            raise NotFound(_NO_FLOW)
+        found = await self._find(Ask(sql.OWN_FLOW, {"flow_id": flow_id, "user_id": user_id}))
+        if not found:
+            raise NotFound(_NO_FLOW)
+        return flow_of(found[0])
 
     async def list(
         self, user_id: str, wanted: Wanted = EVERYTHING, *, limit: int = 20, cursor: str | None = None
     ) -> tuple[Sequence[Flow], str | None]:
         """Newest first, and the cursor of the next page. Raises InvalidRequest for a strange cursor."""
-        query = select(*_PLAIN).where(flows.c.user_id == user_id, *wanted.conditions())
+        query = select(*sql.PLAIN).where(flows.c.user_id == user_id, *wanted.conditions())
         after = None if cursor is None else Position.from_cursor(cursor)
         query = newest_first(query, flows.c.created_at, flows.c.id, after).limit(limit + 1)
         async with self._store.read() as connection:
@@ -80,7 +88,7 @@ class FlowReads:
 
     async def with_patch(self, user_id: str, flow_id: str) -> tuple[Flow, str | None]:
         """Raises NotFound."""
-        query = select(*_PLAIN, flows.c.patch).where(flows.c.user_id == user_id, flows.c.id == flow_id)
+        query = select(*sql.PLAIN, flows.c.patch).where(flows.c.user_id == user_id, flows.c.id == flow_id)
         row = await self._row(query, flow_id)
         return flow_of(row), row["patch"]
 
@@ -123,20 +131,39 @@ class FlowReads:
 
     async def events(self, flow_id: str, after: int = 0, limit: int = EVENTS_AT_ONCE) -> Sequence[Event]:
         """In order of seq. Whoever asks has made sure that the flow is the reader's."""
-        query = (
-            select(flow_events)
-            .where(flow_events.c.flow_id == flow_id, flow_events.c.seq > after)
-            .order_by(flow_events.c.seq)
-            .limit(limit)
-        )
-        async with self._store.read() as connection:
-            return [event_of(row) for row in (await connection.execute(query)).mappings()]
+        values = {"flow_id": flow_id, "after": after, "at_most": limit}
+        return [event_of(row) for row in await self._find(Ask(sql.EVENTS, values))]
 
     async def step(self, flow_id: str, n: int) -> Step | None:
-        query = select(flow_steps).where(flow_steps.c.flow_id == flow_id, flow_steps.c.n == n)
-        async with self._store.read() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else step_of(row)
+        found = await self._find(Ask(sql.STEP, {"flow_id": flow_id, "n": n}))
+        return step_of(found[0]) if found else None
+
+    async def effect(self, flow_id: str, step: int, call: int, request_hash: bytes) -> Effect | None:
+        keys = {"flow_id": flow_id, "step": step, "call": call, "request_hash": request_hash}
+        found = await self._find(Ask(sql.EFFECT, keys))
+        return Effect(**found[0]) if found else None
+
+    async def checkpoints(
+        self, flow_id: str, ns: str, *, id: str | None = None, only_last: bool = False
+    ) -> Sequence[CheckpointRow]:
+        """Newest first."""
+        values = {"flow_id": flow_id, "ns": ns}
+        if id is not None:
+            found = await self._find(Ask(sql.CHECKPOINT, {**values, "id": id}))
+        else:
+            found = await self._find(Ask(sql.LAST_CHECKPOINT if only_last else sql.CHECKPOINTS, values))
+        return [CheckpointRow(**row) for row in found]
+
+    async def writes(self, flow_id: str, ns: str, checkpoint_id: str) -> Sequence[WriteRow]:
+        """In the order in which the graph applies them."""
+        values = {"flow_id": flow_id, "ns": ns, "id": checkpoint_id}
+        return [WriteRow(**row) for row in await self._find(Ask(sql.WRITES, values))]
+
+    async def _find(self, ask: Ask) -> Sequence[Row]:
+        def looking() -> Steps[Sequence[Row]]:
+            return (yield ask)
+
+        return await self._store.look(looking)
 
     async def last_seqs(self, flow_ids: Collection[str]) -> Mapping[str, int]:
         """Of each flow's newest event."""
@@ -152,11 +179,3 @@ class FlowReads:
         if row is None:
             raise NotFound(_NO_FLOW)
         return row
-
-
-def by_id(flow_id: str) -> Select[Any]:
-    return select(*_PLAIN).where(flows.c.id == flow_id)
-
-
-def own(user_id: str, flow_id: str) -> Select[Any]:
-    return by_id(flow_id).where(flows.c.user_id == user_id)

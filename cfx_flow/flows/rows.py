@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import RowMapping
-
 from cfx_flow.flows.model import Event, Flow, FlowOptions, FlowStatus, StageUsage, Step
+from cfx_flow.store.jobs import Row
 
 
-def flow_of(row: RowMapping) -> Flow:
+def flow_of(row: Row) -> Flow:
     fields = {name: row[name] for name in Flow.__slots__}
     fields["status"] = FlowStatus(row["status"])
     fields["options"] = FlowOptions.from_json(row["options"])
@@ -29,7 +28,7 @@ def stages_json(stages: Mapping[str, StageUsage]) -> dict[str, Any]:
     return {name: stage.to_json() for name, stage in stages.items()}
 
 
-def step_of(row: RowMapping) -> Step:
+def step_of(row: Row) -> Step:
     return Step(**{name: row[name] for name in Step.__slots__})
 
 
@@ -40,7 +39,7 @@ def step_row(flow_id: str, step: Step) -> dict[str, Any]:
     return {"flow_id": flow_id, **row}
 
 
-def event_of(row: RowMapping) -> Event:
+def event_of(row: Row) -> Event:
     return Event(seq=row["seq"], type=row["type"], at=row["at"], **row["body"])
 
 

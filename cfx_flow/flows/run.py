@@ -15,9 +15,14 @@ from cfx_flow.clock import Clock
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.budget import Left
 from cfx_flow.flows.effects import Effect
+from cfx_flow.flows.jobs import Entry, Fence
 from cfx_flow.flows.model import Event, Flow, FlowFailed, Reason, StageUsage, Step, Usage
+from cfx_flow.flows.pen import Pen
 from cfx_flow.flows.rows import stages_json
-from cfx_flow.flows.store import Entry, Fence, FlowStore
+from cfx_flow.flows.store import FlowStore
+
+MAX_KEPT_CHARS = 256 * 1024
+"""of a finished step's output in memory; a longer one is read again when it is asked for"""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
@@ -52,7 +57,9 @@ class FlowRun:
 
     def __init__(self, flow: Flow, flows: FlowStore, clock: Clock) -> None:
         self.flow = flow
+        self.pen = Pen(flows, Fence(flow.id, flow.epoch))
         self._flows, self._clock = flows, clock
+        self._finished: dict[int, Step] = {}
         self._stages: dict[str, StageUsage] = dict(flow.stages)
         self._spent = flow.spent
         self._active_before_s = flow.spent.duration_ms / 1000
@@ -71,7 +78,7 @@ class FlowRun:
 
         Then the node takes its result from the row: nothing is done, or paid, a second time.
         """
-        known = await self._flows.step(self.flow.id, n)
+        known = await self._step(n)
         if known is not None and (known.status, known.node) == ("completed", node):
             return known
         self._calls, self._is_again = 0, known is not None
@@ -80,7 +87,7 @@ class FlowRun:
             step = _with_calls_of(known, step)
         again = {"again": True} if known is not None else {}
         event = self.event("step.started", step, stage=stage, data={"node": node, **again})
-        await self._write(Entry(opens=step, changes={"round": round_, "step": n}, events=[event]))
+        self.pen.put(Entry(opens=step, changes={"round": round_, "step": n}, events=[event]))
         return step
 
     async def next_call(self, step: Step, request_hash: bytes) -> Effect:
@@ -94,7 +101,7 @@ class FlowRun:
     async def starts(self, effect: Effect) -> Effect:
         """Written before the call: one that is not answered here was in flight when the process died."""
         effect = replace(effect, tries=effect.tries + 1, started_at=self._clock.now())
-        await self._write(Entry(effect=effect))
+        await self.pen.commit(Entry(effect=effect))
         return effect
 
     async def paid(self, step: Step, effect: Effect, call: Call, answer: bytes) -> Step:
@@ -118,7 +125,7 @@ class FlowRun:
             "cost_usd": self._spent.cost_usd,
         }
         effect = replace(effect, answer=answer, done_at=self._clock.now())
-        await self._keep(Entry(step=step, changes=changes, effect=effect))
+        await self._write_paid(Entry(step=step, changes=changes, effect=effect))
         return step
 
     async def finish(
@@ -129,7 +136,9 @@ class FlowRun:
         stage: str | None = None,
         changes: Mapping[str, Any] | None = None,
     ) -> Step:
-        """``changes``: of the flow's row, in the same transaction."""
+        """``changes``: of the flow's row. All of it is written with the checkpoint after this step: until
+        then a crash leaves the step to be done again, from the journal.
+        """
         now = self._clock.now()
         step = replace(step, status="completed", output=result.output, detail=result.detail, completed_at=now)
         duration_ms = round((now - step.started_at).total_seconds() * 1000)
@@ -151,23 +160,24 @@ class FlowRun:
             )
         timed = [replace(event, at=now) for event in result.events]
         changes = dict(changes or {}) | ({} if result.patch is None else {"patch": result.patch})
-        await self._write(Entry(step=step, changes=changes, events=[done, *timed]))
+        self.pen.put(Entry(step=step, changes=changes, events=[done, *timed]))
+        self._keep(step)
         return step
 
     async def progress(self, step: Step, stage: str, output_chars: int) -> None:
         """A tick that a database in trouble does not take is left out: the call goes on."""
         event = self.event("step.progressed", step, stage=stage, data={"output_chars": output_chars})
         with contextlib.suppress(StoreUnavailable):
-            await self._write(Entry(events=[event]))
+            await self.pen.commit(Entry(events=[event]))
 
     async def completed(self, n: int, node: str) -> Step | None:
         """Step ``n``, if an earlier run has finished it."""
-        step = await self._flows.step(self.flow.id, n)
+        step = await self._step(n)
         return step if step is not None and (step.status, step.node) == ("completed", node) else None
 
     async def output_of(self, n: int) -> Step:
-        """An earlier step of this flow, which must be there."""
-        step = await self._flows.step(self.flow.id, n)
+        """An earlier step of this flow, which must be there. Its input may be left out."""
+        step = await self._step(n)
         if step is None or step.status != "completed":
             raise FlowFailed(Reason.STATE, f"Step {n}, on which this one builds, is missing from the store.")
         return step
@@ -209,20 +219,32 @@ class FlowRun:
             "Resume the flow with a larger one.",
         )
 
-    async def _keep(self, entry: Entry) -> None:
+    async def _write_paid(self, entry: Entry) -> None:
         """Until it is written: what was paid for is not dropped because the database pauses. Written twice,
         it is the same."""
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                return await self._write(entry)
+                return await self.pen.commit(entry)
             except StoreUnavailable:
                 log.warning("paid_answer_waits", flow_id=self.flow.id, exc_info=True)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    async def _write(self, entry: Entry) -> None:
-        await self._flows.write(Fence(self.flow.id, self.flow.epoch), entry)
+    async def _step(self, n: int) -> Step | None:
+        """As this run has left it, else from the store, which knows none beyond ``flow.step``."""
+        if n in self._finished:
+            return self._finished[n]
+        if n > self.flow.step:
+            return None
+        step = await self._flows.step(self.flow.id, n)
+        if step is not None and step.status == "completed":
+            self._keep(step)
+        return step
+
+    def _keep(self, step: Step) -> None:
+        if len(step.output or "") <= MAX_KEPT_CHARS:
+            self._finished[step.n] = replace(step, input={})
 
 
 def _fresh(n: int, node: str, round_: int, input: Mapping[str, Any], clock: Clock) -> Step:

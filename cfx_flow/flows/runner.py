@@ -11,7 +11,6 @@ import structlog
 from cfx_flow.clock import Clock
 from cfx_flow.errors import CfxError, StoreUnavailable, UpstreamError
 from cfx_flow.flows.model import Fenced, Flow, FlowFailed, FlowStatus, Outcome, Reason, Waits
-from cfx_flow.flows.resume import may_resume
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.store import FlowStore
 
@@ -43,10 +42,6 @@ class FlowGraph(Protocol):
         """
         ...
 
-    async def forget(self, flow_id: str) -> None:
-        """Drops the checkpoints of a flow that will not go on."""
-        ...
-
 
 class FlowRunner:
     def __init__(self, flows: FlowStore, graph: FlowGraph, clock: Clock) -> None:
@@ -65,12 +60,6 @@ class FlowRunner:
                 return
             await asyncio.sleep(STORE_PAUSES_S[min(attempt, len(STORE_PAUSES_S) - 1)])
 
-    async def forget(self, flow_id: str) -> None:
-        try:
-            await self._graph.forget(flow_id)
-        except StoreUnavailable:
-            log.warning("checkpoints_left", flow_id=flow_id, exc_info=True)
-
     async def _run_once(self, flow_id: str, drain: Drain) -> None:
         try:
             flow = await self._flows.claim(flow_id)
@@ -86,15 +75,11 @@ class FlowRunner:
         except Fenced:
             log.info("flow_fenced", flow_id=flow_id)
             return
-        if outcome is None:
-            return
         if isinstance(outcome, Waits):
             await self._wait(flow, outcome)
             return
         if await _whatever_comes(self._flows.end(flow_id, flow.epoch, outcome)):
             log.info("flow_ended", flow_id=flow_id, status=outcome.status, reason=outcome.reason)
-            if not may_resume(outcome):
-                await self.forget(flow_id)
 
     async def _wait(self, flow: Flow, waits: Waits) -> None:
         try:
@@ -102,8 +87,16 @@ class FlowRunner:
         except Fenced:
             log.info("flow_fenced", flow_id=flow.id)
 
-    async def _outcome(self, flow: Flow, drain: Drain) -> Outcome | Waits | None:
+    async def _outcome(self, flow: Flow, drain: Drain) -> Outcome | Waits:
         run = FlowRun(flow, self._flows, self._clock)
+        try:
+            outcome = await self._told(flow, run, drain)
+            await run.pen.settle()
+            return outcome
+        finally:
+            run.pen.drop()
+
+    async def _told(self, flow: Flow, run: FlowRun, drain: Drain) -> Outcome | Waits:
         try:
             return await self._graph.run(run, drain)
         except (Drained, Fenced, StoreUnavailable):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Engine, NullPool, Table, create_engine
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,9 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.store.address import read_address, sqlite_file
+from cfx_flow.store.jobs import Job, work_through
 from cfx_flow.store.sqlite import BEGIN, BUSY_TIMEOUT_S, prepare_file, set_up_engine
 from cfx_flow.store.sqlite_connection import connect_sqlite
+from cfx_flow.store.sqlite_jobs import FULL, SqliteJobs
 from cfx_flow.store.trouble import BUSY, store_errors
+
+T = TypeVar("T")
 
 POOL_TIMEOUT_S = 5.0
 SQLITE_POOL = {"pool_size": 4, "max_overflow": 4}
@@ -29,7 +34,14 @@ POSTGRES_CONNECT = {"prepare_threshold": None, "connect_timeout": 5, "applicatio
 class Store:
     """Made by ``open_store``. Failures of the database surface as StoreUnavailable."""
 
-    def __init__(self, engine: AsyncEngine, busy_timeout_s: float, file: Path | None = None) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        busy_timeout_s: float,
+        file: Path | None = None,
+        *,
+        synchronous: str = FULL,
+    ) -> None:
         self.dialect = engine.dialect.name
         self.file = file
         """None on Postgres"""
@@ -37,6 +49,11 @@ class Store:
         self._engine = engine
         self._writing = engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
         self._write_turn = asyncio.Lock()
+        self._jobs: SqliteJobs | None = None
+        if file is not None:
+            self._jobs = SqliteJobs(
+                file, engine.dialect, self._turn, busy_timeout_s=busy_timeout_s, synchronous=synchronous
+            )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -53,6 +70,20 @@ class Store:
             with store_errors():
                 async with self._writing.begin() as connection:
                     yield connection
+
+    async def run(self, job: Job[T]) -> T:
+        """A job as one transaction, or on SQLite as its part of one. Raises what the job raises."""
+        if self._jobs is not None:
+            return await self._jobs.run(job)
+        async with self.transaction() as connection:
+            return await work_through(connection, job())
+
+    async def look(self, job: Job[T]) -> T:
+        """A job that only reads."""
+        if self._jobs is not None:
+            return self._jobs.look(job)
+        async with self.read() as connection:
+            return await work_through(connection, job())
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -76,14 +107,21 @@ class Store:
         return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
 
     async def close(self) -> None:
+        if self._jobs is not None:
+            self._jobs.close()
         await self._engine.dispose()
 
 
 async def open_store(
-    url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S, session: Mapping[str, str] | None = None
+    url: str,
+    *,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    synchronous: str = FULL,
+    session: Mapping[str, str] | None = None,
 ) -> Store:
     """A SQLite file is created, checked and written to once (ConfigError). Postgres is first asked when it
-    is first needed: it may start after us. ``session``: settings of its sessions; a pooler takes none.
+    is first needed: it may start after us. ``synchronous``: what jobs on SQLite wait for. ``session``:
+    settings of Postgres' sessions; a pooler takes none.
     """
     path = sqlite_file(url)
     if path is None:
@@ -102,7 +140,7 @@ async def open_store(
         **SQLITE_POOL,
     )
     set_up_engine(engine.sync_engine)
-    return Store(engine, busy_timeout_s, path)
+    return Store(engine, busy_timeout_s, path, synchronous=synchronous)
 
 
 def session_options(settings: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,7 +39,7 @@ class QuickSqlite:
         try:
             return self._transact(job)
         except sqlite3.Error as error:
-            if not _is_busy(error):
+            if not is_busy(error):
                 raise _trouble(error) from error
         return self._write_later(job)
 
@@ -48,7 +49,7 @@ class QuickSqlite:
         try:
             return self._opened().execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            if _is_busy(error):
+            if is_busy(error):
                 return []
             raise _trouble(error) from error
 
@@ -68,7 +69,7 @@ class QuickSqlite:
             try:
                 return self._transact(job)
             except sqlite3.Error as error:
-                if not _is_busy(error) or loop.time() > deadline:
+                if not is_busy(error) or loop.time() > deadline:
                     raise _trouble(error) from error
 
     def _transact(self, job: Callable[[sqlite3.Connection], T]) -> T:
@@ -96,13 +97,22 @@ class QuickSqlite:
             self._connection = None
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def is_busy(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+
+
+@contextmanager
+def sqlite_errors() -> Iterator[None]:
+    """As ``store_errors``, for sqlite3's own errors."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _trouble(error) from error
 
 
 def _trouble(error: sqlite3.Error) -> BaseException:
     """A mistake of ours stays what it is."""
-    text = BUSY if _is_busy(error) else explain_sqlite(error)
+    text = BUSY if is_busy(error) else explain_sqlite(error)
     return error if text is None else unavailable(text)
 
 

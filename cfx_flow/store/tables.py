@@ -258,6 +258,31 @@ webhook_deliveries = Table(
     Index(None, "due_at", sqlite_where=text(_PENDING), postgresql_where=text(_PENDING)),
 )
 
+# LangGraph's saved state, written by graphs/checkpoints.py; texts, as its author writes them.
+flow_checkpoints = Table(
+    "flow_checkpoints",
+    metadata,
+    Column("flow_id", _id(), primary_key=True),
+    Column("ns", String(200), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("parent_id", String(64)),
+    Column("body", Text, nullable=False),
+    Column("meta", Text, nullable=False),
+)
+
+flow_checkpoint_writes = Table(
+    "flow_checkpoint_writes",
+    metadata,
+    Column("flow_id", _id(), primary_key=True),
+    Column("ns", String(200), primary_key=True),
+    Column("checkpoint_id", String(64), primary_key=True),
+    Column("task_id", String(64), primary_key=True),
+    Column("idx", Integer, primary_key=True, autoincrement=False),
+    Column("task_path", Text, nullable=False),
+    Column("channel", String(200), nullable=False),
+    Column("body", Text, nullable=False),
+)
+
 flow_events = Table(
     "flow_events",
     metadata,

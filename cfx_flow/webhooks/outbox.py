@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, insert, select, update
 from yarl import URL
 
 from cfx_flow.clock import Clock
 from cfx_flow.flows.model import Flow, iso
 from cfx_flow.store.engine import Store
+from cfx_flow.store.jobs import Ask, Steps
 from cfx_flow.store.tables import webhook_deliveries as deliveries
 
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
@@ -62,7 +62,10 @@ class Tried:
     again_at: datetime | None
 
 
-async def put_delivery(connection: AsyncConnection, flow: Flow) -> None:
+_NEW = insert(deliveries).values({column.name: bindparam(column.name) for column in deliveries.c})
+
+
+def put_delivery(flow: Flow) -> Steps[None]:
     """In the transaction that ends the flow, which has a webhook."""
     if flow.options.webhook is None or flow.completed_at is None:
         raise ValueError("this flow has no webhook, or has not ended")
@@ -81,7 +84,7 @@ async def put_delivery(connection: AsyncConnection, flow: Flow) -> None:
         created_at=flow.completed_at,
     )
     values = {name: getattr(row, name) for name in Delivery.__slots__}
-    await connection.execute(insert(deliveries).values(**values))
+    yield Ask(_NEW, values)
 
 
 class Outbox:

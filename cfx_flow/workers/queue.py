@@ -20,9 +20,10 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.store.engine import Store
+from cfx_flow.store.jobs import Ask, Steps, work_through
 
 QUEUE = "cfx_flows"
-RUN, FORGET = "cfx.run_flow", "cfx.forget_flow"
+RUN = "cfx.run_flow"
 LOCKS = 0x6366_785F  # any number that is ours: flows' advisory locks, and nobody else's
 _USERS, _LOOK = LOCKS + 1, LOCKS + 2
 WORKER_SESSION = "cfx-worker"
@@ -47,18 +48,13 @@ class FlowQueue:
     def __init__(self, store: Store, running_per_user: int) -> None:
         self._store, self._cap = store, running_per_user
 
-    async def submit(self, connection: AsyncConnection, user_id: str) -> None:
+    def submit(self, user_id: str) -> Steps[None]:
         """Gives jobs to as many of the user's queued flows as may run now, oldest first.
 
         Within the transaction that queued one, or stopped one. The lock lets those of one user take turns.
         """
-        await connection.execute(_TURN, {"user_id": user_id, "seed": _USERS})
-        await connection.execute(_FILL, {"user_id": user_id, "cap": self._cap, "queue": QUEUE, "task": RUN})
-
-    async def forget(self, flow_id: str) -> None:
-        """A job that drops the checkpoints of a flow, once nobody runs it."""
-        async with self._store.transaction() as connection:
-            await connection.execute(_FORGET, {"flow_id": flow_id, "queue": QUEUE, "task": FORGET})
+        yield Ask(_TURN, {"user_id": user_id, "seed": _USERS})
+        yield Ask(_FILL, {"user_id": user_id, "cap": self._cap, "queue": QUEUE, "task": RUN})
 
     async def recover(self) -> int:
         """Gives a job to every flow that should have one; how many. Those that run are left alone."""
@@ -101,7 +97,7 @@ class FlowQueue:
         lost = len((await connection.execute(_RECOVER, values)).all())
         users = (await connection.execute(_IN_TURN, {"cap": self._cap})).scalars().all()
         for user_id in users:
-            await self.submit(connection, user_id)
+            await work_through(connection, self.submit(user_id))
         return lost + len(users)
 
 
@@ -142,12 +138,6 @@ _FILL = _sql("""
     )
     SELECT procrastinate_defer_jobs_v1(array_agg({job} ORDER BY rank))
     FROM ranked WHERE rank < :cap HAVING count(*) > 0
-""")
-_FORGET = _sql("""
-    SELECT procrastinate_defer_jobs_v1(ARRAY[
-        ROW(:queue, :task, 0, :flow_id, NULL, jsonb_build_object('flow_id', CAST(:flow_id AS text)), NULL)
-        ::procrastinate_job_to_defer_v1
-    ])
 """)
 _SEEN = _sql("""
     WITH {held}

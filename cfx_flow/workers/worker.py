@@ -17,7 +17,7 @@ from cfx_flow.flows.runner import Drain, FlowRunner
 from cfx_flow.store.trouble import NO_ANSWER
 from cfx_flow.workers.locks import FlowLocks
 from cfx_flow.workers.procrastination import open_app
-from cfx_flow.workers.queue import FORGET, QUEUE, RUN, FlowQueue
+from cfx_flow.workers.queue import QUEUE, RUN, FlowQueue
 from cfx_flow.workers.reaper import Reaper
 from cfx_flow.workers.sessions import require_sessions
 
@@ -48,7 +48,7 @@ class FlowWorker:
     async def start(self) -> None:
         """Raises ConfigError behind a transaction pooler, StoreUnavailable."""
         await require_sessions(self._conninfo)
-        app = open_app(self._conninfo, {RUN: self._run, FORGET: self._forget}, self._drain.requested.is_set)
+        app = open_app(self._conninfo, {RUN: self._run}, self._drain.requested.is_set)
         async with AsyncExitStack() as opening:
             opening.push_async_callback(app.close_async)
             try:
@@ -125,13 +125,6 @@ class FlowWorker:
             await self._locks.release(flow_id)
         if not run.cancelled() and (error := run.exception()) is not None:
             log.error("flow_task_died", flow_id=flow_id, exc_info=error)
-
-    async def _forget(self, flow_id: str) -> None:
-        if await self._locks.take(flow_id):
-            try:
-                await self._runner.forget(flow_id)
-            finally:
-                await self._locks.release(flow_id)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -157,9 +157,6 @@ class _BrokenGraph:
     async def run(self, run: Any, drain: Any) -> Any:
         raise ZeroDivisionError("secret")
 
-    async def forget(self, flow_id: str) -> None:
-        return None
-
     async def close(self) -> None:
         return None
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, text
 
 from cfx_flow.errors import ConfigError, StoreUnavailable
 from cfx_flow.settings import HOUSE
 from cfx_flow.store.engine import open_engine, open_store
 from cfx_flow.store.migrate import MIGRATIONS, migrate, read_revisions, require_schema
-from cfx_flow.store.tables import metadata
+from cfx_flow.store.tables import flows, metadata, snapshots
 from tests.support.postgres import PostgresServer
 
 
@@ -68,6 +71,38 @@ async def test_processes_that_migrate_at_once_take_turns(empty_database_url: str
     done = await asyncio.gather(*(asyncio.to_thread(migrate, empty_database_url) for _ in range(4)))
     assert {one.after for one in done} == {read_revisions()[0]}
     assert difference(empty_database_url) == []
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_only_our_flows_checkpoints_leave_langgraphs_tables(empty_database_url: str, *, others: bool) -> None:
+    """They made them in our database by themselves; another program's graphs may use them too."""
+    migrate(empty_database_url)
+    ours, theirs = "7f3c1f8e-52a4-4f0c-9b0e-1d0a6f0c2b11", "9f3c1f8e-52a4-4f0c-9b0e-1d0a6f0c2b11"
+    with open_engine(empty_database_url).begin() as connection:
+        command.downgrade(alembic_config(connection), "-1")
+        connection.execute(text("CREATE TABLE checkpoints (thread_id text)"))
+        for flow_id in [ours, theirs] if others else [ours]:
+            connection.execute(text("INSERT INTO checkpoints VALUES (:id)"), {"id": flow_id})
+        _insert_flow(connection, ours)
+    migrate(empty_database_url)
+    with open_engine(empty_database_url).begin() as connection:
+        assert inspect(connection).has_table("checkpoints") == others
+        if others:
+            assert connection.execute(text("SELECT thread_id FROM checkpoints")).scalars().all() == [theirs]
+
+
+def _insert_flow(connection: Connection, flow_id: str) -> None:
+    now, user = datetime.now(UTC), str(uuid4())
+    snapshot = {"user_id": user, "id": "sha256:0", "file_count": 0, "total_bytes": 0, "archive": b""}
+    connection.execute(insert(snapshots).values(**snapshot, created_at=now))
+    row: dict[str, Any] = {column.name: None for column in flows.c}
+    row |= dict.fromkeys(
+        ("epoch", "version", "last_seq", "round", "step", "input_tokens", "output_tokens"), 0
+    )
+    row |= {"id": flow_id, "user_id": user, "request_id": user, "status": "queued", "task": "", "cost_usd": 0}
+    row |= {"snapshot_id": "sha256:0", "options": {}, "stages": {}, "created_at": now}
+    there = {column["name"] for column in inspect(connection).get_columns("flows")}
+    connection.execute(insert(flows).values({name: row[name] for name in there}))
 
 
 def test_failing_migration_leaves_the_old_schema(empty_database_url: str) -> None:

@@ -41,7 +41,6 @@ class Graph:
         self.runs: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
         """of each user's flows, at the same time"""
-        self.forgotten: set[str] = set()
         self._users: dict[str, str] = {}
         self._ends: dict[str, asyncio.Future[Outcome | Waits]] = {}
 
@@ -71,9 +70,6 @@ class Graph:
         finally:
             drained.cancel()
             self.now[flow.id] -= 1
-
-    async def forget(self, flow_id: str) -> None:
-        self.forgotten.add(flow_id)
 
     def _end_of(self, flow_id: str) -> asyncio.Future[Outcome | Waits]:
         return self._ends.setdefault(flow_id, asyncio.get_running_loop().create_future())

@@ -79,8 +79,7 @@ def test_cancel_at_the_server_ends_the_call_at_the_worker(standing: Fleet, provi
     gone = provider.wait_for_disconnect()["disconnected_at"]
     assert gone - asked < 2
     assert len(provider.calls(CODE)) == 1
-    saved = f"SELECT 1 FROM checkpoints WHERE thread_id = '{flow_id}'"
-    wait_for(lambda: not standing.rows(saved), timeout_s=10, what="pruned checkpoints")
+    assert not standing.rows(f"SELECT 1 FROM flow_checkpoints WHERE flow_id = '{flow_id}'")
 
 
 def test_decision_at_the_server_wakes_a_worker(standing: Fleet, provider: Provider) -> None:

@@ -13,7 +13,8 @@ import pytest
 from cfx_flow.errors import ConfigError, StoreUnavailable
 from cfx_flow.flows.model import Flow, FlowStatus
 from cfx_flow.store.engine import open_store
-from cfx_flow.workers.queue import FORGET, LOCKS, QUEUE, RUN, FlowQueue
+from cfx_flow.store.jobs import Steps
+from cfx_flow.workers.queue import LOCKS, QUEUE, RUN, FlowQueue
 from cfx_flow.workers.sessions import require_sessions
 from tests.support.offices import Graph, Office, office, person
 from tests.support.pooler import transaction_pooler
@@ -53,7 +54,8 @@ async def test_our_job_is_the_one_that_procrastinate_itself_would_make(
 
 
 async def test_a_flow_that_was_not_committed_has_no_job(desk: Office, postgres_url: str) -> None:
-    async def breaks(*_: object) -> None:
+    def breaks(_user_id: str) -> Steps[None]:
+        yield from ()
         raise StoreUnavailable("in the middle of the transaction")
 
     submit = desk.flows._submit
@@ -156,15 +158,14 @@ async def test_a_worker_whose_session_is_ended_takes_its_locks_again(postgres_ur
         await all_ended(one, [flow_id])
 
 
-async def test_a_cancelled_flow_s_checkpoints_go_whoever_cancels(desk: Office, postgres_url: str) -> None:
+async def test_a_flow_that_was_cancelled_before_its_turn_never_runs(desk: Office, postgres_url: str) -> None:
     flow_id = await desk.queue(ALICE)
     await desk.cancel(ALICE, flow_id)
-    assert {job["task_name"] for job in jobs(postgres_url)} == {RUN, FORGET}
+    assert {job["task_name"] for job in jobs(postgres_url)} == {RUN}
     graph = Graph()
     async with office(postgres_url, graph) as here:
-        await eventually(lambda: flow_id in graph.forgotten)
-        assert await here.status(ALICE, flow_id) is FlowStatus.CANCELLED
         await eventually(lambda: jobs(postgres_url) == [])
+        assert await here.status(ALICE, flow_id) is FlowStatus.CANCELLED
     assert graph.runs[flow_id] == 0
 
 

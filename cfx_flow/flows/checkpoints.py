@@ -1,0 +1,33 @@
+"""A flow's checkpoints as rows. What stands in them is the graph's business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    flow_id: str
+    ns: str
+    """of a subgraph; empty for the graph itself"""
+    id: str
+    """later ones are greater"""
+    parent_id: str | None
+    body: str
+    meta: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRow:
+    """What one task has written, kept until the checkpoint after it exists."""
+
+    flow_id: str
+    ns: str
+    checkpoint_id: str
+    task_id: str
+    idx: int
+    task_path: str
+    channel: str
+    body: str
+    again: bool = False
+    """it replaces an earlier one of the same place; else the earlier one stays"""

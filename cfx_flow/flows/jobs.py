@@ -1,0 +1,146 @@
+"""What happens to a flow's rows in one transaction, as jobs of the store.
+
+Every transition is a compare-and-set on the ``flows`` row, and every event gets its number from
+it in the transaction that writes what the event tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from cfx_flow.flows import statements as sql
+from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow
+from cfx_flow.flows.effects import Effect
+from cfx_flow.flows.model import Event, Fenced, Flow, FlowStatus, Outcome, Step, Story
+from cfx_flow.flows.rows import event_row, flow_of, flow_row, step_row
+from cfx_flow.store.jobs import Ask, Steps, Values
+from cfx_flow.webhooks.outbox import put_delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The state that a writer believes the row to be in; if it is not, nothing is written."""
+
+    flow_id: str
+    epoch: int
+    status: FlowStatus = FlowStatus.IN_PROGRESS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a runner writes in one transaction."""
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """of the flow's row"""
+    opens: Step | None = None
+    """a new step, with its input"""
+    step: Step | None = None
+    """all but the input of one that is open"""
+    effect: Effect | None = None
+    """a model call of the step"""
+    checkpoint: CheckpointRow | None = None
+    writes: Sequence[WriteRow] = ()
+    events: Sequence[Event] = ()
+
+
+def write(fence: Fence, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:
+    """All of it or nothing. Raises Fenced."""
+    changes = {name: value for entry in entries for name, value in entry.changes.items()}
+    yield from change(fence, changes, [event for entry in entries for event in entry.events])
+    yield from write_rows(fence.flow_id, entries, upserts)
+
+
+def write_rows(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:
+    """What entries hold besides changes and events; behind no fence."""
+    for entry in entries:
+        if entry.opens is not None:
+            yield Ask(upserts.step, step_row(flow_id, entry.opens))
+        if entry.step is not None:
+            row = step_row(flow_id, entry.step)
+            yield Ask(sql.STEP_WITHOUT_INPUT, {"b_flow_id": flow_id, "b_n": entry.step.n, **row})
+        if entry.effect is not None:
+            yield Ask(upserts.effect, {"flow_id": flow_id, **_values(entry.effect)})
+        for written in entry.writes:
+            yield Ask(upserts.write_again if written.again else upserts.write, _values(written))
+        if entry.checkpoint is not None:
+            yield Ask(upserts.checkpoint, _values(entry.checkpoint))
+
+
+def change(fence: Fence, changes: Values, events: Sequence[Event]) -> Steps[None]:
+    """Raises Fenced."""
+    where = {"b_flow_id": fence.flow_id, "b_epoch": fence.epoch, "b_status": fence.status}
+    values = {**changes, **where, "more_events": len(events)}
+    found = yield Ask(sql.change(frozenset(changes)), values)
+    if not found:
+        raise Fenced
+    first = found[0]["last_seq"] - len(events) + 1
+    if events:
+        rows = [event_row(fence.flow_id, first + n, event) for n, event in enumerate(events)]
+        yield Ask(sql.NEW_EVENT, rows)
+
+
+def create(flow: Flow, story: Story, upserts: sql.Upserts) -> Steps[Flow]:
+    events = [Event(type="flow.queued", at=flow.created_at, data=_origin(flow)), *story.events]
+    flow = replace(flow, last_seq=len(events))
+    yield Ask(sql.NEW_FLOW, {**flow_row(flow), "patch": story.patch})
+    for step in story.steps:
+        yield Ask(upserts.step, step_row(flow.id, step))
+    yield Ask(sql.NEW_EVENT, [event_row(flow.id, seq, event) for seq, event in enumerate(events, 1)])
+    return flow
+
+
+def claim(flow_id: str, now: datetime) -> Steps[Flow | None]:
+    """Takes the flow into a new epoch, which fences out whoever ran it before. None: there is
+    nothing to run."""
+    found = yield Ask(sql.FLOW, {"flow_id": flow_id})
+    before = flow_of(found[0]) if found else None
+    if before is None or before.status not in (FlowStatus.QUEUED, FlowStatus.IN_PROGRESS):
+        return None
+    changes: dict[str, Any] = {"epoch": before.epoch + 1, "status": FlowStatus.IN_PROGRESS}
+    events = []
+    if before.status is FlowStatus.QUEUED:
+        changes |= {"started_at": before.started_at or now, "version": before.version + 1}
+        events = [Event(type="flow.started", at=now)]
+    yield from change(Fence(flow_id, before.epoch, before.status), changes, events)
+    return replace(before, **changes, last_seq=before.last_seq + len(events))
+
+
+def end(
+    flow_id: str, epoch: int | None, outcome: Outcome, now: datetime, *, keeps_checkpoints: bool
+) -> Steps[str | None]:
+    """The final status and ``flow.completed``; whose it was. None: it had ended, or the epoch is over."""
+    told = {"status": outcome.status, "reason": outcome.reason, "message": outcome.message}
+    where = {"b_flow_id": flow_id} if epoch is None else {"b_flow_id": flow_id, "b_epoch": epoch}
+    statement = sql.END if epoch is None else sql.END_IN_EPOCH
+    values = {**told, **where, "completed_at": now, "approval_hash": outcome.approval_hash}
+    found = yield Ask(statement, values)
+    if not found:
+        return None
+    cut_off = "cancelled" if outcome.status is FlowStatus.CANCELLED else "failed"
+    yield Ask(sql.CLOSE_STEPS, {"b_flow_id": flow_id, "status": cut_off, "completed_at": now})
+    bound = {} if outcome.approval_hash is None else {"approval_hash": outcome.approval_hash}
+    event = Event(type="flow.completed", at=now, data={**told, "status": outcome.status.value, **bound})
+    yield Ask(sql.NEW_EVENT, event_row(flow_id, found[0]["last_seq"], event))
+    if found[0]["options"].get("webhook"):
+        yield from put_delivery(flow_of((yield Ask(sql.FLOW, {"flow_id": flow_id}))[0]))
+    if not keeps_checkpoints:
+        yield from drop_checkpoints(flow_id)
+    return str(found[0]["user_id"])
+
+
+def drop_checkpoints(flow_id: str) -> Steps[None]:
+    yield Ask(sql.NO_CHECKPOINTS, {"flow_id": flow_id})
+    yield Ask(sql.NO_WRITES, {"flow_id": flow_id})
+
+
+def _values(row: Effect | CheckpointRow | WriteRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__slots__ if name != "again"}
+
+
+def _origin(flow: Flow) -> Mapping[str, Any]:
+    if flow.parent_id is None:
+        return {}
+    return {"forked_from": {"flow": flow.parent_id, "step": flow.parent_step}}

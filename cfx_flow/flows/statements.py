@@ -1,0 +1,179 @@
+"""The statements of a flow's life, each made once; ``jobs`` says in which order they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow
+from cfx_flow.flows.effects import Effect
+from cfx_flow.flows.model import UNFINISHED, Flow, FlowStatus
+from cfx_flow.store.engine import Store
+from cfx_flow.store.tables import (
+    effects,
+    flow_checkpoint_writes,
+    flow_checkpoints,
+    flow_events,
+    flow_steps,
+    flows,
+    idempotency_keys,
+)
+from cfx_flow.store.types import UtcDateTime
+
+
+def _is_one_of(statuses: Iterable[FlowStatus]) -> ColumnElement[bool]:
+    """Not IN: how many values it has would be known only when it is run."""
+    return or_(*(flows.c.status == status for status in statuses))
+
+
+PLAIN = [flows.c[name] for name in Flow.__slots__]
+"""all but the patch, which may be big"""
+
+FLOW = select(*PLAIN).where(flows.c.id == bindparam("flow_id"))
+OWN_FLOW = FLOW.where(flows.c.user_id == bindparam("user_id"))
+UNFINISHED_FLOWS = (
+    select(flows.c.id, flows.c.user_id)
+    .where(_is_one_of([FlowStatus.QUEUED, FlowStatus.IN_PROGRESS]))
+    .order_by(flows.c.created_at, flows.c.id)
+)
+NEW_FLOW = insert(flows).values({name: bindparam(name) for name in (*Flow.__slots__, "patch")})
+
+_KEYS = idempotency_keys.c
+TICKET = select(_KEYS.body_hash, _KEYS.flow_id).where(
+    _KEYS.user_id == bindparam("user_id"),
+    _KEYS.key == bindparam("key"),
+    _KEYS.created_at > bindparam("since"),
+)
+
+EVENTS = (
+    select(flow_events)
+    .where(flow_events.c.flow_id == bindparam("flow_id"), flow_events.c.seq > bindparam("after"))
+    .order_by(flow_events.c.seq)
+    .limit(bindparam("at_most"))
+)
+NEW_EVENT = insert(flow_events).values({column.name: bindparam(column.name) for column in flow_events.c})
+
+STEP = select(flow_steps).where(
+    flow_steps.c.flow_id == bindparam("flow_id"), flow_steps.c.n == bindparam("n")
+)
+_STEP_KEYS = ("flow_id", "n")
+STEP_WITHOUT_INPUT = (
+    update(flow_steps)
+    .where(flow_steps.c.flow_id == bindparam("b_flow_id"), flow_steps.c.n == bindparam("b_n"))
+    .values({c.name: bindparam(c.name) for c in flow_steps.c if c.name not in (*_STEP_KEYS, "input")})
+)
+CLOSE_STEPS = (
+    update(flow_steps)
+    .where(flow_steps.c.flow_id == bindparam("b_flow_id"), flow_steps.c.status == "started")
+    .values(status=bindparam("status"), completed_at=bindparam("completed_at"))
+)
+
+_EFFECT_KEYS = ("flow_id", "step", "call", "request_hash")
+EFFECT = select(*(effects.c[name] for name in Effect.__slots__)).where(
+    *(effects.c[name] == bindparam(name) for name in _EFFECT_KEYS)
+)
+
+_OF_FLOW: BindParameter[str] = bindparam("flow_id")
+_CHECKPOINT = [flow_checkpoints.c[name] for name in CheckpointRow.__slots__]
+_IN_NS = select(*_CHECKPOINT).where(
+    flow_checkpoints.c.flow_id == _OF_FLOW, flow_checkpoints.c.ns == bindparam("ns")
+)
+CHECKPOINT = _IN_NS.where(flow_checkpoints.c.id == bindparam("id"))
+CHECKPOINTS = _IN_NS.order_by(flow_checkpoints.c.id.desc())
+LAST_CHECKPOINT = CHECKPOINTS.limit(1)
+WRITES = (
+    select(*(flow_checkpoint_writes.c[name] for name in WriteRow.__slots__ if name != "again"))
+    .where(
+        flow_checkpoint_writes.c.flow_id == _OF_FLOW,
+        flow_checkpoint_writes.c.ns == bindparam("ns"),
+        flow_checkpoint_writes.c.checkpoint_id == bindparam("id"),
+    )
+    .order_by(
+        flow_checkpoint_writes.c.task_path, flow_checkpoint_writes.c.task_id, flow_checkpoint_writes.c.idx
+    )
+)
+NO_CHECKPOINTS = delete(flow_checkpoints).where(flow_checkpoints.c.flow_id == _OF_FLOW)
+NO_WRITES = delete(flow_checkpoint_writes).where(flow_checkpoint_writes.c.flow_id == _OF_FLOW)
+
+
+@cache
+def change(names: frozenset[str]) -> Update:
+    """The named columns of a flow's row, if it still is as a fence says; gives the number of its last
+    event, which ``more_events`` has moved on."""
+    return (
+        update(flows)
+        .where(
+            flows.c.id == bindparam("b_flow_id"),
+            flows.c.epoch == bindparam("b_epoch"),
+            flows.c.status == bindparam("b_status"),
+        )
+        .values({name: bindparam(name) for name in sorted(names)})
+        .values(last_seq=flows.c.last_seq + bindparam("more_events"))
+        .returning(flows.c.last_seq)
+    )
+
+
+_SAID_AT_THE_END = ("status", "reason", "message", "approval_hash", "completed_at")
+
+
+def _end() -> Update:
+    return (
+        update(flows)
+        .where(flows.c.id == bindparam("b_flow_id"), _is_one_of(sorted(UNFINISHED)))
+        .values(
+            {
+                name: bindparam(name)
+                for name in ("status", "reason", "message", "completed_at", "approval_hash")
+            }
+        )
+        .values(gate=None, decision=None, epoch=flows.c.epoch + 1, version=flows.c.version + 1)
+        .values(last_seq=flows.c.last_seq + 1)
+        .returning(flows.c.last_seq, flows.c.user_id, flows.c.options)
+    )
+
+
+END = _end()
+END_IN_EPOCH = _end().where(flows.c.epoch == bindparam("b_epoch"))
+
+
+class Upserts:
+    """A node that runs again after a crash writes the same rows again. ON CONFLICT is each dialect's own."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.step = self._replacing(flow_steps, _STEP_KEYS)
+        self.effect = self._replacing(effects, _EFFECT_KEYS)
+        self.checkpoint = self._replacing(flow_checkpoints, ("flow_id", "ns", "id"))
+        write_keys = ("flow_id", "ns", "checkpoint_id", "task_id", "idx")
+        self.write_again = self._replacing(flow_checkpoint_writes, write_keys)
+        self.write = self._insert(flow_checkpoint_writes).on_conflict_do_nothing(index_elements=write_keys)
+
+        ticket = self._insert(idempotency_keys)
+        row = {name: ticket.excluded[name] for name in ("body_hash", "flow_id", "created_at")}
+        gone: BindParameter[datetime] = bindparam("since", type_=UtcDateTime())
+        self.ticket = ticket.on_conflict_do_update(
+            index_elements=["user_id", "key"], set_=row, where=idempotency_keys.c.created_at <= gone
+        ).returning(idempotency_keys.c.flow_id)
+
+    def _insert(self, table: Table) -> Any:
+        return self._store.insert(table).values({column.name: bindparam(column.name) for column in table.c})
+
+    def _replacing(self, table: Table, keys: tuple[str, ...]) -> Any:
+        statement = self._insert(table)
+        changed = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
+        return statement.on_conflict_do_update(index_elements=keys, set_=changed)

@@ -1,0 +1,46 @@
+"""A transaction as a generator: it yields statements and is sent their rows; it does no I/O itself.
+
+So one text serves both databases. SQLite runs many jobs within one transaction, inside the event
+loop; Postgres gives each a transaction of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from sqlalchemy import Executable
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+T = TypeVar("T")
+
+Row: TypeAlias = Mapping[Any, Any]
+Values: TypeAlias = Mapping[str, Any]
+
+
+class Ask(NamedTuple):
+    """A statement is made once and compiled once per database: what changes stands in ``values``."""
+
+    statement: Executable
+    values: Values | Sequence[Values]
+    """a sequence runs the statement once for each"""
+
+
+Steps: TypeAlias = Generator[Ask, Sequence[Row], T]
+
+Job: TypeAlias = Callable[[], Steps[T]]
+"""Gives the generator anew each time: a job may have to begin again. What it raises undoes it, and it
+must not reckon with anything that it has not read itself."""
+
+
+async def work_through(connection: AsyncConnection, steps: Steps[T]) -> T:
+    """On an open transaction of SQLAlchemy's."""
+    rows: Sequence[Row] = ()
+    try:
+        ask = next(steps)
+        while True:
+            result = await connection.execute(ask.statement, ask.values)
+            rows = result.mappings().all() if result.returns_rows else ()
+            ask = steps.send(rows)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]

@@ -1,0 +1,172 @@
+"""Jobs on SQLite: all that wait are one transaction, on one connection, and share one fsync.
+
+Their statements run inside the event loop, in microseconds each; only the commit, which waits for
+the disk, runs in a thread. A job that raises takes nobody with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Dialect
+
+from cfx_flow.store.compiled import Compilers
+from cfx_flow.store.group_commit import GroupCommit
+from cfx_flow.store.jobs import Job, Row, Steps
+from cfx_flow.store.quick_sqlite import POLL_S, is_busy, sqlite_errors
+
+T = TypeVar("T")
+
+CACHED_STATEMENTS = 256
+FULL, NORMAL = "FULL", "NORMAL"
+PAGES_BEFORE_CHECKPOINT = 4_000
+"""16 MB of log: a flow writes the same pages again and again, and each is moved once"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    value: Any = None
+    error: Exception | None = None
+
+
+class _HalfDone(Exception):
+    """A job raised ``error`` after it had written: the transaction is spoilt for all in it."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class SqliteJobs:
+    """``turn`` is the store's queue of writers. Opened with the first job: the file may be migrated later."""
+
+    def __init__(
+        self,
+        path: Path,
+        dialect: Dialect,
+        turn: Callable[[], AbstractAsyncContextManager[None]],
+        *,
+        busy_timeout_s: float,
+        synchronous: str = FULL,
+    ) -> None:
+        self._path, self._turn, self._busy_timeout_s = path, turn, busy_timeout_s
+        self._synchronous = synchronous
+        self._compilers = Compilers(dialect)
+        self._queue: GroupCommit[Job[Any], _Outcome] = GroupCommit(self._commit)
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+
+    async def run(self, job: Job[T]) -> T:
+        """Returns when what it wrote is as durable as the setting says. Raises what the job raises, and
+        StoreUnavailable."""
+        outcome = await self._queue.ask(job)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value  # type: ignore[no-any-return]
+
+    def look(self, job: Job[T]) -> T:
+        """Of a job that only reads; readers wait for nobody under WAL. Raises StoreUnavailable."""
+        with sqlite_errors():
+            if self._reader is None:
+                self._reader = self._connect()
+                self._reader.execute("PRAGMA query_only=ON")
+            return self._work_through(self._reader, job())
+
+    def close(self) -> None:
+        """After the last job."""
+        self._disk.shutdown()
+        for connection in (self._writer, self._reader):
+            if connection is not None:
+                connection.close()
+        self._writer = self._reader = None
+
+    async def _commit(self, jobs: list[Job[Any]]) -> list[_Outcome]:
+        try:
+            return await self._transact(jobs)
+        except _HalfDone:
+            return [await self._alone(job) for job in jobs]
+
+    async def _alone(self, job: Job[Any]) -> _Outcome:
+        try:
+            return (await self._transact([job]))[0]
+        except _HalfDone as spoilt:
+            return _Outcome(error=spoilt.error)
+
+    async def _transact(self, jobs: Sequence[Job[Any]]) -> list[_Outcome]:
+        async with self._turn():
+            with sqlite_errors():
+                connection = self._writer or self._opened()
+                await self._begin(connection)
+                try:
+                    outcomes = [self._outcome(connection, job) for job in jobs]
+                    await self._end(connection)
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                return outcomes
+
+    async def _begin(self, connection: sqlite3.Connection) -> None:
+        """Polls as SQLite's own busy handler does, but without a thread."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._busy_timeout_s
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or loop.time() > deadline:
+                    raise
+            await asyncio.sleep(POLL_S)
+
+    async def _end(self, connection: sqlite3.Connection) -> None:
+        if self._synchronous == FULL:
+            await asyncio.get_running_loop().run_in_executor(self._disk, connection.commit)
+        else:
+            connection.commit()
+
+    def _outcome(self, connection: sqlite3.Connection, job: Job[Any]) -> _Outcome:
+        before = connection.total_changes
+        try:
+            return _Outcome(self._work_through(connection, job()))
+        except sqlite3.OperationalError:
+            raise  # the database itself: nobody in this transaction can go on
+        except Exception as error:
+            if connection.total_changes != before:
+                raise _HalfDone(error) from error
+            return _Outcome(error=error)
+
+    def _work_through(self, connection: sqlite3.Connection, steps: Steps[T]) -> T:
+        rows: Sequence[Row] = ()
+        try:
+            ask = next(steps)
+            while True:
+                rows = self._compilers.run(connection, ask)
+                ask = steps.send(rows)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA synchronous={self._synchronous}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={PAGES_BEFORE_CHECKPOINT}")
+        self._writer = connection
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        """Waiting is ours. It is used in two threads, never at once: the loop's, and the one that commits."""
+        return sqlite3.connect(
+            self._path,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=CACHED_STATEMENTS,
+        )

@@ -1,0 +1,146 @@
+"""Jobs: alike on both databases; on SQLite they share transactions, and none takes another with it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import bindparam, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from cfx_flow.errors import StoreUnavailable
+from cfx_flow.store.engine import Store, open_store
+from cfx_flow.store.jobs import Ask, Job, Steps
+from cfx_flow.store.tables import idempotency_keys as keys
+
+NEW = insert(keys).values({column.name: bindparam(column.name) for column in keys.c})
+ALL = select(keys.c.key, keys.c.created_at).order_by(keys.c.key)
+USER, FLOW, NOW = str(uuid4()), str(uuid4()), datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+class Refused(Exception):
+    pass
+
+
+def row(name: str) -> dict[str, object]:
+    return {"user_id": USER, "key": name, "body_hash": b"\0", "flow_id": FLOW, "created_at": NOW}
+
+
+def writing(*names: str, error: Exception | None = None) -> Job[int]:
+    def job() -> Steps[int]:
+        for name in names:
+            yield Ask(NEW, row(name))
+        if error is not None:
+            raise error
+        return len((yield Ask(ALL, {})))
+
+    return job
+
+
+async def names_in(store: Store) -> list[str]:
+    def job() -> Steps[list[str]]:
+        return [found["key"] for found in (yield Ask(ALL, {}))]
+
+    return await store.look(job)
+
+
+async def test_rows_come_back_as_values(store: Store) -> None:
+    assert await store.run(writing("a")) == 1
+
+    def job() -> Steps[datetime]:
+        found: datetime = (yield Ask(ALL, {}))[0]["created_at"]
+        return found
+
+    assert await store.look(job) == NOW
+
+
+async def test_a_job_that_raises_has_written_nothing_and_spoils_no_other(store: Store) -> None:
+    jobs = [writing("a"), writing("x", error=Refused()), writing("b"), writing(error=Refused()), writing("c")]
+    outcomes = await asyncio.gather(*(store.run(job) for job in jobs), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [int, Refused, int, Refused, int]
+    assert await names_in(store) == ["a", "b", "c"]
+
+
+async def test_a_statement_that_fails_is_its_own_jobs_affair(store: Store) -> None:
+    await store.run(writing("a"))
+    outcomes = await asyncio.gather(
+        store.run(writing("b", "a")), store.run(writing("c")), return_exceptions=True
+    )
+    assert isinstance(outcomes[0], IntegrityError | sqlite3.IntegrityError)
+    assert isinstance(outcomes[1], int)
+    assert await names_in(store) == ["a", "c"]
+
+
+async def test_jobs_asked_together_are_one_transaction(sqlite_store: Store) -> None:
+    file = sqlite_store.file
+    assert file is not None
+    with closing(sqlite3.connect(file)) as other:
+
+        def version() -> int:
+            return int(other.execute("PRAGMA data_version").fetchone()[0])
+
+        await sqlite_store.run(writing("first"))
+        before = version()
+        await asyncio.gather(*(sqlite_store.run(writing(f"{n:03}")) for n in range(100)))
+        assert version() == before + 1
+    assert len(await names_in(sqlite_store)) == 101
+
+
+async def test_jobs_and_transactions_take_turns(store: Store) -> None:
+    async def by_transaction(name: str) -> None:
+        async with store.transaction() as connection:
+            await connection.execute(NEW, row(name))
+            await asyncio.sleep(0.001)
+
+    together = [by_transaction(f"t{n:02}") for n in range(20)]
+    await asyncio.gather(*together, *(store.run(writing(f"j{n:02}")) for n in range(20)))
+    assert len(await names_in(store)) == 40
+
+
+async def test_a_job_waits_for_another_process_and_then_says_so(sqlite_url: str) -> None:
+    store = await open_store(sqlite_url, busy_timeout_s=0.2)
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="busy"):
+            await store.run(writing("a"))
+        waiting = asyncio.ensure_future(store.run(writing("b")))
+        await asyncio.sleep(0.05)
+        other.execute("ROLLBACK")
+        await waiting
+    assert await names_in(store) == ["b"]
+    await store.close()
+
+
+async def test_a_full_disk_fails_the_batch_and_nothing_after_it(sqlite_url: str) -> None:
+    """SQLite's own limit of pages answers as a full disk does."""
+    store = await open_store(sqlite_url)
+    await store.run(writing("a"))
+    jobs = store._jobs
+    assert jobs is not None
+    writer = jobs._writer
+    assert writer is not None
+    pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    writer.execute(f"PRAGMA max_page_count={pages}")
+    big = [f"{n:03}" + "x" * 200 for n in range(200)]
+    with pytest.raises(StoreUnavailable, match="full"):
+        await store.run(writing(*big))
+    writer.execute("PRAGMA max_page_count=1000000")
+    await store.run(writing("b"))
+    assert await names_in(store) == ["a", "b"]
+    await store.close()
+
+
+async def test_closing_waits_for_what_is_being_written(sqlite_url: str, tmp_path: Path) -> None:
+    store = await open_store(sqlite_url)
+    under_way = asyncio.ensure_future(store.run(writing("a")))
+    await asyncio.sleep(0)
+    await under_way
+    await store.close()
+    again = await open_store(sqlite_url)
+    assert await names_in(again) == ["a"]
+    await again.close()
