@@ -6,6 +6,7 @@ from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.catalogue import Catalogue
 from api.chat import ChatEndpoint
 from api.late_app import LateApp
 from api.logs import WriteServed, tell_served
@@ -30,6 +31,7 @@ def create_app(
     front_door = FrontDoor(
         chat=ChatEndpoint(services),
         probes=Probes(services.readiness),
+        catalogue=Catalogue(services.models),
         rest=rest or late_rest(services),
     )
     return Entry(
@@ -48,7 +50,7 @@ def create_app(
 
 
 def late_rest(services: Services) -> LateApp:
-    """Everything but chat and probes: FastAPI, imported when it is asked for."""
+    """Everything but chat, probes and the lists of models: FastAPI, imported when it is asked for."""
     return LateApp(partial(_build_rest, services))
 
 
@@ -60,10 +62,14 @@ def _build_rest(services: Services) -> ASGIApp:
 
 class FrontDoor:
     """Chat does not go through FastAPI, whose routing and responses cost more than the whole relay;
-    probes do not wait for it."""
+    probes and the lists of models do not wait for it."""
 
-    def __init__(self, *, chat: ASGIApp, probes: ASGIApp, rest: ASGIApp) -> None:
-        self._plain = dict.fromkeys(CHAT_PATHS, chat) | dict.fromkeys(Probes.PATHS, probes)
+    def __init__(self, *, chat: ASGIApp, probes: ASGIApp, catalogue: ASGIApp, rest: ASGIApp) -> None:
+        self._plain = (
+            dict.fromkeys(CHAT_PATHS, chat)
+            | dict.fromkeys(Probes.PATHS, probes)
+            | dict.fromkeys(Catalogue.PATHS, catalogue)
+        )
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

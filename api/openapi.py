@@ -45,6 +45,8 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     paths = document["paths"]
     for path in ("/v1/chat/completions", "/chat/completions"):
         paths[path] = {"post": _chat(path)}
+    paths["/v1/models"] = {"get": _list("list_models", "The models that may be named, in OpenAI's shape")}
+    paths["/v1/model/info"] = {"get": _list("model_info", "The same in LiteLLM's shape: windows, prices")}
     paths["/healthz"] = {"get": _probe("healthz", "The process answers", {"type": "object"})}
     paths["/readyz"] = {"get": _readyz()}
     components = document.setdefault("components", {})
@@ -99,6 +101,14 @@ def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
         "description": description,
         "schema": {"type": "string", **schema},
     }
+
+
+def _list(name: str, summary: str) -> dict[str, Any]:
+    return {"tags": ["models"], "summary": summary, "operationId": name, "responses": {"200": _json_object()}}
+
+
+def _json_object() -> dict[str, Any]:
+    return {"description": "Yes", "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
 def _probe(name: str, summary: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What FastAPI serves: every route but chat and the probes."""
+"""What FastAPI serves: every route but chat, the probes and the lists of models."""
 
 from __future__ import annotations
 

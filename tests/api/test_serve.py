@@ -224,13 +224,6 @@ def test_damaged_credentials_file_does_not_keep_the_server_from_starting(
     assert httpx.get(f"{second.said['url']}/healthz", trust_env=False).status_code == 200
 
 
-def test_two_servers_may_share_a_folder(serve: Serve) -> None:
-    first, second = serve(), serve()
-    headers = {"authorization": f"Bearer {first.said['key']}"}
-    for one in (first, second):
-        assert httpx.get(f"{one.said['url']}/v1/flows", headers=headers, trust_env=False).status_code == 200
-
-
 def test_postgres_that_is_not_there_is_waited_for(serve: Serve) -> None:
     one = serve(CFX_DATABASE_URL="postgresql://u:p@127.0.0.1:9/x", CFX_HASH_SALT="of-the-tests" * 4)
     assert one.said["key"] is None
