@@ -8,6 +8,8 @@ from cfx_flow.diffs.targets import Target
 
 _AROUND = 3
 _DELETION_LINES = 60
+_VOTERS = 2_000
+"""lines of a hunk that are asked where it may belong"""
 
 
 def deletion(target: Target, lines: list[str], named: list[str]) -> Problem:
@@ -75,7 +77,7 @@ def _common_prefix(one: list[str], other: list[str]) -> int:
 def _best_start(hunk: Hunk, source: Source) -> int:
     """Where most of the hunk's old lines stand: votes of each line that the file has, rare ones first."""
     votes: dict[int, float] = {}
-    for offset, line in enumerate(hunk.old):
+    for offset, line in enumerate(hunk.old[:_VOTERS]):
         places = source.places_stripped(line.rstrip())
         for place in places[:50]:
             votes[place - offset] = votes.get(place - offset, 0.0) + 1 / len(places)

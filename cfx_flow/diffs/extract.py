@@ -47,7 +47,7 @@ def extract(text: str, policy: Policy) -> Answer:
 
     Raises ``Refused`` with ``oversize``, ``not_text`` or ``no_diff``.
     """
-    _require_text(text, policy.max_bytes)
+    _require_text(text, policy)
     answer = Answer([])
     text = _without_thinking(text, answer)
     if (inner := unwrap.from_json(text)) is not None:
@@ -91,13 +91,20 @@ def _sections(lines: list[str], marks: str, offset: int, answer: Answer, margins
             yield from found
 
 
-def _require_text(text: str, max_bytes: int) -> None:
+def _require_text(text: str, policy: Policy) -> None:
     try:
         size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError:
         raise Refused(Problem(Code.NOT_TEXT, "the answer is not valid Unicode text")) from None
-    if size > max_bytes:
-        raise Refused(Problem(Code.OVERSIZE, f"the answer has {size:,} bytes, {max_bytes:,} are allowed"))
+    lines = text.count("\n")
+    fences = sum(text.count("\n" + fence) for fence in FENCES)
+    for number, most, what in (
+        (size, policy.max_bytes, "bytes"),
+        (lines, policy.max_lines, "lines"),
+        (fences, policy.max_hunks, "code fences"),
+    ):
+        if number > most:
+            raise Refused(Problem(Code.OVERSIZE, f"the answer has {number:,} {what}, {most:,} are allowed"))
     if "\0" in text:
         raise Refused(Problem(Code.NOT_TEXT, "the answer holds NUL characters"))
 

@@ -49,6 +49,7 @@ class Policy:
     """What a diff may be and touch. Patterns are ``fnmatch`` globs over the whole path."""
 
     max_bytes: int = 8 * 1024 * 1024
+    max_lines: int = 1_000_000
     max_files: int = 5_000
     max_hunks: int = 50_000
     allowed: tuple[str, ...] | None = None

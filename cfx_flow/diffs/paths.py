@@ -12,6 +12,8 @@ _ESCAPE = re.compile(r'\\([0-7]{1,3}|[abtnvfr"\\])')
 _SIMPLE = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, '"': 34, "\\": 92}
 _PLAIN = re.compile(r"(?:\w[\w.+@=,-]{0,99}/){0,20}\w[\w.+@=,-]{0,99}", re.ASCII)
 """nothing in such a path can be unsafe, with a prefix or without"""
+_MAX_PATH = 4096
+"""bytes; a longer one is refused"""
 _STAMP = re.compile(r"\s+\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d\S*(?: (?:Z|[+-]\d{4}))?)?$")
 _REMARKS = (
     re.compile(r"\s+\((?:old|original|before|current|previous|existing)\)$"),
@@ -25,7 +27,7 @@ _GIT_PART = re.compile(r"^\.git(~\d+)?$|^git~\d+$")
 def header_path(text: str) -> str:
     """The path of a ``---`` or ``+++`` line: no timestamp, no quotes, no decoration."""
     path = text.split("\t", 1)[0].strip()
-    if " " in path:
+    if " " in path and len(path) <= _MAX_PATH:
         path = _STAMP.sub("", path)
     if path.endswith("dev/null"):
         path = _DEV_NULL.sub(DEV_NULL, path)
@@ -38,7 +40,7 @@ def header_path(text: str) -> str:
 
 def without_remarks(old: str, new: str) -> tuple[str, str]:
     """``x (original)`` and ``x (modified)``: a remark that only its own side can have is no name."""
-    if old.endswith(")") or new.endswith(")"):
+    if (old.endswith(")") or new.endswith(")")) and max(len(old), len(new)) <= _MAX_PATH:
         return _REMARKS[0].sub("", old), _REMARKS[1].sub("", new)
     return old, new
 
@@ -92,7 +94,7 @@ def _why_unsafe(path: str) -> str | None:
         return "is empty"
     if any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in path):
         return "holds control or invisible characters"
-    if len(path.encode()) > 4096 or any(len(part.encode()) > 255 for part in path.split("/")):
+    if len(path.encode()) > _MAX_PATH or any(len(part.encode()) > 255 for part in path.split("/")):
         return "is too long"
     shape = unicodedata.normalize("NFKC", path)
     for form in {path, shape}:
