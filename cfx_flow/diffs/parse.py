@@ -236,6 +236,8 @@ class _Reader:
         if not self.last or (section.fenced and section.closed):
             return
         hunk.cut = section.cut_mid_line
+        if section.cut_mid_line and len(body.lines) > 1 and all(x.endswith("\r") for x in body.lines[:-1]):
+            body.lines[-1] = body.lines[-1].removesuffix("\r") + "\r"  # stripped with the answer's end
         if hunk.counted is not None:
             hunk.left = (body.old_left, body.new_left)
         hunk.unclosed = section.fenced

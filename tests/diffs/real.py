@@ -18,8 +18,13 @@ _LARGEST = 30_000
 def library() -> tuple[Path, ...]:
     """Its modules and texts of some length, in an order that does not depend on the file system."""
     root = Path(sysconfig.get_path("stdlib"))
-    folders = [root, *(root / name for name in ("email", "json", "logging", "asyncio", "importlib", "xml/dom"))]
-    found = [path for folder in folders for path in sorted(folder.glob("*.py")) + sorted(folder.glob("*.txt"))]
+    folders = [
+        root,
+        *(root / name for name in ("email", "json", "logging", "asyncio", "importlib", "xml/dom")),
+    ]
+    found = [
+        path for folder in folders for path in sorted(folder.glob("*.py")) + sorted(folder.glob("*.txt"))
+    ]
     return tuple(path for path in found if 1_000 < path.stat().st_size < _LARGEST)
 
 
@@ -100,7 +105,10 @@ def _rename(lines: list[str], dice: Random) -> None:
 
 def _nest(lines: list[str], dice: Random) -> None:
     start, end = _block(lines, dice)
-    lines[start:end] = ["    if enabled:", *("    " + line if line.strip() else line for line in lines[start:end])]
+    lines[start:end] = [
+        "    if enabled:",
+        *("    " + line if line.strip() else line for line in lines[start:end]),
+    ]
 
 
 def _at_the_end(lines: list[str], dice: Random) -> None:

@@ -181,3 +181,15 @@ def test_hunks_of_lines_that_stand_everywhere_cost_no_search() -> None:
     hunks = "".join(f"@@ -{n},400 +{n},400 @@\n" + " a\n" * 399 + "-c\n+d\n" for n in range(1, 30))
     result = check(f"--- a/x\n+++ b/x\n{hunks}", {"x": file})
     assert getattr(result, "code", None) in {"removed_line_mismatch", "context_not_found"}
+
+
+def test_lines_and_fences_are_capped_before_anything_is_read() -> None:
+    for policy in (Policy(max_lines=5), Policy(max_hunks=2)):
+        assert (
+            getattr(check("```\n" * 8 + "--- a/x\n+++ b/x\n@@\n+x\n", {}, policy), "code", None) == "oversize"
+        )
+
+
+def test_a_path_of_a_million_blanks_costs_no_more_than_its_length() -> None:
+    answer = f"--- a/{' ' * 1_000_000}x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
+    assert getattr(check(answer, {"x": "a\n"}), "code", None) == "unsafe_path"

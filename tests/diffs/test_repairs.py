@@ -188,3 +188,9 @@ def test_the_stated_line_goes_before_an_exact_copy_elsewhere() -> None:
     result = check("--- a/x\n+++ b/x\n@@ -4,2 +4,2 @@\n-same\n+other\n end\n", files)
     assert isinstance(result, Patch)
     assert result.files_after({}) == {"x": "same\nend\n\nother\nend\n"}
+
+
+def test_a_shift_and_a_scale_look_alike_where_one_level_is_all_that_shows() -> None:
+    file = {"x": "if a:\n    one()\n    two()\n"}
+    answer = "--- a/x\n+++ b/x\n@@ -2,2 +2,4 @@\n         one()\n-        two()\n+        if b:\n+                two()\n"
+    assert isinstance(check(answer, file), Refusal)

@@ -149,7 +149,7 @@ def _mapped(indent: str, learned: dict[str, str], rules: list[Rule]) -> str | No
 
 def _rules(learned: dict[str, str], source: Source) -> Iterator[Rule]:
     """The regular mappings that explain all that was learned."""
-    for rule in (*_tab_rules(learned, source), *_shift_rules(learned)):
+    for rule in (*_tab_rules(learned, source), *_shift_rules(learned), _halved, _doubled):
         if all(rule(indent) == true for indent, true in learned.items()):
             yield rule
 
@@ -190,6 +190,15 @@ def _shifted(indent: str, *, least: str, gain: str, loss: str) -> str | None:
     if not indent.startswith(least) or not indent.startswith(loss):
         return None
     return gain + indent.removeprefix(loss)
+
+
+def _halved(indent: str) -> str | None:
+    """Where only one level was seen, half as deep and so many less look the same: neither is sure."""
+    return None if "\t" in indent or len(indent) % 2 else indent[: len(indent) // 2]
+
+
+def _doubled(indent: str) -> str | None:
+    return None if "\t" in indent else indent * 2
 
 
 def _indent(line: str) -> str:
