@@ -6,12 +6,12 @@ row (``Step.status == "completed"``), and then nothing is asked, or paid, again.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from cfx_flow.answers import UnreadableAnswer
+from cfx_flow.aside import aside
 from cfx_flow.contract.read import frozen_contract
 from cfx_flow.flows.model import FlowFailed, Reason, Step
 from cfx_flow.flows.run import Result
@@ -66,7 +66,9 @@ async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
         answer = await work.run.output_of(state["code_step"])
         terms = await _terms(work, state)
         cut_off = answer.detail.get("cut_off", answer.detail["finish_reason"] == "length")
-        judged = await asyncio.to_thread(judge, restored(answer), work.snapshot, terms, cut_off=cut_off)
+        text = restored(answer)
+        size = len(text) + work.snapshot.total_bytes
+        judged = await aside(size, judge, text, work.snapshot, terms, cut_off=cut_off)
         event = work.run.event("diff.checked", step, data=judged.to_json())
         result = Result(
             judged.text, judged.to_json(), events=[event], patch=judged.text if judged.accepted else None

@@ -5,10 +5,10 @@ Whatever comes from a repository, a caller or a model stands between fences (fen
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from cfx_flow.answers import UnreadableAnswer
+from cfx_flow.aside import aside
 from cfx_flow.contract.read import frozen_contract
 from cfx_flow.diffs import Patch
 from cfx_flow.flows.model import Step
@@ -91,7 +91,8 @@ def unreadable(work: Work, answer: str, error: UnreadableAnswer) -> tuple[str, s
 
 async def patched(work: Work, checked: Step) -> Mapping[str, str]:
     """The changed files as the patch leaves them."""
-    result = await asyncio.to_thread(placed, checked.output or "", work.snapshot)
+    diff = checked.output or ""
+    result = await aside(len(diff) + work.snapshot.total_bytes, placed, diff, work.snapshot)
     changes = result.changes if isinstance(result, Patch) else ()
     return {change.path: change.after for change in changes if change.after is not None}
 
@@ -121,7 +122,8 @@ async def _files(
     listing = min(len(work.files), MAX_LISTED) * 40
     taken = (sum(map(len, spent)) + listing + len(work.system(name))) // CHARS_PER_TOKEN
     budget = min(MAX_SHOWN_TOKENS, work.room_tokens(name) - taken - RESERVE_TOKENS)
-    chosen = await asyncio.to_thread(choose, texts, work.flow.task, budget_tokens=max(budget, 0), first=first)
+    size = sum(map(len, texts.values()))
+    chosen = await aside(size, choose, texts, work.flow.task, budget_tokens=max(budget, 0), first=first)
     return chosen.whole
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
+from cfx_flow.aside import aside
 from cfx_flow.diffs import check_form
 from cfx_flow.stages.model import StageName
 
 MAX_FENCED_LINES = 20
 """a plan may quote a signature; more than this is an implementation"""
-
-IN_LOOP_CHARS = 16_000
-"""a longer reply is judged in a thread: other streams must not wait for it"""
 
 _DIFF = re.compile(r"^(?:diff --git |--- [^\n]+\n\+\+\+ [^\n]+\n@@ )", re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([\w+#.-]*)", re.MULTILINE)
@@ -25,9 +22,7 @@ async def judge(stage: StageName, text: str | None) -> dict[str, Any] | None:
     """The ``cfx`` object of a checked reply; None if there is nothing to say."""
     if not text or stage not in (StageName.CODE, StageName.PLAN):
         return None
-    if len(text) <= IN_LOOP_CHARS:
-        return _judge(stage, text)
-    return await asyncio.to_thread(_judge, stage, text)
+    return await aside(len(text), _judge, stage, text)
 
 
 def _judge(stage: StageName, text: str) -> dict[str, Any] | None:

@@ -59,6 +59,8 @@ NUL_SHOWN = "\u2400"
 def storable(value: Any) -> Any:
     """What both databases take: Postgres has no NUL, UTF-8 no lone surrogates, and models write either."""
     if isinstance(value, str):
+        if value.isascii() and "\0" not in value:
+            return value
         return value.replace("\0", NUL_SHOWN).encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, dict):
         return {storable(key): storable(item) for key, item in value.items()}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from sqlalchemy import ColumnElement, select
 
+from cfx_flow.aside import aside
 from cfx_flow.clock import Clock
 from cfx_flow.errors import NotFound
 from cfx_flow.store.engine import Store
@@ -20,7 +19,7 @@ class SnapshotStore:
 
     async def put(self, user_id: str, snapshot: Snapshot) -> None:
         """Writing the same one again changes nothing."""
-        archive = await asyncio.to_thread(pack, snapshot)
+        archive = await aside(snapshot.total_bytes, pack, snapshot)
         statement = (
             self._store.insert(snapshots)
             .values(
@@ -43,7 +42,7 @@ class SnapshotStore:
             archive = (await connection.execute(query)).scalar()
         if archive is None:
             raise _unknown(snapshot_id)
-        return await asyncio.to_thread(unpack, archive)
+        return await aside(len(archive), unpack, archive)
 
     async def require(self, user_id: str, snapshot_id: str) -> None:
         """Raises NotFound unless it is there."""

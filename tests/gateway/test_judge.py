@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cfx_flow.chat.judge import IN_LOOP_CHARS, holds_code, judge
+from cfx_flow.aside import IN_LOOP_CHARS
+from cfx_flow.chat.judge import holds_code, judge
 from cfx_flow.stages.model import StageName
 
 DIFF = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n"

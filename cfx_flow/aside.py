@@ -1,0 +1,23 @@
+"""Work for the processor: in the loop while it is short, in a thread when it is long.
+
+A hop to a thread and back costs some 0.2 ms on two cores, which is more than the work itself takes on a
+small text; a long one would hold up every other stream and flow of the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+IN_LOOP_CHARS = 16_000
+
+
+async def aside(chars: int, job: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
+    """``chars``: of the texts that ``job`` goes through."""
+    if chars <= IN_LOOP_CHARS:
+        return job(*args, **options)
+    return await asyncio.to_thread(job, *args, **options)
