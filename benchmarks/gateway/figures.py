@@ -98,7 +98,8 @@ def _starts(bench: Bench, found: list[Figures]) -> None:
         for at, figures in enumerate(found):
             start: Start = starts(bench.installed(at, store), bench.scale)
             figures[f"start_{store}"] = start.api_s
-            figures[f"runner_{store}"] = start.runner_s
+            if start.runner_s is not None:
+                figures[f"runner_{store}"] = start.runner_s
             figures[f"rss_{store}"] = start.memory.rss_mb
             figures[f"pss_{store}"] = start.memory.pss_mb
 
@@ -166,7 +167,8 @@ def _chunks(bench: Bench, found: list[Figures]) -> None:
 
 def _idle(bench: Bench, found: list[Figures]) -> None:
     for at, figures in enumerate(found):
-        figures["idle_streams"] = idle_memory(bench.installed(at, "sqlite"), bench.scale)
+        # A file of its own: the server of the other measurements still runs on theirs.
+        figures["idle_streams"] = idle_memory(bench.installed(at, "idle"), bench.scale)
 
 
 _PARTS: tuple[tuple[tuple[str, ...], Callable[[Bench, list[Figures]], None]], ...] = (

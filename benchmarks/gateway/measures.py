@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.gateway.load import Connection, hammer, seconds_of, stream_all
-from benchmarks.gateway.ready import wait_for_api, wait_for_runner
+from benchmarks.gateway.ready import wait_for_api, wait_for_flows, wait_for_runner
 from benchmarks.gateway.systems import DIRECT, MOCK, Cfx, System
 from benchmarks.gateway.usage import (
     SERVER_CORE,
@@ -163,17 +163,19 @@ def _streamed(system: System, chunks: int) -> float:
 @dataclass(frozen=True)
 class Start:
     api_s: float
-    runner_s: float
+    runner_s: float | None
+    """None where flows run in workers"""
     memory: Memory
-    """when both are ready"""
+    """when all of it is ready"""
 
 
 def starts(cfx: Cfx, scale: Scale) -> Start:
     """From the first instruction to the first answer to a key, and to the first step of a flow."""
     found = [_start(cfx) for _ in range(scale.starts)]
+    runners = [start.runner_s for start in found if start.runner_s is not None]
     return Start(
         median(start.api_s for start in found),
-        median(start.runner_s for start in found),
+        median(runners) if runners else None,
         sorted((start.memory for start in found), key=lambda used: used.rss_mb)[len(found) // 2],
     )
 
@@ -182,9 +184,13 @@ def _start(cfx: Cfx) -> Start:
     started = time.perf_counter()
     with cfx.starting("start") as (process, system):
         wait_for_api(process, system)
-        api_s = time.perf_counter() - started
-        wait_for_runner(process, system)
-        return Start(api_s, time.perf_counter() - started, memory(process.pid))
+        api_s, runner_s = time.perf_counter() - started, None
+        if cfx.runs_flows:
+            wait_for_runner(process, system)
+            runner_s = time.perf_counter() - started
+        else:
+            wait_for_flows(process, system)
+        return Start(api_s, runner_s, memory(process.pid))
 
 
 def idle_memory(cfx: Cfx, scale: Scale) -> float:

@@ -18,6 +18,11 @@ def wait_for_api(process: Running, system: System) -> None:
     _patiently(lambda: _get(system, "/v1/models") is not None, lambda: process.alive)
 
 
+def wait_for_flows(process: Running, system: System) -> None:
+    """The rest of the API, which comes after chat and the models."""
+    _patiently(lambda: _get(system, "/v1/flows") is not None, lambda: process.alive)
+
+
 def wait_for_runner(process: Running, system: System) -> str:
     """The flow that has taken its first step."""
     flow: str = json.loads(_post(system, "/v1/flows", _FLOW))["id"]

@@ -60,6 +60,8 @@ class FlowRun:
         self.pen = Pen(flows, Fence(flow.id, flow.epoch))
         self._flows, self._clock = flows, clock
         self._finished: dict[int, Step] = {}
+        self._last = flow.step
+        """the last step that the store may know; what is too long to be kept here is read from it again"""
         self._stages: dict[str, StageUsage] = dict(flow.stages)
         self._spent = flow.spent
         self._active_before_s = flow.spent.duration_ms / 1000
@@ -232,17 +234,20 @@ class FlowRun:
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     async def _step(self, n: int) -> Step | None:
-        """As this run has left it, else from the store, which knows none beyond ``flow.step``."""
+        """As this run has left it, else from the store."""
         if n in self._finished:
             return self._finished[n]
-        if n > self.flow.step:
+        if n > self._last:
             return None
+        if n > self.flow.step:  # this run's own: it may be waiting to be written
+            await self.pen.settle()
         step = await self._flows.step(self.flow.id, n)
         if step is not None and step.status == "completed":
             self._keep(step)
         return step
 
     def _keep(self, step: Step) -> None:
+        self._last = max(self._last, step.n)
         if len(step.output or "") <= MAX_KEPT_CHARS:
             self._finished[step.n] = replace(step, input={})
 

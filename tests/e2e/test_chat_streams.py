@@ -15,6 +15,7 @@ import openai
 import pytest
 
 from tests.support.flows import says
+from tests.support.postgres import PostgresServer
 from tests.support.provider import Provider
 from tests.support.server import OwnServer, Server
 from tests.support.shapes import error_of
@@ -48,10 +49,13 @@ def last_error(lines: Iterator[str]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def two(own_server: OwnServer, provider: Provider) -> tuple[Server, Server]:
-    """On one SQLite file, with one key."""
-    one = own_server()
-    other = own_server(CFX_DATABASE_URL=f"sqlite:///{one.folder / 'data' / 'cfx.db'}")
+def two(own_server: OwnServer, provider: Provider, postgres_server: PostgresServer) -> tuple[Server, Server]:
+    """On one database, with one key."""
+    shared = {
+        "CFX_DATABASE_URL": postgres_server.create_database(),
+        "CFX_HASH_SALT": "of the tests, and long enough",
+    }
+    one, other = own_server(**shared), own_server(**shared)
     other.key = one.key
     other.client = other.client_of(one.key)
     return one, other
