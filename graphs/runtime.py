@@ -143,6 +143,7 @@ async def _saved(graph: CompiledStateGraph[FlowState, Work], config: RunnableCon
     try:
         snapshot = await graph.aget_state(config)
     except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError):
+        # LangGraph at a checkpoint that was cut or tampered with: tests/graphs/test_checkpoints.py
         raise unreadable_state() from None
     return checked_state(snapshot.values) if snapshot.values else None
 

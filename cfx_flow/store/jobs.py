@@ -43,4 +43,5 @@ async def work_through(connection: AsyncConnection, steps: Steps[T]) -> T:
             rows = result.mappings().all() if result.returns_rows else ()
             ask = steps.send(rows)
     except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+        made: T = end.value
+        return made

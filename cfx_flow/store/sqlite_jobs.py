@@ -70,7 +70,8 @@ class SqliteJobs:
         outcome = await self._queue.ask(job)
         if outcome.error is not None:
             raise outcome.error
-        return outcome.value  # type: ignore[no-any-return]
+        made: T = outcome.value
+        return made
 
     def look(self, job: Job[T]) -> T:
         """Of a job that only reads; readers wait for nobody under WAL. Raises StoreUnavailable."""
@@ -151,7 +152,8 @@ class SqliteJobs:
                 rows = self._compilers.run(connection, ask)
                 ask = steps.send(rows)
         except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+            made: T = end.value
+            return made
 
     def _opened(self) -> sqlite3.Connection:
         connection = self._connect()
