@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cfx_flow.diffs import cut
+from cfx_flow.diffs.advice import advised
 from cfx_flow.diffs.extract import Answer, extract
 from cfx_flow.diffs.fit import fit
 from cfx_flow.diffs.model import (
@@ -32,23 +33,24 @@ def check(text: str, files: Mapping[str, str], policy: Policy = _DEFAULT) -> Pat
 
     ``files`` are the workspace's text files by path. Nothing is read or written anywhere.
     """
-    answer = Answer([])
+    answer, sections = Answer([]), list[FileDiff]()
     try:
         answer = extract(text, policy)
-        sections = parse(answer, policy)
+        parse(answer, policy, sections)
         enforce_form(sections)
         changes, repairs = _fitted(sections, files, policy)
     except Refused as refused:
-        return Refusal(str(refused.problems[0].code), refused.problems, tuple(answer.repairs))
+        problems = advised(refused.problems, sections, files, policy)
+        return Refusal(str(problems[0].code), problems, tuple(answer.repairs))
     return Patch(render(changes), tuple(changes), (*answer.repairs, *repairs))
 
 
 def check_form(text: str, policy: Policy = _DEFAULT) -> FormReport:
     """What can be told without the files: a diff is there, can be read, and its paths are safe."""
-    answer = Answer([])
+    answer, sections = Answer([]), list[FileDiff]()
     try:
         answer = extract(text, policy)
-        sections = parse(answer, policy)
+        parse(answer, policy, sections)
         enforce_form(sections)
         enforce_paths([(common_paths(section)[0], section.line) for section in sections], policy)
         _require_an_end(sections)

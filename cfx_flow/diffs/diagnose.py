@@ -32,9 +32,12 @@ def not_placed(hunk: Hunk, source: Source, path: str) -> Problem:
     new = [line.rstrip() for line in hunk.new]
     if _stands(new, hunk, source) and hunk.changes:
         return Problem(
-            Code.ALREADY_APPLIED, "the file already has what this hunk would make of it", path, hunk.line
+            Code.ALREADY_APPLIED,
+            "the file already has what this hunk would make of it: leave the hunk out",
+            path,
+            hunk.line,
         )
-    start = _best_start(hunk, source)
+    start = best_start(hunk, source)
     old = [line.rstrip() for line in hunk.old]
     window = source.stripped[start : start + len(old)]
     same = _common_prefix(old, window)
@@ -44,9 +47,13 @@ def not_placed(hunk: Hunk, source: Source, path: str) -> Problem:
     code = Code.REMOVED_LINE_MISMATCH if removed is not None else Code.CONTEXT_NOT_FOUND
     where = same if removed is None else removed
     kind = "removes a line" if removed is not None else "has a line"
+    message = f"a hunk {kind} that {path} does not have at this place"
+    if same == len(old) and "?" in hunk.marks:
+        where = [line[0] for line in hunk.body if line[0] != "+"].index("?")
+        message = "a line has no mark: begin each line that stays with a blank"
     return Problem(
         code,
-        f"a hunk {kind} that {path} does not have at this place",
+        message,
         path,
         hunk.line,
         wrote=hunk.old[where] if where < len(hunk.old) else None,
@@ -74,7 +81,7 @@ def _common_prefix(one: list[str], other: list[str]) -> int:
     return count
 
 
-def _best_start(hunk: Hunk, source: Source) -> int:
+def best_start(hunk: Hunk, source: Source) -> int:
     """Where most of the hunk's old lines stand: votes of each line that the file has, rare ones first."""
     votes: dict[int, float] = {}
     for offset, line in enumerate(hunk.old[:_VOTERS]):

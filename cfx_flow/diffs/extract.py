@@ -94,8 +94,8 @@ def _sections(lines: list[str], marks: str, offset: int, answer: Answer, margins
 def _require_text(text: str, policy: Policy) -> None:
     try:
         size = len(text) if text.isascii() else len(text.encode())
-    except UnicodeEncodeError:
-        raise Refused(Problem(Code.NOT_TEXT, "the answer is not valid Unicode text")) from None
+    except UnicodeEncodeError as error:
+        raise Refused(_not_text("half of a surrogate pair", text, error.start)) from None
     lines = text.count("\n")
     fences = sum(text.count("\n" + fence) for fence in FENCES)
     for number, most, what in (
@@ -104,9 +104,20 @@ def _require_text(text: str, policy: Policy) -> None:
         (fences, policy.max_hunks, "code fences"),
     ):
         if number > most:
-            raise Refused(Problem(Code.OVERSIZE, f"the answer has {number:,} {what}, {most:,} are allowed"))
+            message = (
+                f"the answer has {number:,} {what}, {most:,} are allowed: change less at a time, "
+                "with no more than three lines of context around each change"
+            )
+            raise Refused(Problem(Code.OVERSIZE, message))
     if "\0" in text:
-        raise Refused(Problem(Code.NOT_TEXT, "the answer holds NUL characters"))
+        raise Refused(_not_text("a NUL character", text, text.index("\0")))
+
+
+def _not_text(what: str, text: str, at: int) -> Problem:
+    line = text.count("\n", 0, at) + 1
+    return Problem(
+        Code.NOT_TEXT, f"the answer holds {what}, first in its line {line}: leave it out", line=line
+    )
 
 
 def _without_thinking(text: str, answer: Answer) -> str:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from cfx_flow.diffs.model import Excerpt, Problem, Refusal
+from cfx_flow.diffs.model import Code, Excerpt, Problem, Refusal
 
 _MAX_PROBLEMS = 8
 _MAX_LINES = 60
 _MAX_LENGTH = 1_000
 """characters of a line; no one copies a longer one by hand"""
+_FORM = (
+    "  Write one like this, for each file that changes:",
+    "    --- a/PATH",
+    "    +++ b/PATH",
+    "    @@ -LINE,COUNT +LINE,COUNT @@",
+    "     a line that stays",
+    "    -a line that goes",
+    "    +a line that comes",
+)
 
 
 def feedback(refusal: Refusal) -> str:
@@ -21,12 +30,14 @@ def feedback(refusal: Refusal) -> str:
 
 def _problem(problem: Problem) -> str:
     where = f"{problem.path}: " if problem.path else ""
-    lines = [f"- [{problem.code}] {where}{problem.message}."]
+    line = f" (line {problem.line} of your answer)" if problem.line else ""
+    lines = [f"- [{problem.code}]{line} {where}{problem.message}."]
+    lines += _FORM if problem.code is Code.NO_DIFF else ()
     if problem.wrote is not None:
         lines.append(f"  You wrote:     {problem.wrote}")
     if problem.found is not None:
         lines.append(f"  The file has:  {problem.found}")
-    for excerpt in problem.excerpts:
+    for excerpt in dict.fromkeys(problem.excerpts):
         lines.append(f"  True lines of {problem.path} from line {excerpt.start} on, to be copied exactly:")
         lines += _numbered(excerpt)
     return "\n".join(line[:_MAX_LENGTH] for line in lines)

@@ -50,8 +50,17 @@ def fit(
     changes = _each(placed, lambda item: _merged(item, repairs) if isinstance(item, Fitted) else item)
     changes = [change for change in changes if change.before != change.after]
     if not changes:
-        raise Refused(Problem(Code.NO_CHANGE, "the diff changes nothing"))
+        raise Refused(_no_change(modified))
     return changes, repairs
+
+
+def _no_change(fitted: list[Fitted]) -> Problem:
+    message = "the diff changes nothing: each line that goes comes back as it was"
+    for item in fitted:
+        for hunk, found in item.hunks:
+            excerpt = item.source.excerpt(found.start, found.end)
+            return Problem(Code.NO_CHANGE, message, item.path, hunk.line, excerpts=(excerpt,))
+    return Problem(Code.NO_CHANGE, "the diff changes nothing")
 
 
 def _each(items: Iterable[T], work: Callable[[T], U]) -> list[U]:

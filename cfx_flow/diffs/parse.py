@@ -28,36 +28,39 @@ _FRAME = re.compile(
 """lines of tools that write diffs, which say nothing that matters"""
 
 
-def parse(answer: Answer, policy: Policy) -> list[FileDiff]:
-    """All file sections of the answer, in order.
+def parse(answer: Answer, policy: Policy, files: list[FileDiff]) -> None:
+    """Puts all file sections of the answer into ``files``, in order; what was read stays there.
 
     Raises ``Refused`` with ``truncated``, ``no_diff`` or ``oversize``.
     """
-    files: list[FileDiff] = []
-    budget = _Budget(policy.max_files, policy.max_hunks)
+    budget = _Budget(policy)
     for section in answer.sections:
         _Reader(section, answer.repairs, budget, last=section is answer.sections[-1]).read(files)
     if not files:
         raise Refused(Problem(Code.NO_DIFF, "the answer holds no unified diff"))
-    return files
 
 
 @dataclass(slots=True)
 class _Budget:
-    """How many sections and hunks may still come."""
+    """How many sections and hunks have come, and how many may."""
 
-    files: int
-    hunks: int
+    policy: Policy
+    files: int = 0
+    hunks: int = 0
 
     def take_file(self) -> None:
-        self.files -= 1
-        if self.files < 0:
-            raise Refused(Problem(Code.OVERSIZE, "the diff touches more files than are allowed"))
+        self.files += 1
+        self._hold(self.files, self.policy.max_files, "files")
 
     def take_hunk(self) -> None:
-        self.hunks -= 1
-        if self.hunks < 0:
-            raise Refused(Problem(Code.OVERSIZE, "the diff has more hunks than are allowed"))
+        self.hunks += 1
+        self._hold(self.hunks, self.policy.max_hunks, "hunks")
+
+    @staticmethod
+    def _hold(number: int, most: int, what: str) -> None:
+        if number > most:
+            message = f"the diff has more than {most:,} {what}, and no more are taken: change less at a time"
+            raise Refused(Problem(Code.OVERSIZE, message))
 
 
 class _Reader:
@@ -205,16 +208,16 @@ class _Reader:
     def _take_body(self, hunk: Hunk) -> None:
         assert self.current is not None  # noqa: S101
         body = read_body(self.stretch, self.at, hunk.counted)
+        hunk.body = body.lines
+        if hunk.body:
+            self.current.hunks.append(hunk)
         if body.end >= len(self.lines):
             self._end_in(hunk, body)
         self.in_hunk = True
-        hunk.body = body.lines
         hunk.old_at_eof, hunk.new_at_eof = body.old_at_eof, body.new_at_eof
         hunk.counts_hold = body.counts_hold
         self._note_body(hunk, body, self.current)
-        if hunk.body:
-            self.current.hunks.append(hunk)
-        elif hunk.counted not in {None, (0, 0)}:
+        if not hunk.body and hunk.counted not in {None, (0, 0)}:
             raise Refused(Problem(Code.TRUNCATED, "a hunk has a header and no lines", line=hunk.line))
         self.at = body.end
 

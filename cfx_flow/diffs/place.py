@@ -48,7 +48,12 @@ def place(hunk: Hunk, source: Source, path: str) -> Placed | None:
         return None
     if was_added_before(hunk, start, source):
         raise Refused(
-            Problem(Code.ALREADY_APPLIED, "the file already has the added lines here", path, hunk.line)
+            Problem(
+                Code.ALREADY_APPLIED,
+                "the file already has the added lines here: leave the hunk out",
+                path,
+                hunk.line,
+            )
         )
     return at(hunk, start, source, exact=exact)
 

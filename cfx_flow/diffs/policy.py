@@ -26,7 +26,10 @@ def _form_problems(file: FileDiff) -> Iterator[Problem]:
     path = next(raw_paths(file), None)
     if file.binary:
         yield Problem(
-            Code.BINARY, "binary content cannot be reviewed; change text files only", path, file.line
+            Code.BINARY,
+            "binary content cannot be reviewed: leave it out and change text files only",
+            path,
+            file.line,
         )
     if file.renames:
         yield Problem(
@@ -47,11 +50,16 @@ def _mode_problems(file: FileDiff) -> Iterator[Problem]:
     path = next(raw_paths(file), None)
     modes = {mode for _, mode in file.modes}
     if _SYMLINK in modes:
-        yield Problem(Code.SYMLINK, "symbolic links are not taken", path, file.line)
+        yield Problem(Code.SYMLINK, "symbolic links are not taken: leave it out", path, file.line)
     elif _SUBMODULE in modes:
-        yield Problem(Code.MODE_CHANGE, "submodules are not taken", path, file.line)
+        yield Problem(Code.MODE_CHANGE, "submodules are not taken: leave it out", path, file.line)
     elif file.has_mode("old") or file.has_mode("new"):
-        yield Problem(Code.MODE_CHANGE, "the mode of a file cannot be changed", path, file.line)
+        yield Problem(
+            Code.MODE_CHANGE,
+            "the mode of a file cannot be changed: leave the mode lines out",
+            path,
+            file.line,
+        )
     elif any(kind == "new file" and mode not in _PLAIN for kind, mode in file.modes):
         yield Problem(Code.MODE_CHANGE, "a new file gets mode 100644, no other", path, file.line)
 
@@ -65,11 +73,19 @@ def enforce_paths(paths: Iterable[tuple[str, int]], policy: Policy) -> None:
         raise Refused(problems)
 
 
+def permits(path: str, policy: Policy) -> bool:
+    """Whether the path may be changed, and so its lines be shown to whoever writes the diff."""
+    return _pattern_problem(path, 0, policy) is None
+
+
 def _pattern_problem(path: str, line: int, policy: Policy) -> Problem | None:
     if any(fnmatchcase(path, pattern) for pattern in policy.protected):
-        return Problem(Code.PROTECTED_PATH, f"{path} is protected and must not be changed", path, line)
-    if policy.allowed is not None and not any(fnmatchcase(path, pattern) for pattern in policy.allowed):
         return Problem(
-            Code.PATH_NOT_ALLOWED, f"{path} is not among the files this change may touch", path, line
+            Code.PROTECTED_PATH, f"{path} is protected and must not be changed: leave it out", path, line
         )
+    if policy.allowed is not None and not any(fnmatchcase(path, pattern) for pattern in policy.allowed):
+        message = (
+            f"{path} is not among the files this change may touch ({', '.join(policy.allowed)}): leave it out"
+        )
+        return Problem(Code.PATH_NOT_ALLOWED, message, path, line)
     return None

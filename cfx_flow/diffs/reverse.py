@@ -35,7 +35,8 @@ def reverse_text(text: str, policy: Policy | None = None) -> str | Refusal:
     """The same for a diff as text, without the files: repaired in form, placed nowhere."""
     policy = policy or Policy()
     try:
-        sections = parse(extract(text, policy), policy)
+        sections: list[FileDiff] = []
+        parse(extract(text, policy), policy, sections)
         enforce_form(sections)
         return "".join(line + "\n" for section in sections for line in _section(section))
     except Refused as refused:
