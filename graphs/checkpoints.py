@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
@@ -28,7 +29,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow
+from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow, Writes
 from cfx_flow.flows.jobs import Entry
 
 T = TypeVar("T")
@@ -117,23 +118,11 @@ class FlowSaver(BaseCheckpointSaver[int]):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """Durable with the checkpoint after it, or when the run stops."""
-        flow_id, ns = _place(config)
-        rows = [
-            WriteRow(
-                flow_id=flow_id,
-                ns=ns,
-                checkpoint_id=str(get_checkpoint_id(config)),
-                task_id=task_id,
-                idx=WRITES_IDX_MAP.get(channel, n),
-                task_path=task_path,
-                channel=channel,
-                body=to_text(value),
-                again=channel in WRITES_IDX_MAP,
-            )
-            for n, (channel, value) in enumerate(writes)
-        ]
-        self._pen.put(Entry(writes=rows))
+        """Durable when the run stops; the checkpoint after it holds what they were, and then they are not
+        written at all."""
+        checkpoint_id = str(get_checkpoint_id(config))
+        rows = partial(_write_rows, _place(config), checkpoint_id, tuple(writes), task_id, task_path)
+        self._pen.put(Entry(writes=Writes(checkpoint_id, rows)))
 
     async def adelete_thread(self, thread_id: str) -> None:
         await self._shelf.drop_checkpoints(thread_id)
@@ -188,6 +177,30 @@ def from_text(text: str) -> Any:
         return json.loads(text, object_hook=_untyped)
     except RecursionError:
         raise ValueError("this is nested too deeply") from None
+
+
+def _write_rows(
+    place: tuple[str, str],
+    checkpoint_id: str,
+    writes: Sequence[tuple[str, Any]],
+    task_id: str,
+    task_path: str,
+) -> Sequence[WriteRow]:
+    flow_id, ns = place
+    return [
+        WriteRow(
+            flow_id=flow_id,
+            ns=ns,
+            checkpoint_id=checkpoint_id,
+            task_id=task_id,
+            idx=WRITES_IDX_MAP.get(channel, n),
+            task_path=task_path,
+            channel=channel,
+            body=to_text(value),
+            again=channel in WRITES_IDX_MAP,
+        )
+        for n, (channel, value) in enumerate(writes)
+    ]
 
 
 def _place(config: RunnableConfig) -> tuple[str, str]:

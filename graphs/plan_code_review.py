@@ -9,6 +9,8 @@
 
 A refused diff, a broken contract and an unfavourable verdict are data on edges. An exception means that the
 machinery broke, or that the flow cannot go on (FlowFailed).
+
+The edges are ``async``, though they wait for nothing: LangGraph takes a plain function to a thread and back.
 """
 
 from __future__ import annotations
@@ -42,25 +44,25 @@ def build() -> StateGraph[FlowState, Work]:
     return graph
 
 
-def after_plan(state: FlowState) -> Literal["approve_plan", "code"]:
+async def after_plan(state: FlowState) -> Literal["approve_plan", "code"]:
     return "approve_plan" if state.get("approval") in ("plan", "both") else "code"
 
 
-def after_persons_look_at_plan(state: FlowState) -> Literal["code", "plan", "rejected"]:
+async def after_persons_look_at_plan(state: FlowState) -> Literal["code", "plan", "rejected"]:
     """Edited or not, what was approved is the plan from here on."""
     if state["person"] == "approve":
         return "code"
     return "plan" if state["person"] == "revise" else "rejected"
 
 
-def after_check(state: FlowState) -> Literal["review", "code", "rejected"]:
+async def after_check(state: FlowState) -> Literal["review", "code", "rejected"]:
     """REVIEW never sees a diff that was refused, or that breaks the contract."""
     if state["check"] == "accepted":
         return "review"
     return "rejected" if rounds_used_up(state) else "code"
 
 
-def after_review(state: FlowState) -> Literal["approve_patch", "approved", "code", "plan", "rejected"]:
+async def after_review(state: FlowState) -> Literal["approve_patch", "approved", "code", "plan", "rejected"]:
     """Only the reviewer approves, and after it, where the flow or the policy says so, a person; who also
     gets what the reviewer still finds fault with, where none of it is worth a round."""
     if state["verdict"] == "approve":
@@ -72,7 +74,7 @@ def after_review(state: FlowState) -> Literal["approve_patch", "approved", "code
     return "plan" if state.get("to_plan") else "code"
 
 
-def after_persons_look_at_patch(state: FlowState) -> Literal["approved", "code", "rejected"]:
+async def after_persons_look_at_patch(state: FlowState) -> Literal["approved", "code", "rejected"]:
     if state["person"] == "approve":
         return "approved"
     return "code" if state["person"] == "revise" else "rejected"

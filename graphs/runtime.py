@@ -95,7 +95,7 @@ class LangGraphFlows:
 
     async def _carry(self, graph: Any, work: Work, drain: Drain) -> Outcome | Waits:
         flow, config = work.flow, _config(work.flow.id)
-        saved = await _saved(graph, config)
+        saved = await _saved(graph, config) if flow.step else None
         if saved and _goes_on(saved, flow.options):
             saved = await _reopened(graph, config, flow.options.max_rounds)
         elif saved and "status" in saved:

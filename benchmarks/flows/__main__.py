@@ -20,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import structlog
+import uvloop
 
 from api.wiring import Services, open_services
 from benchmarks.flows.answers import Answering
@@ -125,7 +126,7 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     for synchronous in ("NORMAL", "FULL"):
-        asyncio.run(measure(synchronous, options.flows))
+        uvloop.run(measure(synchronous, options.flows))
 
 
 if __name__ == "__main__":

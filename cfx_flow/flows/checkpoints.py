@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -31,3 +32,11 @@ class WriteRow:
     body: str
     again: bool = False
     """it replaces an earlier one of the same place; else the earlier one stays"""
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """Most are never made into rows: the checkpoint after them is written in the same transaction."""
+
+    checkpoint_id: str
+    rows: Callable[[], Sequence[WriteRow]]

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from cfx_flow.flows import statements as sql
-from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow
+from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow, Writes
 from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.model import Event, Fenced, Flow, FlowStatus, Outcome, Step, Story
 from cfx_flow.flows.rows import event_row, flow_of, flow_row, step_row
@@ -42,7 +42,8 @@ class Entry:
     effect: Effect | None = None
     """a model call of the step"""
     checkpoint: CheckpointRow | None = None
-    writes: Sequence[WriteRow] = ()
+    writes: Writes | None = None
+    """left out where the checkpoint after them is among the same entries"""
     events: Sequence[Event] = ()
 
 
@@ -55,6 +56,7 @@ def write(fence: Fence, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps
 
 def write_rows(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:
     """What entries hold besides changes and events; behind no fence."""
+    followed = {entry.checkpoint.parent_id for entry in entries if entry.checkpoint is not None}
     for entry in entries:
         if entry.opens is not None:
             yield Ask(upserts.step, step_row(flow_id, entry.opens))
@@ -63,8 +65,9 @@ def write_rows(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> 
             yield Ask(sql.STEP_WITHOUT_INPUT, {"b_flow_id": flow_id, "b_n": entry.step.n, **row})
         if entry.effect is not None:
             yield Ask(upserts.effect, {"flow_id": flow_id, **_values(entry.effect)})
-        for written in entry.writes:
-            yield Ask(upserts.write_again if written.again else upserts.write, _values(written))
+        if entry.writes is not None and entry.writes.checkpoint_id not in followed:
+            for written in entry.writes.rows():
+                yield Ask(upserts.write_again if written.again else upserts.write, _values(written))
         if entry.checkpoint is not None:
             yield Ask(upserts.checkpoint, _values(entry.checkpoint))
 

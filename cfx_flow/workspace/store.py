@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, select
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Column, Select, bindparam, select
 
 from cfx_flow.aside import aside
 from cfx_flow.clock import Clock
 from cfx_flow.errors import NotFound
 from cfx_flow.store.engine import Store
+from cfx_flow.store.jobs import Ask, Row, Steps
 from cfx_flow.store.tables import snapshots
 from cfx_flow.workspace.archive import pack, unpack
 from cfx_flow.workspace.snapshot import Snapshot
@@ -37,23 +41,28 @@ class SnapshotStore:
 
     async def get(self, user_id: str, snapshot_id: str) -> Snapshot:
         """Raises NotFound, for another user's snapshot too."""
-        query = select(snapshots.c.archive).where(*_own(user_id, snapshot_id))
-        async with self._store.read() as connection:
-            archive = (await connection.execute(query)).scalar()
-        if archive is None:
-            raise _unknown(snapshot_id)
+        archive = await self._column(_ARCHIVE, user_id, snapshot_id)
         return await aside(len(archive), unpack, archive)
 
     async def require(self, user_id: str, snapshot_id: str) -> None:
         """Raises NotFound unless it is there."""
-        query = select(snapshots.c.id).where(*_own(user_id, snapshot_id))
-        async with self._store.read() as connection:
-            if (await connection.execute(query)).scalar() is None:
-                raise _unknown(snapshot_id)
+        await self._column(_ID, user_id, snapshot_id)
+
+    async def _column(self, query: Select[Any], user_id: str, snapshot_id: str) -> Any:
+        def job() -> Steps[Sequence[Row]]:
+            return (yield Ask(query, {"user_id": user_id, "id": snapshot_id}))
+
+        for row in await self._store.look(job):
+            return next(iter(row.values()))
+        raise _unknown(snapshot_id)
 
 
-def _own(user_id: str, snapshot_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return snapshots.c.user_id == user_id, snapshots.c.id == snapshot_id
+def _own(column: Column[Any]) -> Select[Any]:
+    owned = snapshots.c.user_id == bindparam("user_id")
+    return select(column).where(owned, snapshots.c.id == bindparam("id"))
+
+
+_ARCHIVE, _ID = _own(snapshots.c.archive), _own(snapshots.c.id)
 
 
 def _unknown(snapshot_id: str) -> NotFound:
