@@ -54,7 +54,7 @@ async def frames(
             if event is not None:
                 yield frame(event)
                 sent_at = time.monotonic()
-            is_end = event is not None and event.type == "flow.completed"  # unless it was resumed
+            is_end = event is not None and event.ends_the_stream  # unless it was resumed
             if time.monotonic() - began >= lasts_s and not is_end:
                 yield _RECONNECT
                 return

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
+from cfx_flow.flows.model import ENDS_OF_STREAMS
 from cli.credentials import Credentials, is_loopback
 from cli.exits import CommandError, Exit
 
@@ -165,7 +166,7 @@ class Client:
                     failures, silent_since = 0, time.monotonic()
                     if event is None or event.seq <= last:
                         continue
-                    last, ended = event.seq, event.type == "flow.completed"
+                    last, ended = event.seq, event.type in ENDS_OF_STREAMS
                     yield event
             except (httpx.TransportError, _TryAgainError) as error:
                 if time.monotonic() - silent_since > self._reconnect_for_s:

@@ -16,6 +16,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from cli.client import Event
 from cli.timeline import Row, Timeline
 
 _CONTRACT = re.compile(r"^```[^\n]*cfx-plan[^\n]*\n.*?(?:^```[^\n]*$|\Z)", re.M | re.S)
@@ -35,6 +36,9 @@ SEVERITY_STYLES = {
     "medium": "yellow",
     "warning": "yellow",
 }
+
+
+_DONE = {"patch.applied": ("applied", "into"), "patch.rolled_back": ("taken back", "out of")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,16 @@ class Renderer:
         else:
             lines = [head, *self._wrapped(said, 2, "dim")]
         message = timeline.message if timeline.status != "approved" else None
-        return [Text(), *lines, *(self._wrapped(message, 2) if message else [])]
+        lines += self._wrapped(message, 2) if message else []
+        return [Text(), *lines, *(line for event in timeline.after_the_end for line in self._done(event))]
+
+    def _done(self, event: Event) -> list[Text]:
+        """Into the flow's folder on the server, or out of it."""
+        verb, to = _DONE.get(event.type, (event.type.removeprefix("patch."), "in"))
+        files = count(len(event.data.get("written") or ()), "file")
+        commit = str(event.data.get("commit") or "")[:12]
+        said = f"{verb} {event.at[:16].replace('T', ' ')} UTC: {files} {to} {event.data.get('folder')}"
+        return self._wrapped(said + (f", commit {commit}" if commit else ""), 2, "dim")
 
     def _sums(self, timeline: Timeline, elapsed_s: float) -> list[str]:
         calls, tokens = count(timeline.calls, "call"), count(timeline.tokens, "token")

@@ -59,6 +59,8 @@ class Timeline:
 
     def add(self, event: Event) -> list[Row]:
         self.events.append(event)
+        if event.type.startswith("patch."):  # whenever that was: the flow had ended
+            return []
         self.newest_at = _when(event.at)
         self.started_at = self.started_at or self.newest_at
         match event.type:
@@ -105,8 +107,9 @@ class Timeline:
         return max((row.round for row in self.rows), default=0)
 
     @property
-    def ended(self) -> bool:
-        return any(event.type == "flow.completed" for event in self.events[-1:])
+    def after_the_end(self) -> list[Event]:
+        """What was done with the patch."""
+        return [event for event in self.events if event.type.startswith("patch.")]
 
     def elapsed(self) -> timedelta:
         """On the server's clock, up to the newest event."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from api.dependencies import Caller, House
 from api.routes.steering import body_of
 from cfx_flow.accounts.principal import Principal
+from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.application import (
     ApplyRequest,
     apply_bundle,
+    event_data,
     must_be_approved,
     roll_back,
     workspace_of,
@@ -23,8 +26,10 @@ from cfx_flow.flows.application import (
 from cfx_flow.flows.evidence import NO_TESTS, bundle_of
 from cfx_flow.flows.model import Flow
 from cfx_flow.flows.request import read_as
+from cfx_flow.workspace.edits import Done
 from cfx_flow.workspace.roots import reach
 
+log = structlog.stdlib.get_logger(__name__)
 router = APIRouter(prefix="/v1/flows/{flow_id}", tags=["flows"])
 WISH = body_of(ApplyRequest, required=False)
 GZIP = {200: {"content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}}}}
@@ -53,7 +58,8 @@ async def apply_flow(request: Request, flow_id: str, house: House, caller: Calle
     folder = await _folder(house, flow, caller)
     must_be_approved(flow)
     archive = await _bundle(house, flow)
-    return asdict(await asyncio.to_thread(apply_bundle, folder, archive, asked))
+    done = await asyncio.to_thread(apply_bundle, folder, archive, asked)
+    return await _told(house, flow, "patch.applied", done)
 
 
 @router.post("/rollback", openapi_extra=WISH)
@@ -62,12 +68,23 @@ async def roll_flow_back(request: Request, flow_id: str, house: House, caller: C
     asked = read_as(ApplyRequest, await request.body() or b"{}")
     flow = await house.flows.get(caller.user_id, flow_id)
     folder = await _folder(house, flow, caller)
-    return asdict(await asyncio.to_thread(roll_back, folder, flow.id, asked))
+    done = await asyncio.to_thread(roll_back, folder, flow.id, asked)
+    return await _told(house, flow, "patch.rolled_back", done)
 
 
 async def _folder(house: House, flow: Flow, caller: Principal) -> Path:
     """Below the roots and by the key as they are now."""
     return await asyncio.to_thread(reach, workspace_of(flow), house.settings.roots, caller)
+
+
+async def _told(house: House, flow: Flow, type: str, done: Done) -> dict[str, Any]:
+    """It is done, whether or not the timeline can be told of it."""
+    try:
+        await house.flows.tell(flow, type, event_data(flow, done))
+    except StoreUnavailable:
+        log.warning("patch_event_lost", flow_id=flow.id, type=type, exc_info=True)
+        done = replace(done, notes=(*done.notes, "The timeline could not be told of it"))
+    return asdict(done)
 
 
 async def _bundle(house: House, flow: Flow) -> bytes:

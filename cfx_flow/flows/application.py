@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -53,3 +54,14 @@ def apply_bundle(root: Path, archive: bytes, asked: ApplyRequest) -> Done:
 def roll_back(root: Path, id: str, asked: ApplyRequest) -> Done:
     """Raises as ``edits.rollback``."""
     return edits.rollback(root, id, asked.wish(f"Roll back {id}", id))
+
+
+def event_data(flow: Flow, done: Done) -> dict[str, Any]:
+    """Of ``patch.applied`` and ``patch.rolled_back``."""
+    return {
+        "folder": workspace_of(flow),
+        "written": list(done.written),
+        "carried": list(done.carried),
+        "commit": done.commit,
+        "branch": done.branch,
+    }

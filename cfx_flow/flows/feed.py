@@ -79,7 +79,7 @@ async def follow(
     *,
     poll_s: float = POLL_S,
 ) -> AsyncIterator[Event | None]:
-    """Each event after seq ``after``, live, until ``flow.completed``. None: nothing new for ``poll_s``.
+    """Each event after seq ``after``, live, until the flow has ended. None: nothing new for ``poll_s``.
 
     ``read(seq)`` opens and closes its own transaction, so none is held while a slow reader reads.
     """
@@ -90,7 +90,7 @@ async def follow(
             for event in events:
                 after = event.seq
                 yield event
-            if feed.closed or (events and events[-1].type == "flow.completed"):
+            if feed.closed or (events and events[-1].ends_the_stream):
                 return
             if not events and not await _rang(bell, poll_s):
                 yield None

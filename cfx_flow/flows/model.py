@@ -286,6 +286,9 @@ class Step:
     completed_at: datetime | None
 
 
+ENDS_OF_STREAMS = frozenset({"flow.completed", "patch.applied", "patch.rolled_back"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One row of the timeline; ``type`` is in the past tense after the dot. None: it means nothing here."""
@@ -303,6 +306,11 @@ class Event:
     cost_usd: Decimal | None = None
     duration_ms: int | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ends_the_stream(self) -> bool:
+        """Nothing follows by itself: the flow has ended, or a person did something with what it has made."""
+        return self.type in ENDS_OF_STREAMS
 
     def body(self) -> dict[str, Any]:
         """All but seq, type and time, as stored and as sent."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from cfx_flow.contract.read import frozen_contract
 from cfx_flow.flows.model import Flow, FlowStatus, Step, Usage, iso
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
@@ -70,6 +71,25 @@ def _plan(steps: Sequence[Step]) -> Iterator[str]:
     if planned:
         yield "## Plan"
         yield fenced(planned[-1].output or "", "markdown")
+        yield "\n".join(_contract(planned[-1]))
+
+
+def _contract(planned: Step) -> Iterator[str]:
+    """As it was frozen."""
+    contract = frozen_contract(planned.detail, planned.output or "")
+    if contract is None:
+        yield f"Contract: none. {inline(planned.detail.get('contract_problem') or '')}".rstrip()
+        return
+    yield "Contract:\n" if contract.files else "Contract: no file may change.\n"
+    for file in contract.files:
+        yield f"- {file.operation} {inline(file.path)}{': ' if file.purpose else ''}{inline(file.purpose)}"
+    lists = {
+        "tests": contract.tests,
+        "new dependencies": contract.dependencies,
+        "risks": contract.risks,
+        "out of scope": contract.out_of_scope,
+    }
+    yield from (f"- {name}: {'; '.join(map(inline, said))}" for name, said in lists.items() if said)
 
 
 def _rounds(steps: Sequence[Step]) -> Iterator[str]:
@@ -93,20 +113,28 @@ def _nothing(detail: Mapping[str, Any]) -> Iterator[str]:
 def _check(detail: Mapping[str, Any]) -> Iterator[str]:
     code = f" ({detail['code']})" if detail.get("code") else ""
     yield f"{detail['status']}{code}"
+    breached = {breach["rule"] for breach in detail.get("breaches", ())}
     for problem in detail.get("problems", ()):
+        if problem.get("code") in breached:
+            continue
         yield f"{inline(problem.get('path') or '')} {inline(problem['message'])}".strip()
     for file in detail.get("files", ()):
         yield f"{inline(file['path'])}: {file['added']} added, {file['removed']} removed"
     for repair in detail.get("repairs", ()):
         yield f"repaired, {inline(repair['kind'])}: {inline(repair['message'])}"
+    for breach in detail.get("breaches", ()):
+        yield f"{_finding(breach)} ({breach['action']})"
 
 
 def _review(detail: Mapping[str, Any]) -> Iterator[str]:
     yield f"**{detail['verdict']}** {inline(detail.get('summary', ''))}".strip()
-    for finding in detail.get("findings", ()):
-        place = ":".join(str(part) for part in (finding.get("file"), finding.get("line")) if part is not None)
-        rule = f" {inline(finding['rule'])}" if finding.get("rule") else ""
-        yield f"**{finding['severity']}**{rule} {inline(place)}: {inline(finding['message'])}"
+    yield from map(_finding, detail.get("findings", ()))
+
+
+def _finding(finding: Mapping[str, Any]) -> str:
+    place = ":".join(str(part) for part in (finding.get("file"), finding.get("line")) if part is not None)
+    rule = f" {inline(finding['rule'])}" if finding.get("rule") else ""
+    return f"**{finding['severity']}**{rule} {inline(place)}: {inline(finding['message'])}"
 
 
 def _decision(detail: Mapping[str, Any]) -> Iterator[str]:

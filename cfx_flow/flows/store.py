@@ -113,6 +113,12 @@ class FlowStore(FlowReads):
         self.feed.ring(flow.id)
         return await self.get(flow.user_id, flow.id)
 
+    async def tell(self, flow: Flow, type: str, data: Mapping[str, Any]) -> None:
+        """What a person did with the patch of an approved flow, which is final: an event and nothing else."""
+        event = Event(type=type, at=self._clock.now(), data=data)
+        await self._store.run(lambda: jobs.change(Fence(flow.id, flow.epoch, flow.status), {}, [event]))
+        self.feed.ring(flow.id)
+
     async def decide(self, flow: Flow, decision: Decision) -> Flow:
         """Queues a waiting flow again, with what was said. Of many answers to one version one counts;
         the others get VersionConflict."""

@@ -1,6 +1,6 @@
 """A flow's result in one file, for whoever wants to check it, or apply it, without the server.
 
-    manifest.json    format, the flow, its approval, hashes of the files after, and of every part
+    manifest.json    format, the flow, its approval, hashes of the files after, of every part, and of itself
     pre_image.json   the snapshot's id; path, mode and hash of each file that the patch touches
     before/…         those files
     patch.diff, reverse.diff, plan.md, contract.json, tests.json, findings.json
@@ -101,9 +101,16 @@ def make_bundle(
         "parts": {name: sha256(content) for name, content in parts.items()},
         "after": _after(patch),
     }
-    parts["manifest.json"] = json.dumps(manifest, sort_keys=True, indent=1).encode() + b"\n"
+    parts["manifest.json"] = sealed(manifest)
     files = parts | {_BEFORE + path: content for path, content in before.items()}
     return pack(Snapshot(files, dict.fromkeys(files, PLAIN)))
+
+
+def sealed(manifest: Mapping[str, Any]) -> bytes:
+    """With a hash of itself: what the hash of no part covers, such as the task, is covered too."""
+    bare = {name: value for name, value in manifest.items() if name != "seal"}
+    whole = bare | {"seal": sha256(canonical(bare))}
+    return json.dumps(whole, sort_keys=True, indent=1).encode() + b"\n"
 
 
 def _after(patch: Patch) -> dict[str, str | None]:
@@ -163,7 +170,7 @@ def _manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise InvalidRequest(f"This is not a bundle: its manifest.json does not say {FORMAT}.")
     for name, kind in shape.items():
-        if not isinstance(found.get(name), kind):
+        if name not in found or not isinstance(found[name], kind):
             raise InvalidRequest(f"This is not a bundle: its manifest.json has no {name} that can be read.")
     return found
 
@@ -181,6 +188,8 @@ def _mismatches(files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Iter
         yield f"{name} is missing"
     for name in sorted(name for name in files if name not in known and not name.startswith(_BEFORE)):
         yield f"{name} does not belong into a bundle"
+    if sealed(manifest) != files["manifest.json"]:
+        yield "manifest.json is not as it was sealed"
     for name in _PARTS:
         if name in files and manifest["parts"].get(name) != sha256(files[name]):
             yield f"{name} is not what manifest.json says"
@@ -194,7 +203,7 @@ def _pre_image_problems(
 ) -> Iterator[str]:
     stated = _json(content)
     rows = stated.get("files") if isinstance(stated, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list) or not all(_names_a_file(row) for row in rows):
         yield "pre_image.json cannot be read"
         return
     hashes = {row.get("path"): row.get("sha256") for row in rows}
@@ -205,6 +214,10 @@ def _pre_image_problems(
             yield f"before/{path} is missing"
         elif hashes.get(path) != sha256(before[path]):
             yield f"before/{path} is not what pre_image.json says"
+
+
+def _names_a_file(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("path"), str)
 
 
 def _patch_problems(files: Mapping[str, bytes], patch: Patch, after: Mapping[str, Any]) -> Iterator[str]:

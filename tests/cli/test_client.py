@@ -121,3 +121,14 @@ def test_id_that_a_person_typed_stays_one_path_segment(api: ScriptedApi) -> None
     with client_of(api) as client, pytest.raises(ApiError):
         client.cancel("../keys?x#y")
     assert api.seen[0][:2] == ("POST", "/v1/flows/..%2Fkeys%3Fx%23y/cancel")
+
+
+@pytest.mark.parametrize("after_the_end", ["patch.applied", "patch.rolled_back"])
+def test_what_was_done_with_the_patch_is_the_last_that_is_waited_for(
+    api: ScriptedApi, after_the_end: str
+) -> None:
+    record = mended_flow()(after_the_end)
+    api.stream(EVENTS, frames(record.rows))
+    with client_of(api) as client:
+        assert [event.type for event in client.events("f1")][-2:] == ["flow.completed", after_the_end]
+    assert len(api.headers_of(EVENTS)) == 1

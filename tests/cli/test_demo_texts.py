@@ -84,6 +84,7 @@ def test_findings_point_at_lines_of_the_patched_files(project: Path) -> None:
 def test_plan_s_contract_names_exactly_the_files_that_change(project: Path) -> None:
     contract = json.loads(text("plan.md").partition("```json cfx-plan\n")[2].partition("```")[0])
     assert sorted(row["path"] for row in contract["files"]) == sorted(c.path for c in patch(project).changes)
+    assert all(row["purpose"] for row in contract["files"])
 
 
 @pytest.mark.parametrize("message", ["Hi", f"{TASK_MARK}", f"{TASK_MARK} {INVENTED_LINE}"])

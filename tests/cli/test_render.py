@@ -156,3 +156,14 @@ def test_contract_breaches_and_what_a_person_is_asked_are_shown() -> None:
     assert "contract: none, the policy alone was checked" in shown
     assert "The policy asks for a person." in shown
     assert "cfx approve ID" in shown
+
+
+def test_what_was_done_with_the_patch_afterwards_stands_below_the_end_and_costs_no_time() -> None:
+    record = mended_flow()
+    done = {"folder": "/srv/shop", "written": ["a", "b"], "carried": [], "commit": "0123456789abcdef"}
+    record("patch.applied", done)("patch.rolled_back", done | {"written": ["a"], "commit": None})
+    record.rows[-1]["at"] = "2026-03-09T10:00:00+00:00"
+    assert rendered(record) == (
+        EXPECTED + "  applied 2026-03-02 10:00 UTC: 2 files into /srv/shop, commit 0123456789ab\n"
+        "  taken back 2026-03-09 10:00 UTC: 1 file out of /srv/shop\n"
+    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.flows.conftest import House
+from tests.flows.conftest import House, OpenHouse
 from tests.flows.test_approval import after, decide, waiting
 from tests.support.flows import FILES, GOOD_DIFF, PLAN_TEXT, loop, plan_text, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
@@ -224,3 +225,74 @@ async def test_a_plan_in_json_is_the_one_of_the_markdown(house: House, provider:
     assert shown["plan"] == text == PLAN_TEXT
     assert json.dumps(shown["contract"]["files"]) in json.dumps(shown)
     assert shown["step"] == 1
+
+
+RULES = """
+rules:
+  ci_file: {severity: critical, action: reject}
+  file_outside_contract: {severity: medium, action: ask}
+  untouched_file: {severity: info, action: note}
+"""
+
+
+async def test_severity_and_consequence_of_a_breach_are_what_the_operator_has_configured(
+    open_house: OpenHouse, sqlite_url: str, provider: Provider, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.yaml").write_text(RULES)
+    plan = says(plan_text("greet.py", "other.py"))
+    provider.script(*loop([says(TOUCHES_CI), says(TOUCHES_README)], plan=[plan]))
+    async with open_house(sqlite_url, CFX_POLICY_FILE=str(tmp_path / "policy.yaml")) as house:
+        flow = await waiting(house)
+
+        rejected, asks = await checks(house, flow["id"])
+        assert (rejected["status"], rejected["code"]) == ("refused", "contract_breach")
+        assert [(b["rule"], b["severity"], b["action"]) for b in rejected["breaches"]] == [
+            ("ci_file", "critical", "reject"),
+            ("file_outside_contract", "medium", "ask"),
+            ("untouched_file", "info", "note"),
+        ]
+        assert asks["status"] == "accepted"
+        assert [(b["rule"], b["severity"], b["action"]) for b in asks["breaches"]] == [
+            ("file_outside_contract", "medium", "ask"),
+            ("untouched_file", "info", "note"),
+        ]
+        assert (flow["status"], flow["gate"], flow["approval"]) == ("requires_action", "patch", "auto")
+        assert "README.md" in flow["message"]
+        told = asked(provider, REVIEW)
+        assert "medium [file_outside_contract]" in told
+        assert "info [untouched_file]" in told
+        flow = await after(house, flow, "reject")
+        assert (flow["status"], flow["reason"]) == ("rejected", "person")
+
+
+async def test_a_secret_file_ends_the_flow_by_policy_though_the_plan_and_the_reviewer_let_it_pass(
+    house: House, provider: Provider
+) -> None:
+    secret = GOOD_DIFF + "--- /dev/null\n+++ b/.env\n@@ -0,0 +1 @@\n+KEY=1\n"
+    provider.script(*loop([says(secret)], plan=[says("# Mine"), says("None.")]))
+    flow = await house.run(max_rounds=1)
+    assert (flow["status"], flow["reason"]) == ("rejected", "policy")
+    assert {(b["rule"], b["severity"]) for c in await checks(house, flow["id"]) for b in c["breaches"]} == {
+        ("secret_file", "critical")
+    }
+    assert provider.calls(REVIEW) == []
+
+
+async def test_what_was_approved_stays_frozen_whatever_a_later_round_writes(
+    house: House, provider: Provider
+) -> None:
+    """A plan that a person has edited: neither CODE's answer nor the model's first plan moves it."""
+    mine = plan_text("greet.py", head="# Mine")
+    theirs = plan_text("greet.py", "README.md", head="# Theirs")
+    answer = f"{theirs}\n\n```diff\n{TOUCHES_README}```\n"
+    provider.script(*loop([says(answer), says(GOOD_DIFF)], plan=[says(theirs)]))
+    flow = await waiting(house, approval="plan")
+    flow = await after(house, flow, "approve", plan=mine)
+    assert flow["status"] == "approved"
+    first, second = await checks(house, flow["id"])
+    assert [b["rule"] for b in first["breaches"]] == ["file_outside_contract"]
+    assert second["status"] == "accepted"
+    shown = await planned(house, flow["id"])
+    assert (shown["plan"], [file["path"] for file in shown["contract"]["files"]]) == (mine, ["greet.py"])
+    assert "# Mine" in asked(provider, REVIEW)
+    assert "# Theirs" not in asked(provider, REVIEW)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import httpx
 import pytest
 
@@ -64,6 +65,49 @@ async def test_approved_flow_is_applied_to_its_folder_and_taken_back(
     assert (again.status_code, again.json()["error"]["code"]) == (409, "already_applied")
     assert (await client.post(f"/v1/flows/{flow['id']}/rollback")).status_code == 200
     assert contents(folder) == {path: text.encode() for path, text in FILES.items()}
+
+
+async def test_timeline_tells_what_was_done_with_the_patch(
+    house: House, client: httpx.AsyncClient, provider: Provider, folder: Path
+) -> None:
+    flow = await approved(house, client, provider, folder)
+    for what in ("apply", "apply", "rollback", "rollback"):  # the second of each is refused
+        await client.post(f"/v1/flows/{flow['id']}/{what}")
+    told = (await client.get(f"/v1/flows/{flow['id']}/events")).json()
+    events = told["data"]
+    assert [event["type"] for event in events[-3:]] == [
+        "flow.completed",
+        "patch.applied",
+        "patch.rolled_back",
+    ]
+    assert [event["seq"] for event in events] == list(range(1, told["last_seq"] + 1))
+    done = {"folder": str(folder), "written": ["greet.py"], "carried": [], "commit": None, "branch": None}
+    assert events[-2]["data"] == events[-1]["data"] == done
+
+    stream = {"accept": "text/event-stream"}
+    whole = await client.get(f"/v1/flows/{flow['id']}/events", headers=stream)
+    assert whole.text.count("\nevent: ") == len(events)
+    missed = await client.get(
+        f"/v1/flows/{flow['id']}/events", headers=stream | {"last-event-id": str(events[-2]["seq"])}
+    )
+    assert "patch.rolled_back" in missed.text
+    after = stream | {"last-event-id": str(told["last_seq"])}
+    assert (await client.get(f"/v1/flows/{flow['id']}/events", headers=after)).status_code == 204
+    assert await house.get(flow["id"]) == flow
+
+
+async def test_what_is_written_is_said_though_the_timeline_cannot_be_told(
+    house: House, client: httpx.AsyncClient, provider: Provider, folder: Path
+) -> None:
+    flow = await approved(house, client, provider, folder)
+    async with aiosqlite.connect(house.services.settings.store_url.removeprefix("sqlite:///")) as other:
+        await other.execute("BEGIN IMMEDIATE")
+        answer = await client.post(f"/v1/flows/{flow['id']}/apply")
+        await other.rollback()
+    assert answer.status_code == 200
+    assert answer.json()["written"] == ["greet.py"]
+    assert answer.json()["notes"] == ["The timeline could not be told of it"]
+    assert contents(folder) == {path: text.encode() for path, text in FILES_AFTER.items()}
 
 
 async def test_in_a_repository_what_git_tracks_is_read_and_a_commit_made(

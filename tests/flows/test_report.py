@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cfx_flow.flows.report import fenced, inline
 from tests.flows.conftest import House
-from tests.support.flows import BAD_DIFF, GOOD_DIFF, finding, loop, says, verdict
+from tests.support.flows import BAD_DIFF, GOOD_DIFF, finding, loop, plan_text, says, verdict
 from tests.support.provider import Provider
 
 
@@ -30,6 +30,33 @@ async def test_a_report_tells_the_whole_story(any_house: House, provider: Provid
     assert links["report"] == f"/v1/flows/{flow['id']}/report"
     async with await any_house.client_for("bob") as bob:
         assert (await bob.get(links["report"])).status_code == 404
+
+
+async def test_a_report_shows_the_contract_and_what_broke_it(house: House, provider: Provider) -> None:
+    evil = GOOD_DIFF + "--- a/README.md\n+++ b/README.md\n@@ -1 +1 @@\n-# Greeter\n+# Evil\n"
+    plan = plan_text("greet.py", "create new.py", tests=["run [them]"], dependencies=["left-pad"])
+    provider.script(*loop([says(evil), says(GOOD_DIFF)], plan=[says(plan)]))
+    flow = await house.run()
+
+    text = (await house.client.get(f"/v1/flows/{flow['id']}/report")).text
+
+    contract = text.partition("\nContract:\n\n")[2].partition("\n\n")[0].split("\n")
+    assert contract == [
+        "- modify greet.py: as the task says",
+        "- create new.py: as the task says",
+        r"- tests: run \[them\]",
+        "- new dependencies: left-pad",
+    ]
+    outside = (
+        r"**high** file\_outside\_contract README.md: the plan's contract does not name README.md (reject)"
+    )
+    assert text.count(outside) == text.count("does not name README.md") == 1
+    assert r"**low** untouched\_file new.py" in text
+
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says("# Mine"), says("None.")]))
+    flow = await house.run()
+    text = (await house.client.get(f"/v1/flows/{flow['id']}/report")).text
+    assert "\nContract: none. the plan has no contract block\n" in text
 
 
 async def test_a_flow_that_waits_has_a_report_too(house: House, provider: Provider) -> None:

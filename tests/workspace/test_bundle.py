@@ -10,8 +10,18 @@ import pytest
 
 from cfx_flow.errors import InvalidRequest
 from cfx_flow.workspace.archive import pack, unpack
-from cfx_flow.workspace.bundle import APPROVED, FORMAT, Evidence, canonical, make_bundle, sha256, verify
+from cfx_flow.workspace.bundle import (
+    APPROVED,
+    FORMAT,
+    Evidence,
+    canonical,
+    make_bundle,
+    sealed,
+    sha256,
+    verify,
+)
 from cfx_flow.workspace.snapshot import Snapshot
+from tests.support.campaign import is_full
 
 FILES = {"a.py": b"one\r\ntwo\r\nthree\r\n", "gone.py": b"gone", "other.py": b"other\n"}
 PATCH = """\
@@ -58,7 +68,7 @@ def changed(**parts: bytes | None) -> bytes:
         else:
             files[name] = content
             manifest["parts"][name] = sha256(content)
-    return packed(files | {"manifest.json": canonical(manifest)})
+    return packed(files | {"manifest.json": sealed(manifest)})
 
 
 def packed(files: dict[str, bytes]) -> bytes:
@@ -67,7 +77,7 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 def with_manifest(**fields: Any) -> bytes:
     files = dict(unpack(bundle()).files)
-    return packed(files | {"manifest.json": canonical(json.loads(files["manifest.json"]) | fields)})
+    return packed(files | {"manifest.json": sealed(json.loads(files["manifest.json"]) | fields)})
 
 
 def test_bundle_holds_together_and_gives_the_changes() -> None:
@@ -122,6 +132,29 @@ def test_part_that_was_changed_is_named(name: str) -> None:
     assert f"{name} is not what manifest.json says" in told
 
 
+EVERY_BYTE = unpack(bundle()).files
+
+
+@pytest.mark.e2e
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", sorted(EVERY_BYTE))
+def test_change_of_any_one_byte_of_any_part_is_noticed(name: str) -> None:
+    content = EVERY_BYTE[name]
+    for at in range(len(content)):
+        for bit in range(8) if is_full() else [5 if at % 2 else 0]:
+            changed = content[:at] + bytes([content[at] ^ 1 << bit]) + content[at + 1 :]
+            assert not holds(packed({**EVERY_BYTE, name: changed})), (at, bit)
+    for cut in (content[:-1], content[1:], content + b"\n"):
+        assert not holds(packed({**EVERY_BYTE, name: cut}))
+
+
+def holds(archive: bytes) -> bool:
+    try:
+        return not verify(archive).problems
+    except InvalidRequest:
+        return False
+
+
 @pytest.mark.parametrize("name", ["patch.diff", "pre_image.json", "plan.md"])
 def test_part_that_is_missing_is_named(name: str) -> None:
     assert f"{name} is missing" in verify(changed(**{name.replace(".", "__"): None})).problems
@@ -167,6 +200,7 @@ def test_stranger_among_the_parts_is_named() -> None:
         with_manifest(parts=[]),
         with_manifest(flow=None),
         with_manifest(approval_hash=7),
+        packed({"manifest.json": canonical({"format": FORMAT, "flow": {}, "parts": {}, "after": {}})}),
     ],
 )
 def test_what_is_no_bundle_is_refused(archive: bytes) -> None:
@@ -174,7 +208,9 @@ def test_what_is_no_bundle_is_refused(archive: bytes) -> None:
         verify(archive)
 
 
-@pytest.mark.parametrize("content", [b"7", b"{}", b'{"files": 7}', b'{"files": [7]}', b"\xff", b""])
+@pytest.mark.parametrize(
+    "content", [b"7", b"{}", b'{"files": 7}', b'{"files": [7]}', b'{"files": [{}]}', b"\xff", b""]
+)
 def test_parts_that_say_nothing_are_problems_not_crashes(content: bytes) -> None:
     for name in (*APPROVED, "reverse.diff"):
         assert verify(changed(**{name.replace(".", "__"): content})).problems
