@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from cfx_flow.diffs import cut, diagnose
+from cfx_flow.diffs.counts import account
 from cfx_flow.diffs.merge import apply, merge
 from cfx_flow.diffs.model import Code, Edit, FileChange, FileDiff, Hunk, Policy, Problem, Refused, Repair
 from cfx_flow.diffs.place import Fitted, Placed, place
@@ -182,8 +183,10 @@ def _same_lines(
 
 def _merged(fitted: Fitted, repairs: list[Repair]) -> FileChange:
     edits, repeated = merge(fitted)
+    change = apply(fitted, edits)
     _record(fitted, repairs, repeated=repeated)
-    return apply(fitted, edits)
+    repairs += account(fitted, change)
+    return change
 
 
 def _record(fitted: Fitted, repairs: list[Repair], *, repeated: bool) -> None:
