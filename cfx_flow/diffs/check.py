@@ -62,7 +62,7 @@ def check_form(text: str, policy: Policy = _DEFAULT) -> FormReport:
 def _require_an_end(sections: list[FileDiff]) -> None:
     """Refuses an answer that seems to break off in a change; whether the file ends there nobody knows."""
     for section in sections:
-        seems_cut = cut.creation_is_cut_off if section.creates else cut.ends_in_a_change
+        seems_cut = cut.misses_lines if section.creates else cut.ends_in_a_change
         for hunk in filter(seems_cut, section.hunks):
             raise Refused(cut.problem(hunk))
 

@@ -25,10 +25,16 @@ def is_cut_off(hunk: Hunk, body: list[str]) -> bool:
     return _is_short(hunk) or (hunk.cut and body[-1:] != [] and body[-1][0] == "+")
 
 
-def creation_is_cut_off(hunk: Hunk) -> bool:
-    """A new file shows no context; only its count says how much there should have been."""
-    if not _is_short(hunk) or hunk.counted is None or hunk.left is None:
-        return False
+def misses_lines(hunk: Hunk) -> bool:
+    """Whether ``+`` lines are missing where no context could follow: in a new file, and at a file's end.
+
+    Only the count says how many there should have been. Of an answer that ends in mid-line, or whose
+    other hunks all count right, it is believed; else only where models do not miscount by as much.
+    """
+    if not _is_short(hunk) or hunk.counted is None or hunk.left is None or hunk.left[0] > 0:
+        return False  # old lines beyond the file's end: such counts are wrong in any case
+    if (hunk.cut and hunk.marks[-1] == "+") or hunk.others_count:
+        return True
     return hunk.left[1] > max(_MISCOUNT, hunk.counted[1] // 5)
 
 
@@ -39,12 +45,16 @@ def ends_early(hunk: Hunk, end: int, source: Source) -> bool:
     above, was cut; or more, for then another change was to come. Blank lines that the file has there
     were only stripped.
     """
-    if not (_is_short(hunk) or (hunk.unclosed and hunk.left is None)) or end >= len(source.lines):
+    if end >= len(source.lines):
+        return misses_lines(hunk)
+    if not (_is_short(hunk) or (hunk.unclosed and hunk.left is None)):
         return False
     above, below = _context(hunk.body), _context(hunk.body[::-1])
     if hunk.left is None:
         return below == 0 < above
     old, new = hunk.left
+    if hunk.others_count and min(old, new) >= _CONTEXT:
+        return True  # as much as one more change and its context, in an answer that counts right
     if old == new and not any(line.strip() for line in source.lines[end : end + old]):
         return False
     return below == 0 or not min(above, _CONTEXT) <= below <= max(above, _CONTEXT)

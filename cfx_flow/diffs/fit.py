@@ -135,7 +135,7 @@ def _creation(target: Target) -> FileChange:
     if hunk.old:
         problem = f"{target.path} is new, so each of its lines needs a +"
         raise Refused(Problem(Code.CONTEXT_NOT_FOUND, problem, target.path, hunk.line, hunk.old[0]))
-    if cut.creation_is_cut_off(hunk):
+    if cut.misses_lines(hunk):
         raise Refused(cut.problem(hunk, target.path))
     lines = hunk.new
     text = "\n".join(lines) + ("\n" if lines and not hunk.new_at_eof else "")

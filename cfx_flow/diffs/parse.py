@@ -26,6 +26,8 @@ _FRAME = re.compile(
     r"|\*\*\* (?:Begin Patch|End Patch|End of File)|</?(?:diff|patch)>)"
 )
 """lines of tools that write diffs, which say nothing that matters"""
+_BEGUN_HEADER = re.compile(r"@@?(?: -?[\d,]*(?: \+?[\d,]*)?)?|d(?:i(?:f(?:f(?: .*)?)?)?)?")
+"""what is left of a header where an answer was cut in it"""
 
 
 def parse(answer: Answer, policy: Policy, files: list[FileDiff]) -> None:
@@ -38,6 +40,14 @@ def parse(answer: Answer, policy: Policy, files: list[FileDiff]) -> None:
         _Reader(section, answer.repairs, budget, last=section is answer.sections[-1]).read(files)
     if not files:
         raise Refused(Problem(Code.NO_DIFF, "the answer holds no unified diff"))
+    _trust_counts([hunk for file in files for hunk in file.hunks])
+
+
+def _trust_counts(hunks: list[Hunk]) -> None:
+    """Where the answer may have been cut, in its last hunk, it matters whether it counts right elsewhere."""
+    if hunks and hunks[-1].left is not None:
+        others = hunks[:-1]
+        hunks[-1].others_count = bool(others) and all(h.counted and h.counts_hold for h in others)
 
 
 @dataclass(slots=True)
@@ -61,6 +71,13 @@ class _Budget:
         if number > most:
             message = f"the diff has more than {most:,} {what}, and no more are taken: change less at a time"
             raise Refused(Problem(Code.OVERSIZE, message))
+
+
+def _only_names(file: FileDiff) -> bool:
+    """``---`` and ``+++`` promise a hunk; a new or deleted file that is empty has none of these lines."""
+    if file.renames or file.binary:
+        return False
+    return file.old_path is not None or file.new_path is not None or not file.modes
 
 
 class _Reader:
@@ -100,10 +117,13 @@ class _Reader:
     def _ends_in_headers(self) -> bool:
         """An answer that was cut after a hunk shows the beginning of what should have come."""
         section = self.section
-        if (section.fenced and section.closed) or (not section.fenced and not section.cut_mid_line):
+        if section.fenced and section.closed:
             return False
-        if self.current is not None and not self.current.hunks:
+        if section.cut_mid_line and not self.in_hunk and _BEGUN_HEADER.fullmatch(self.lines[-1]):
             return True
+        current = self.current
+        if current is not None and not current.hunks:
+            return section.fenced or section.cut_mid_line or _only_names(current)
         return section.fenced and section.cut_mid_line and not self.in_hunk
 
     @property
@@ -217,7 +237,7 @@ class _Reader:
         hunk.old_at_eof, hunk.new_at_eof = body.old_at_eof, body.new_at_eof
         hunk.counts_hold = body.counts_hold
         self._note_body(hunk, body, self.current)
-        if not hunk.body and hunk.counted not in {None, (0, 0)}:
+        if not hunk.body and (hunk.counted not in {None, (0, 0)} or self._ends_open(body.end)):
             raise Refused(Problem(Code.TRUNCATED, "a hunk has a header and no lines", line=hunk.line))
         self.at = body.end
 
@@ -228,6 +248,11 @@ class _Reader:
             self._repair("blank_context", "empty context lines had lost their blank", current, hunk.line)
         if body.blank_first:
             self._repair("blank_first", "an empty line stood below a hunk's header", current, hunk.line)
+
+    def _ends_open(self, at: int) -> bool:
+        """Nothing but the end of the answer comes, and no fence says that it is the end."""
+        section = self.section
+        return self.last and not (section.fenced and section.closed) and not "".join(self.lines[at:]).strip()
 
     def _end_in(self, hunk: Hunk, body: Body) -> None:
         """The section ends with this hunk: is that its end, or where the answer was cut off?"""
