@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
@@ -19,6 +19,11 @@ class Prompts:
     """Read once. A name is the file's path below the folder: ``plan.md``, ``flow/code.md``."""
 
     _templates: Mapping[str, Template]
+    _variables: Mapping[str, frozenset[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        variables = {name: frozenset(each.get_identifiers()) for name, each in self._templates.items()}
+        object.__setattr__(self, "_variables", variables)
 
     @property
     def names(self) -> frozenset[str]:
@@ -37,8 +42,8 @@ class Prompts:
         template = self._templates.get(name)
         if template is None:
             raise PromptError(f"there is no prompt {name!r}; there are: {', '.join(sorted(self._templates))}")
-        wanted = set(template.get_identifiers())
-        if wanted != set(variables):
+        wanted = self._variables[name]
+        if wanted != variables.keys():
             missing, unused = sorted(wanted - set(variables)), sorted(set(variables) - wanted)
             raise PromptError(f"prompt {name!r}: missing variables {missing}, unused variables {unused}")
         return template.substitute(variables)

@@ -72,7 +72,7 @@ class Judged:
             "problems": problems,
             "repairs": [repair.to_dict() for repair in self.result.repairs],
             "contract": "present" if self.contract else "none",
-            "breaches": breaches_json(self.breaches, _after(patch)),
+            "breaches": breaches_json(self.breaches, patched_files(self.result)),
             "files": [
                 {"path": change.path, "added": change.added, "removed": change.removed}
                 for change in (patch.changes if patch else ())
@@ -114,9 +114,9 @@ def _too_long(chars: int, max_chars: int) -> Problem:
     )
 
 
-def _after(patch: Patch | None) -> dict[str, str]:
+def patched_files(result: Patch | Refusal) -> dict[str, str]:
     """The changed files as the patch leaves them."""
-    changes = patch.changes if patch else ()
+    changes = result.changes if isinstance(result, Patch) else ()
     return {change.path: change.after for change in changes if change.after is not None}
 
 

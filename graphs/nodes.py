@@ -20,7 +20,7 @@ from cfx_flow.review.finding import with_fingerprints
 from cfx_flow.review.read import Review, held_to_its_findings, json_schema, read_review
 from cfx_flow.stages.model import StageName
 from graphs import prompting
-from graphs.judge import Terms, judge, restored
+from graphs.judge import Terms, judge, patched_files, restored
 from graphs.planning import draw_up
 from graphs.state import FlowState
 from graphs.work import Work, again, input_of
@@ -69,6 +69,7 @@ async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
         text = restored(answer)
         size = len(text) + work.snapshot.total_bytes
         judged = await aside(size, judge, text, work.snapshot, terms, cut_off=cut_off)
+        work.keep_patched(n, patched_files(judged.result))
         event = work.run.event("diff.checked", step, data=judged.to_json())
         result = Result(
             judged.text, judged.to_json(), events=[event], patch=judged.text if judged.accepted else None

@@ -9,8 +9,6 @@
 
 A refused diff, a broken contract and an unfavourable verdict are data on edges. An exception means that the
 machinery broke, or that the flow cannot go on (FlowFailed).
-
-The edges are ``async``, though they wait for nothing: LangGraph takes a plain function to a thread and back.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from typing import Literal
 from langgraph.graph import END, START, StateGraph
 
 from cfx_flow.review.convergence import Stall
+from graphs.edges import edge
 from graphs.endings import approved, rejected
 from graphs.gates import approve_patch, approve_plan
 from graphs.nodes import check, code, plan, review
@@ -33,36 +32,36 @@ def build() -> StateGraph[FlowState, Work]:
         graph.add_node(node.__name__, node)
 
     graph.add_edge(START, "plan")
-    graph.add_conditional_edges("plan", after_plan)
-    graph.add_conditional_edges("approve_plan", after_persons_look_at_plan)
+    graph.add_conditional_edges("plan", *edge(after_plan))
+    graph.add_conditional_edges("approve_plan", *edge(after_persons_look_at_plan))
     graph.add_edge("code", "check")
-    graph.add_conditional_edges("check", after_check)
-    graph.add_conditional_edges("review", after_review)
-    graph.add_conditional_edges("approve_patch", after_persons_look_at_patch)
+    graph.add_conditional_edges("check", *edge(after_check))
+    graph.add_conditional_edges("review", *edge(after_review))
+    graph.add_conditional_edges("approve_patch", *edge(after_persons_look_at_patch))
     graph.add_edge("approved", END)
     graph.add_edge("rejected", END)
     return graph
 
 
-async def after_plan(state: FlowState) -> Literal["approve_plan", "code"]:
+def after_plan(state: FlowState) -> Literal["approve_plan", "code"]:
     return "approve_plan" if state.get("approval") in ("plan", "both") else "code"
 
 
-async def after_persons_look_at_plan(state: FlowState) -> Literal["code", "plan", "rejected"]:
+def after_persons_look_at_plan(state: FlowState) -> Literal["code", "plan", "rejected"]:
     """Edited or not, what was approved is the plan from here on."""
     if state["person"] == "approve":
         return "code"
     return "plan" if state["person"] == "revise" else "rejected"
 
 
-async def after_check(state: FlowState) -> Literal["review", "code", "rejected"]:
+def after_check(state: FlowState) -> Literal["review", "code", "rejected"]:
     """REVIEW never sees a diff that was refused, or that breaks the contract."""
     if state["check"] == "accepted":
         return "review"
     return "rejected" if rounds_used_up(state) else "code"
 
 
-async def after_review(state: FlowState) -> Literal["approve_patch", "approved", "code", "plan", "rejected"]:
+def after_review(state: FlowState) -> Literal["approve_patch", "approved", "code", "plan", "rejected"]:
     """Only the reviewer approves, and after it, where the flow or the policy says so, a person; who also
     gets what the reviewer still finds fault with, where none of it is worth a round."""
     if state["verdict"] == "approve":
@@ -74,7 +73,7 @@ async def after_review(state: FlowState) -> Literal["approve_patch", "approved",
     return "plan" if state.get("to_plan") else "code"
 
 
-async def after_persons_look_at_patch(state: FlowState) -> Literal["approved", "code", "rejected"]:
+def after_persons_look_at_patch(state: FlowState) -> Literal["approved", "code", "rejected"]:
     if state["person"] == "approve":
         return "approved"
     return "code" if state["person"] == "revise" else "rejected"

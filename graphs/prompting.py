@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from cfx_flow.answers import UnreadableAnswer
 from cfx_flow.aside import aside
 from cfx_flow.contract.read import frozen_contract
-from cfx_flow.diffs import Patch
 from cfx_flow.flows.model import Step
 from cfx_flow.stages.model import StageName
 from cfx_flow.workspace.choose import CHARS_PER_TOKEN, choose, named_in
 from graphs.fences import MAX_LISTED, block, clipped, fence_for, shown
-from graphs.judge import BREACH, placed
+from graphs.judge import BREACH, patched_files, placed
 from graphs.state import FlowState, has_feedback
 from graphs.work import Work
 
@@ -91,10 +90,11 @@ def unreadable(work: Work, answer: str, error: UnreadableAnswer) -> tuple[str, s
 
 async def patched(work: Work, checked: Step) -> Mapping[str, str]:
     """The changed files as the patch leaves them."""
+    if checked.n in work.patched:
+        return work.patched[checked.n]
     diff = checked.output or ""
     result = await aside(len(diff) + work.snapshot.total_bytes, placed, diff, work.snapshot)
-    changes = result.changes if isinstance(result, Patch) else ()
-    return {change.path: change.after for change in changes if change.after is not None}
+    return patched_files(result)
 
 
 def room_for_diff(work: Work, planned: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -45,6 +45,8 @@ class Work:
     run: FlowRun
     snapshot: Snapshot
     tools: Tools
+    patched: dict[int, Mapping[str, str]] = field(default_factory=dict)
+    """the changed files as the patch of a check leaves them; of checks of this run"""
 
     @property
     def flow(self) -> Flow:
@@ -53,6 +55,11 @@ class Work:
     @property
     def files(self) -> Mapping[str, str]:
         return self.snapshot.texts
+
+    def keep_patched(self, check_step: int, files: Mapping[str, str]) -> None:
+        """For REVIEW, which comes next; those of earlier rounds are not asked for again."""
+        self.patched.clear()
+        self.patched[check_step] = files
 
     def system(self, name: StageName) -> str:
         prompt = self.tools.models.stages[name].prompt
@@ -195,6 +202,7 @@ def input_of(messages: Sequence[BaseMessage]) -> dict[str, Any]:
     roles = {"human": "user", "ai": "assistant"}
     return {
         "messages": [
-            {"role": roles.get(message.type, message.type), "content": message.text} for message in messages
+            {"role": roles.get(message.type, message.type), "content": str(message.text)}
+            for message in messages
         ]
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 from typing import Literal
 
 from cfx_flow.review.convergence import Guard
@@ -99,4 +101,9 @@ class Policy:
 def _fits(pattern: str, path: str) -> bool:
     """A pattern with a slash is held against the whole path, another against the file's name."""
     path = path if "/" in pattern else path.rpartition("/")[2]
-    return fnmatchcase(path.casefold(), pattern.casefold())
+    return _compiled(pattern).match(path.casefold()) is not None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate(pattern.casefold()))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointRow:
+class CheckpointRow(msgspec.Struct, frozen=True):
     flow_id: str
     ns: str
     """of a subgraph; empty for the graph itself"""
@@ -18,8 +18,7 @@ class CheckpointRow:
     meta: str
 
 
-@dataclass(frozen=True, slots=True)
-class WriteRow:
+class WriteRow(msgspec.Struct, frozen=True):
     """What one task has written, kept until the checkpoint after it exists."""
 
     flow_id: str
@@ -34,8 +33,7 @@ class WriteRow:
     """it replaces an earlier one of the same place; else the earlier one stays"""
 
 
-@dataclass(frozen=True, slots=True)
-class Writes:
+class Writes(msgspec.Struct, frozen=True):
     """Most are never made into rows: the checkpoint after them is written in the same transaction."""
 
     checkpoint_id: str

@@ -7,12 +7,12 @@ is made, and perhaps billed, once more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+
+class Effect(msgspec.Struct, frozen=True):
     step: int
     call: int
     """from 0, in the order in which the node asks"""

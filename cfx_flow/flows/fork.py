@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from msgspec import structs
 from pydantic import Field, field_validator
 
 from cfx_flow.contract.read import MAX_PLAN_CHARS, contract_detail
@@ -107,11 +108,11 @@ def _kept(steps: Sequence[Step], request: ForkRequest) -> Sequence[Step]:
 
 def _unpaid(step: Step) -> Step:
     """Its parent has paid for it."""
-    return replace(step, attempts=0, input_tokens=0, output_tokens=0, cost_usd=Decimal(0))
+    return structs.replace(step, attempts=0, input_tokens=0, output_tokens=0, cost_usd=Decimal(0))
 
 
 def _with_plan(step: Step, plan: str) -> Step:
-    return replace(step, output=plan, detail={**step.detail, "edited": True, **contract_detail(plan)})
+    return structs.replace(step, output=plan, detail={**step.detail, "edited": True, **contract_detail(plan)})
 
 
 def _options(
@@ -165,6 +166,6 @@ def _told_again(kept: Sequence[Step], events: Sequence[Event], at: datetime) -> 
         data = {**event.data, "copied": True}
         if step.detail.get("edited") and "text" in data:
             data |= {"text": step.output, "contract": step.detail["contract"]}
-        yield replace(
+        yield structs.replace(
             event, at=at, data=data, input_tokens=None, output_tokens=None, cost_usd=None, duration_ms=None
         )

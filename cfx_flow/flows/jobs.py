@@ -7,9 +7,11 @@ it in the transaction that writes what the event tells.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from cfx_flow.flows import statements as sql
 from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow, Writes
@@ -20,8 +22,7 @@ from cfx_flow.store.jobs import Ask, Steps, Values
 from cfx_flow.webhooks.outbox import put_delivery
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(msgspec.Struct, frozen=True):
     """The state that a writer believes the row to be in; if it is not, nothing is written."""
 
     flow_id: str
@@ -29,11 +30,10 @@ class Fence:
     status: FlowStatus = FlowStatus.IN_PROGRESS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What a runner writes in one transaction."""
 
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """of the flow's row"""
     opens: Step | None = None
     """a new step, with its input"""
@@ -140,7 +140,7 @@ def drop_checkpoints(flow_id: str) -> Steps[None]:
 
 
 def _values(row: Effect | CheckpointRow | WriteRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in row.__slots__ if name != "again"}
+    return {name: getattr(row, name) for name in row.__struct_fields__ if name != "again"}
 
 
 def _origin(flow: Flow) -> Mapping[str, Any]:

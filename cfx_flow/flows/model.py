@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 
 class FlowStatus(StrEnum):
     QUEUED = "queued"
@@ -265,8 +267,7 @@ class Flow:
         return sum((stage.usage for stage in self.stages.values()), Usage())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One row of ``flow_steps``: what went into a node and what came out."""
 
     n: int
@@ -289,8 +290,7 @@ class Step:
 ENDS_OF_STREAMS = frozenset({"flow.completed", "patch.applied", "patch.rolled_back"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the timeline; ``type`` is in the past tense after the dot. None: it means nothing here."""
 
     seq: int = 0
@@ -305,7 +305,7 @@ class Event:
     output_tokens: int | None = None
     cost_usd: Decimal | None = None
     duration_ms: int | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def ends_the_stream(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from cfx_flow.flows.model import Event, Flow, FlowOptions, FlowStatus, StageUsage, Step
 from cfx_flow.store.jobs import Row
 
@@ -29,11 +31,11 @@ def stages_json(stages: Mapping[str, StageUsage]) -> dict[str, Any]:
 
 
 def step_of(row: Row) -> Step:
-    return Step(**{name: row[name] for name in Step.__slots__})
+    return Step(**{name: row[name] for name in Step.__struct_fields__})
 
 
 def step_row(flow_id: str, step: Step) -> dict[str, Any]:
-    row = {name: getattr(step, name) for name in Step.__slots__}
+    row = {name: getattr(step, name) for name in Step.__struct_fields__}
     row["input"], row["detail"] = storable(dict(step.input)), storable(dict(step.detail))
     row["output"] = storable(step.output)
     return {"flow_id": flow_id, **row}
@@ -58,12 +60,21 @@ NUL_SHOWN = "\u2400"
 
 def storable(value: Any) -> Any:
     """What both databases take: Postgres has no NUL, UTF-8 no lone surrogates, and models write either."""
+    try:
+        if b"\\u0000" not in msgspec.json.encode(value):
+            return value
+    except (TypeError, ValueError, OverflowError):
+        pass  # looked through below
+    return _mended(value)
+
+
+def _mended(value: Any) -> Any:
     if isinstance(value, str):
         if value.isascii() and "\0" not in value:
             return value
         return value.replace("\0", NUL_SHOWN).encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, dict):
-        return {storable(key): storable(item) for key, item in value.items()}
+        return {_mended(key): _mended(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [storable(item) for item in value]
+        return [_mended(item) for item in value]
     return value

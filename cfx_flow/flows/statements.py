@@ -84,12 +84,12 @@ CLOSE_STEPS = (
 )
 
 _EFFECT_KEYS = ("flow_id", "step", "call", "request_hash")
-EFFECT = select(*(effects.c[name] for name in Effect.__slots__)).where(
+EFFECT = select(*(effects.c[name] for name in Effect.__struct_fields__)).where(
     *(effects.c[name] == bindparam(name) for name in _EFFECT_KEYS)
 )
 
 _OF_FLOW: BindParameter[str] = bindparam("flow_id")
-_CHECKPOINT = [flow_checkpoints.c[name] for name in CheckpointRow.__slots__]
+_CHECKPOINT = [flow_checkpoints.c[name] for name in CheckpointRow.__struct_fields__]
 _IN_NS = select(*_CHECKPOINT).where(
     flow_checkpoints.c.flow_id == _OF_FLOW, flow_checkpoints.c.ns == bindparam("ns")
 )
@@ -97,7 +97,7 @@ CHECKPOINT = _IN_NS.where(flow_checkpoints.c.id == bindparam("id"))
 CHECKPOINTS = _IN_NS.order_by(flow_checkpoints.c.id.desc())
 LAST_CHECKPOINT = CHECKPOINTS.limit(1)
 WRITES = (
-    select(*(flow_checkpoint_writes.c[name] for name in WriteRow.__slots__ if name != "again"))
+    select(*(flow_checkpoint_writes.c[name] for name in WriteRow.__struct_fields__ if name != "again"))
     .where(
         flow_checkpoint_writes.c.flow_id == _OF_FLOW,
         flow_checkpoint_writes.c.ns == bindparam("ns"),

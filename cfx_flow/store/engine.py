@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -13,13 +13,14 @@ from sqlalchemy import Engine, NullPool, Table, create_engine
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from cfx_flow.errors import StoreUnavailable
 from cfx_flow.store.address import read_address, sqlite_file
 from cfx_flow.store.jobs import Job, work_through
 from cfx_flow.store.sqlite import BEGIN, BUSY_TIMEOUT_S, prepare_file, set_up_engine
 from cfx_flow.store.sqlite_connection import connect_sqlite
 from cfx_flow.store.sqlite_jobs import FULL, SqliteJobs
-from cfx_flow.store.trouble import BUSY, store_errors
+from cfx_flow.store.trouble import store_errors
+from cfx_flow.store.types import json_text
+from cfx_flow.store.write_turn import WriteTurn
 
 T = TypeVar("T")
 
@@ -48,11 +49,12 @@ class Store:
         self.busy_timeout_s = busy_timeout_s
         self._engine = engine
         self._writing = engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
-        self._write_turn = asyncio.Lock()
+        self._turn: AbstractAsyncContextManager[None] = nullcontext()
         self._jobs: SqliteJobs | None = None
         if file is not None:
+            self._turn = turn = WriteTurn(busy_timeout_s)
             self._jobs = SqliteJobs(
-                file, engine.dialect, self._turn, busy_timeout_s=busy_timeout_s, synchronous=synchronous
+                file, engine.dialect, turn, busy_timeout_s=busy_timeout_s, synchronous=synchronous
             )
 
     @asynccontextmanager
@@ -66,7 +68,7 @@ class Store:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Commits on exit, rolls back on any exception. Never open two inside each other: SQLite has
         one writer at a time."""
-        async with self._turn():
+        async with self._turn:
             with store_errors():
                 async with self._writing.begin() as connection:
                     yield connection
@@ -84,23 +86,6 @@ class Store:
             return self._jobs.look(job)
         async with self.read() as connection:
             return await work_through(connection, job())
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """On SQLite our own writers queue here, first come first served: its busy handler polls, which is
-        neither fair nor free. Postgres needs no queue."""
-        if self.dialect != "sqlite":
-            yield
-            return
-        try:
-            async with asyncio.timeout(self.busy_timeout_s):
-                await self._write_turn.acquire()
-        except TimeoutError as error:
-            raise StoreUnavailable(BUSY, headers={"retry-after": "2"}) from error
-        try:
-            yield
-        finally:
-            self._write_turn.release()
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """An INSERT that knows ON CONFLICT, in this database's dialect."""
@@ -129,6 +114,7 @@ async def open_store(
             read_address(url),
             connect_args=POSTGRES_CONNECT | session_options(session or {}),
             pool_timeout=POOL_TIMEOUT_S,
+            json_serializer=json_text,
             **POSTGRES_POOL,
         )
         return Store(engine, busy_timeout_s)
@@ -137,6 +123,7 @@ async def open_store(
         read_address(url).set(drivername="sqlite+aiosqlite"),
         async_creator=partial(connect_sqlite, path, busy_timeout_s),
         pool_timeout=POOL_TIMEOUT_S,
+        json_serializer=json_text,
         **SQLITE_POOL,
     )
     set_up_engine(engine.sync_engine)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,9 +18,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Dialect
 
 from cfx_flow.store.compiled import Compilers
-from cfx_flow.store.group_commit import GroupCommit
+from cfx_flow.store.group_commit import GroupCommit, NowOrLater
 from cfx_flow.store.jobs import Job, Row, Steps
 from cfx_flow.store.quick_sqlite import POLL_S, is_busy, sqlite_errors
+from cfx_flow.store.trouble import BUSY, unavailable
+from cfx_flow.store.write_turn import WriteTurn
 
 T = TypeVar("T")
 
@@ -44,6 +46,10 @@ class _HalfDone(Exception):
         self.error = error
 
 
+class _Busy(Exception):
+    """Another process writes."""
+
+
 class SqliteJobs:
     """``turn`` is the store's queue of writers. Opened with the first job: the file may be migrated later."""
 
@@ -51,7 +57,7 @@ class SqliteJobs:
         self,
         path: Path,
         dialect: Dialect,
-        turn: Callable[[], AbstractAsyncContextManager[None]],
+        turn: WriteTurn,
         *,
         busy_timeout_s: float,
         synchronous: str = FULL,
@@ -89,7 +95,14 @@ class SqliteJobs:
                 connection.close()
         self._writer = self._reader = None
 
-    async def _commit(self, jobs: list[Job[Any]]) -> list[_Outcome]:
+    def _commit(self, jobs: list[Job[Any]]) -> NowOrLater[Sequence[_Outcome]]:
+        """Now, unless there is a disk or another writer to wait for."""
+        if self._synchronous != FULL and self._turn.is_free:
+            with suppress(_HalfDone, _Busy):
+                return self._transact_now(jobs)
+        return self._commit_later(jobs)
+
+    async def _commit_later(self, jobs: Sequence[Job[Any]]) -> Sequence[_Outcome]:
         try:
             return await self._transact(jobs)
         except _HalfDone:
@@ -101,37 +114,35 @@ class SqliteJobs:
         except _HalfDone as spoilt:
             return _Outcome(error=spoilt.error)
 
-    async def _transact(self, jobs: Sequence[Job[Any]]) -> list[_Outcome]:
-        async with self._turn():
+    def _transact_now(self, jobs: Sequence[Job[Any]]) -> Sequence[_Outcome]:
+        """Raises _Busy before anything was done."""
+        with sqlite_errors():
+            connection = self._writer or self._opened()
+            if not _begun(connection):
+                raise _Busy
+            with _undone_on_error(connection):
+                outcomes = [self._outcome(connection, job) for job in jobs]
+                connection.commit()
+                return outcomes
+
+    async def _transact(self, jobs: Sequence[Job[Any]]) -> Sequence[_Outcome]:
+        async with self._turn:
             with sqlite_errors():
                 connection = self._writer or self._opened()
                 await self._begin(connection)
-                try:
+                with _undone_on_error(connection):
                     outcomes = [self._outcome(connection, job) for job in jobs]
-                    await self._end(connection)
-                finally:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                return outcomes
+                    await asyncio.get_running_loop().run_in_executor(self._disk, connection.commit)
+                    return outcomes
 
     async def _begin(self, connection: sqlite3.Connection) -> None:
         """Polls as SQLite's own busy handler does, but without a thread."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._busy_timeout_s
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if not is_busy(error) or loop.time() > deadline:
-                    raise
+        while not _begun(connection):
+            if loop.time() > deadline:
+                raise unavailable(BUSY)
             await asyncio.sleep(POLL_S)
-
-    async def _end(self, connection: sqlite3.Connection) -> None:
-        if self._synchronous == FULL:
-            await asyncio.get_running_loop().run_in_executor(self._disk, connection.commit)
-        else:
-            connection.commit()
 
     def _outcome(self, connection: sqlite3.Connection, job: Job[Any]) -> _Outcome:
         before = connection.total_changes
@@ -172,3 +183,23 @@ class SqliteJobs:
             check_same_thread=False,
             cached_statements=CACHED_STATEMENTS,
         )
+
+
+def _begun(connection: sqlite3.Connection) -> bool:
+    """False: another connection writes."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if not is_busy(error):
+            raise
+        return False
+    return True
+
+
+@contextmanager
+def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
