@@ -106,6 +106,9 @@ def _files(contract: Contract, changes: Sequence[FileChange]) -> Iterator[_Fault
         elif change.after is None and planned.operation != "delete":
             message = f"the plan's contract says to {planned.operation} {change.path}, not to delete it"
             yield _Fault("undeclared_deletion", change.path, message)
+        elif change.after is not None and planned.operation == "delete":
+            message = f"the plan's contract says to delete {change.path}; the diff leaves it there"
+            yield _Fault("untouched_file", change.path, message)
     touched = {change.path for change in changes}
     for file in contract.files:
         if file.path not in touched:

@@ -49,6 +49,12 @@ def test_a_promised_file_that_stays_as_it_is_is_noted() -> None:
     assert told(contract("cart.py", "other.py"), {"cart.py": (OLD, NEW)}) == [("untouched_file", "note")]
 
 
+def test_a_promised_deletion_that_only_changes_the_file_is_noted() -> None:
+    (breach,) = found(contract("delete cart.py"), {"cart.py": (OLD, NEW)})
+    assert (breach.rule, breach.action) == ("untouched_file", "note")
+    assert breach.message == "the plan's contract says to delete cart.py; the diff leaves it there"
+
+
 def test_without_a_contract_the_policy_holds_all_the_same() -> None:
     files: Files = {"cart.py": (OLD, NEW), ".env": (None, "KEY=1\n"), "requirements.txt": ("", "left-pad\n")}
     assert told(None, files) == [("secret_file", "reject"), ("undeclared_dependency", "ask")]
