@@ -193,7 +193,7 @@ def _keep_trees(git: Git, act: Act) -> None:
 
 def _put_back(site: Site, act: Act, error: Exception) -> None:
     """Raises NotApplied, unless it is done."""
-    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    why = ((error.strerror if isinstance(error, OSError) else None) or str(error)).rstrip(".")
     try:
         if _is_done(site, act):
             return

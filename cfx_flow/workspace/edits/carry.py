@@ -61,6 +61,11 @@ def carry(before: bytes | None, after: bytes | None, now: bytes | None) -> bytes
     return b"".join(_merged(_lines(before), _lines(after), _lines(now)))
 
 
+def is_edited(before: bytes | None, after: bytes | None, now: bytes | None) -> bool:
+    """Somebody has been at it since; a checkout with other line ends is nobody's edit."""
+    return now not in _with_line_ends_of(now, before, after)
+
+
 def _merged(before: Lines, after: Lines, now: Lines) -> list[bytes]:
     kept = _kept(before, now)
     merged: list[bytes] = []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cfx_flow.errors import InvalidRequest, NotApplied
-from cfx_flow.workspace.edits.carry import carry
+from cfx_flow.workspace.edits.carry import carry, is_edited
 from cfx_flow.workspace.edits.change import Change, Drifted
 from cfx_flow.workspace.edits.files import File, Folder, Untouchable
 from cfx_flow.workspace.edits.git import Git
@@ -63,7 +63,7 @@ def _draft(folder: Folder, change: Change) -> Draft:
     now = None if found is None else found.content
     mode = change.mode if found is None else found.mode
     content = carry(change.before, change.after, now)
-    return Draft(change.path, found, content, mode, now not in (change.before, change.after))
+    return Draft(change.path, found, content, mode, is_edited(change.before, change.after, now))
 
 
 def _check_path(site: Site, path: str) -> None:
