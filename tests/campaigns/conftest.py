@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.fleets import server_of_fleet, standing
 from tests.support.processes import wait_for
 from tests.support.watched import Watched, watched_server
 
+__all__ = ["server_of_fleet", "standing"]
 HERE = Path(__file__).parent
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.campaign import scaled
-from tests.support.fleet import Account, Fleet, fleet_of, paced
+from tests.support.fleet import Account, Fleet, paced
+from tests.support.fleets import fleet_on
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.provider import Provider
 
@@ -31,7 +32,7 @@ def test_postgres_restarts_under_load(
 ) -> None:
     chance, account = random.Random(4), Account()
     provider.script(*paced(0.3))
-    with fleet_of(tmp_path, provider, own_postgres.create_database()) as fleet:
+    with fleet_on(own_postgres, provider, tmp_path) as fleet:
         fleet.hire(2)
         ids: list[str] = []
         for _ in range(RESTARTS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import aiosqlite
 import httpx
 import pytest
 
+from api.app import create_app
+from cfx_flow.flows.store import FlowStore
+from cfx_flow.store.engine import open_store
 from cfx_flow.workspace.bundle import verify
 from tests.flows.conftest import House, OpenHouse
 from tests.support.flows import FILES, FILES_AFTER, GOOD_DIFF, loop, says, verdict
@@ -100,10 +104,20 @@ async def test_what_is_written_is_said_though_the_timeline_cannot_be_told(
     house: House, client: httpx.AsyncClient, provider: Provider, folder: Path
 ) -> None:
     flow = await approved(house, client, provider, folder)
-    async with aiosqlite.connect(house.services.settings.store_url.removeprefix("sqlite:///")) as other:
+    url = house.services.settings.store_url
+    store = await open_store(url, busy_timeout_s=0.2)
+    flows = FlowStore(store, house.services.clock, house.services.flows.feed)
+    app = create_app(replace(house.services, flows=flows))
+    async with (
+        aiosqlite.connect(url.removeprefix("sqlite:///")) as other,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://house", headers=client.headers
+        ) as impatient,
+    ):
         await other.execute("BEGIN IMMEDIATE")
-        answer = await client.post(f"/v1/flows/{flow['id']}/apply")
+        answer = await impatient.post(f"/v1/flows/{flow['id']}/apply")
         await other.rollback()
+    await store.close()
     assert answer.status_code == 200
     assert answer.json()["written"] == ["greet.py"]
     assert answer.json()["notes"] == ["The timeline could not be told of it"]

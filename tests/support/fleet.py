@@ -147,6 +147,16 @@ class Fleet:
     def ready(self, worker: Running) -> None:
         wait_ready(worker, lambda: '"flows_at_once": ' in worker.log.read_text(), timeout_s=60)
 
+    def disband(self) -> None:
+        """No worker is left, and no flow that would run as soon as there is one."""
+        for worker in self.workers:
+            thaw(worker)
+            worker.kill()
+        self.workers.clear()
+        for (flow_id,) in self.rows("SELECT CAST(id AS text) FROM flows WHERE completed_at IS NULL"):
+            self.flows.cancel(flow_id)
+        self._ids.clear()
+
     def dismiss(self, worker: Running) -> None:
         self.workers.remove(worker)
 
@@ -250,7 +260,7 @@ class Fleet:
     def close(self) -> None:
         self.rows.close()
         for worker in self.workers:
-            worker.process.send_signal(signal.SIGCONT)
+            thaw(worker)
             worker.kill()
         self.server.kill()
         self.server.close()

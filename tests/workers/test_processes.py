@@ -4,40 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 
 import httpx
-import pytest
 
-from tests.support.fleet import Account, Fleet, fleet_of, freeze, paced, thaw
+from tests.support.fleet import Account, Fleet, freeze, paced, thaw
+from tests.support.fleets import fleet_on
 from tests.support.flows import GOOD_DIFF, loop, says
 from tests.support.postgres import PostgresServer
-from tests.support.processes import free_port, start, wait_for
+from tests.support.processes import child_environ, free_port, start, wait_for
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 from tests.support.server import CFX
 
 FROZEN_IS_TAKEN_OVER_S = 70
-
-
-@pytest.fixture
-def fleet(provider: Provider, postgres_server: PostgresServer, tmp_path: Path) -> Iterator[Fleet]:
-    url = postgres_server.create_database()
-    with fleet_of(tmp_path, provider, url) as one:
-        yield one
-    postgres_server.drop_database(url)
-
-
-@pytest.fixture(scope="module")
-def standing(
-    provider_process: Provider, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Fleet]:
-    """With two workers, for tests that do them no harm."""
-    url = postgres_server.create_database()
-    with fleet_of(tmp_path_factory.mktemp("standing"), provider_process, url) as one:
-        one.hire(2)
-        yield one
-    postgres_server.drop_database(url)
 
 
 def calls(provider: Provider) -> dict[str, int]:
@@ -100,9 +80,8 @@ def test_decision_at_the_server_wakes_a_worker(standing: Fleet, provider: Provid
 def test_no_user_runs_more_than_their_share_over_all_workers(
     provider: Provider, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    url = postgres_server.create_database()
     provider.script(*paced(0.15))
-    with fleet_of(tmp_path, provider, url, CFX_RUNNING_FLOWS_PER_USER="3") as fleet:
+    with fleet_on(postgres_server, provider, tmp_path, CFX_RUNNING_FLOWS_PER_USER="3") as fleet:
         fleet.hire(2)
         ids = fleet.begin(7)
         most = 0
@@ -111,7 +90,6 @@ def test_no_user_runs_more_than_their_share_over_all_workers(
             time.sleep(0.02)
         assert most == 3
         assert {fleet.flows.get(flow_id)["status"] for flow_id in ids} == {"approved"}
-    postgres_server.drop_database(url)
 
 
 def test_worker_that_is_asked_to_stop_lets_its_calls_end_and_repeats_nothing(
@@ -148,40 +126,38 @@ def test_second_signal_stops_calls_in_the_middle(fleet: Fleet, provider: Provide
     assert calls(provider) == {PLAN: 1, CODE: 2, REVIEW: 1}
 
 
-def test_worker_that_stands_still_for_ten_seconds_pays_nothing_twice(
+def test_worker_that_never_moves_again_is_fenced_out_and_one_that_stands_still_pays_nothing_twice(
     fleet: Fleet, provider: Provider
 ) -> None:
-    provider.script(*paced(1.0))
-    first, _ = fleet.hire(2)
-    ids = fleet.begin(8)
-    provider.wait_for_calls(8, PLAN)
-    freeze(first)
-    time.sleep(10)
-    thaw(first)
-    fleet.settle(Account(), ids)
-
-
-def test_worker_that_never_moves_again_is_taken_over_and_fenced_out(fleet: Fleet, provider: Provider) -> None:
-    """At most the call in flight is repeated; when it thaws, it writes nothing, and works again."""
-    provider.script(*loop([says(GOOD_DIFF, first_byte_delay_s=3), says(GOOD_DIFF)]))
+    """For good: at most the call in flight is repeated; once it thaws, it writes nothing, and works again.
+    For ten seconds, another one meanwhile: nothing is repeated."""
+    slow = loop([says(GOOD_DIFF, first_byte_delay_s=3), says(GOOD_DIFF)])
+    provider.script(*(rule | {"contains": "case 000000"} for rule in slow), *paced(1.0))
     (first,) = fleet.hire()
     (flow_id,) = fleet.begin()
     provider.wait_for_calls(1, CODE)
     freeze(first)
     began = time.monotonic()
-    (second,) = fleet.hire()
-    ended = fleet.flows.finish(flow_id, timeout_s=FROZEN_IS_TAKEN_OVER_S)
-    assert ended["status"] == "approved"
+    second, third = fleet.hire(2)
+    others = fleet.begin(8)
+    provider.wait_for_calls(1 + 8, PLAN)
+    freeze(second)
+    time.sleep(10)
+    thaw(second)
+
+    assert fleet.flows.finish(flow_id, timeout_s=FROZEN_IS_TAKEN_OVER_S)["status"] == "approved"
     print(f"frozen for good: taken over and ended after {time.monotonic() - began:.1f} s")
     events = fleet.flows.events(flow_id)
     thaw(first)
     wait_for(lambda: "worker_session_lost" in first.log_tail(), timeout_s=20, what="end of its session")
-    second.kill()
-    fleet.dismiss(second)
+    for worker in (second, third):
+        worker.kill()
+        fleet.dismiss(worker)
     (another,) = fleet.begin()
-    assert fleet.flows.finish(another, timeout_s=30)["status"] == "approved"
+    account = Account(in_flight=Counter({(flow_id, "code"): 1}))
+    fleet.settle(account, [flow_id, *others, another])
+    assert account.repeats == 1
     assert fleet.flows.events(flow_id) == events
-    assert calls(provider) == {PLAN: 2, CODE: 3, REVIEW: 2}
 
 
 def test_worker_tells_how_it_does(fleet: Fleet, provider: Provider) -> None:
@@ -203,15 +179,25 @@ def test_worker_tells_how_it_does(fleet: Fleet, provider: Provider) -> None:
     assert {"pid": worker.pid, "port": port, "flows_at_once": 1000} in said
 
 
-def test_worker_on_sqlite_says_what_it_needs(fleet: Fleet) -> None:
-    env = {**fleet.server.env, "CFX_DATABASE_URL": f"sqlite:///{fleet.folder / 'x.db'}"}
-    worker = start("cfx worker", [str(CFX), "worker"], log=fleet.folder / "w.log", env=env)
+def on_sqlite(folder: Path, upstream_url: str) -> dict[str, str]:
+    return child_environ(
+        HOME=str(folder),
+        CFX_DATA_DIR=str(folder),
+        CFX_DATABASE_URL=f"sqlite:///{folder / 'one.db'}",
+        CFX_LITELLM_URL=upstream_url,
+        CFX_PORT="0",
+    )
+
+
+def test_worker_on_sqlite_says_what_it_needs(provider: Provider, tmp_path: Path) -> None:
+    env = on_sqlite(tmp_path, provider.url)
+    worker = start("cfx worker", [str(CFX), "worker"], log=tmp_path / "w.log", env=env, cwd=tmp_path)
     assert worker.process.wait(30) == 2
     assert "workers share a Postgres" in worker.log_tail()
 
 
-def test_second_server_on_a_sqlite_file_is_refused(fleet: Fleet, tmp_path: Path) -> None:
-    env = {**fleet.server.env, "CFX_DATABASE_URL": f"sqlite:///{tmp_path / 'one.db'}", "CFX_PORT": "0"}
+def test_second_server_on_a_sqlite_file_is_refused(provider: Provider, tmp_path: Path) -> None:
+    env = on_sqlite(tmp_path, provider.url)
     first = start("cfx serve", [str(CFX), "serve"], log=tmp_path / "1.log", env=env, cwd=tmp_path)
     try:
         wait_for(lambda: "listens on" in first.log_tail(), timeout_s=30, what="first server")

@@ -16,15 +16,15 @@ import pytest
 
 from cfx_flow.settings import HOUSE
 from cfx_flow.workspace.edits import apply, recover, rollback
-from tests.support.campaign import is_full, scaled
+from tests.support.campaign import is_full
 from tests.support.processes import child_environ
 from tests.workspace.dying import REFUSED
 from tests.workspace.trees import CHANGES, LONG, contents, folders, git, make_folder, make_repo, modes, write
 
 pytestmark = [pytest.mark.e2e, pytest.mark.campaign]
 KILLED = -9
-EVERY = 1 if is_full() else 40
-"""operations between two kills"""
+EVERY = 1 if is_full() else 80
+"""operations between two kills; each scene begins elsewhere"""
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,10 @@ class Stage:
         self.after = state(done)
         assert self.after != self.before
 
+    def first(self) -> int:
+        """The operation at which it is struck first."""
+        return random.Random(str(self.scene)).randint(1, EVERY)
+
     def copy(self, name: str) -> Path:
         return shutil.copytree(self.folder / "tree", self.folder / name, symlinks=True)
 
@@ -147,7 +151,7 @@ def must_go_on(stage: Stage, tree: Path, *, done: bool) -> None:
 
 def test_killed_at_any_operation_the_next_command_finishes_or_undoes_it(stage: Stage, dying: Dying) -> None:
     outcomes = []
-    for n in range(random.Random(0).randint(1, EVERY), 10_000, EVERY):
+    for n in range(stage.first(), 10_000, EVERY):
         tree = stage.copy(f"killed-{n}")
         if dying.run(tree, stage.scene, at=n) == 0:
             break
@@ -160,7 +164,7 @@ def test_killed_at_any_operation_the_next_command_finishes_or_undoes_it(stage: S
 def test_killed_at_any_time_the_next_command_finishes_or_undoes_it(stage: Stage, dying: Dying) -> None:
     """Amid a git that we started, too."""
     moments = random.Random(stage.scene.act)
-    for n in range(scaled(100)):
+    for n in range(100 if is_full() else 5):
         tree = stage.copy(f"killed-{n}")
         assert dying.run(tree, stage.scene, after_s=moments.uniform(0, 0.12)) in (KILLED, 0)
         must_go_on(stage, tree, done=must_be_whole(stage, tree))
@@ -169,7 +173,7 @@ def test_killed_at_any_time_the_next_command_finishes_or_undoes_it(stage: Stage,
 
 def test_disk_that_refuses_any_one_operation_leaves_all_or_nothing(stage: Stage, dying: Dying) -> None:
     """What is told is what holds: refused is undone at once, with no need for a next command."""
-    for n in range(random.Random(1).randint(1, EVERY), 10_000, EVERY):
+    for n in range(stage.first(), 10_000, EVERY):
         tree = stage.copy(f"refused-{n}")
         code = dying.run(tree, stage.scene, at=n, how="refuse")
         assert code in (0, REFUSED)
@@ -187,7 +191,7 @@ def test_two_kills_in_a_row_change_nothing_about_that(tmp_path: Path, dying: Dyi
     """The second comes while the first is cleared up."""
     stage = Stage(Scene("apply", in_git=True, commit=True), tmp_path)
     stage.prepare(dying)
-    for n in range(20, 10_000, 5 * EVERY):
+    for n in range(20, 10_000, 5 if is_full() else 200):
         tree = stage.copy(f"killed-{n}")
         if dying.run(tree, stage.scene, at=n) == 0:
             break
