@@ -110,7 +110,8 @@ def _by_counts(stretch: Stretch, start: int, old: int, new: int) -> Body | None:
         return None
     if end < len(lines) and _NO_NEWLINE.match(lines[end]):
         end += 1
-    if not _at_boundary(lines, end, prose_follows=stretch.prose_follows):
+    changes = any(line[:1] in {"+", "-"} for line in lines[start:end])
+    if not _at_boundary(lines, end, prose_follows=stretch.prose_follows and changes):
         return None
     return _from_lines(lines, start, end, None, counts_hold=True)
 
@@ -153,8 +154,10 @@ def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:
             return True
         if mark in {"+", "-"}:
             return _is_signature(lines, index) or (index == at and is_lone_header(lines, at))
-        if not line.strip():
-            after_blank = True
+        if not line:
+            after_blank = True  # a line of one blank is context
+        elif not line.strip():
+            pass
         elif mark != " ":
             after_prose = True
         elif not (prose_follows and (after_blank or after_prose)):

@@ -83,6 +83,9 @@ def _each(items: Iterable[T], work: Callable[[T], U]) -> list[U]:
 def _targets(sections: list[FileDiff], files: Mapping[str, str], repairs: list[Repair]) -> list[Target]:
     """One target per path, in the answer's order; sections of one path share their hunks."""
     tree = Tree(files)
+    if any(map(tree.is_named_bare, sections)):
+        for section in sections:
+            section.bare_names = section.bare_names or section.creates
     targets: dict[str, Target] = {}
 
     def add(section: FileDiff) -> None:

@@ -283,6 +283,8 @@ class FileDiff:
     """from ``diff --git``"""
     modes: list[tuple[str, str]] = field(default_factory=list)
     """(``new file`` | ``deleted file`` | ``old`` | ``new`` | ``index``, octal mode)"""
+    bare_names: bool = False
+    """the names stand as they are, without a prefix"""
     renames: bool = False
     binary: bool = False
     hunks: list[Hunk] = field(default_factory=list)

@@ -160,6 +160,7 @@ class _Reader:
         path = header_path(path)
         current.old_path = DEV_NULL if kind == "Add" else path
         current.new_path = DEV_NULL if kind == "Delete" else path
+        current.bare_names = True
         self._repair("envelope", f"read *** {kind} File as the headers of a diff", current)
         self.at += 1
 

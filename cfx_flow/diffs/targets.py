@@ -35,6 +35,13 @@ class Tree:
             names.setdefault(_name(path), []).append(path)
         return names
 
+    def is_named_bare(self, file: FileDiff) -> bool:
+        """The section changes a file under its own name: this answer writes names without a prefix."""
+        name = file.old_path
+        return (
+            name is not None and name == file.new_path and name in self.files and PREFIX.match(name) is None
+        )
+
     def in_the_way_of(self, path: str) -> str | None:
         """A file where the path needs a folder, or a folder where it needs a file."""
         if path in self.folders:
@@ -127,12 +134,12 @@ def common_paths(file: FileDiff) -> list[str]:
                 file.line,
             )
         )
-    return common
+    return common[::-1] if file.bare_names else common
 
 
 def _as_prefixed(file: FileDiff, existing: list[str]) -> str:
     """``a/x`` on both sides has no prefix, so with both x and a/x there it means the latter."""
-    if len(existing) > 1 and file.old_path == file.new_path:
+    if len(existing) > 1 and file.old_path == file.new_path and not file.bare_names:
         return existing[-1]
     return existing[0]
 

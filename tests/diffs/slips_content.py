@@ -84,7 +84,10 @@ def context_number_differs(edit: Edited, dice: Random) -> Edited | None:
     if pick is None:
         return None
     spot, line = pick
-    return _rewrite(edit, spot, ["".join(str((int(c) + 1) % 10) if c in "0123456789" else c for c in line)])
+    other = "".join(str((int(c) + 1) % 10) if c in "0123456789" else c for c in line)
+    spoilt = _rewrite(edit, spot, [other])
+    section = spoilt.sections[spot[0]]
+    return None if stands_at(edit, section.path, section.pieces[spot[1]]) else spoilt
 
 
 def context_line_twice(edit: Edited, dice: Random) -> Edited | None:

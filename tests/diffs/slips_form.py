@@ -293,7 +293,7 @@ def all_unique(edit: Edited) -> bool:
 
 def stands_at(edit: Edited, path: str, piece: Piece, *, exact: bool = False) -> list[int]:
     """Every line, from 0, at which the hunk's old side stands; unless exact, trailing blanks aside."""
-    lines = edit.before.get(path, "").split("\n")
+    lines = edit.before.get(path, "").removesuffix("\n").split("\n")
     old = [line[1:] for line in piece.lines if line[0] in " -"]
     if not exact:
         lines, old = [line.rstrip() for line in lines], [line.rstrip() for line in old]

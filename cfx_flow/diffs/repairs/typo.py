@@ -37,10 +37,23 @@ def context_typo(hunk: Hunk, source: Source) -> Placed | None:
     wrote, true = texts[index], source.stripped[start + index]
     if _indent(wrote) != _indent(true) or not is_slip(wrote, true, strict=at_edge):
         return None  # indentation that differs in one line may differ in the added ones too
-    if hunk.cut and index == len(old) - 1:
-        return None  # not a slip: the answer breaks off there
+    breaks_off = hunk.cut and index == len(old) - 1
+    if breaks_off or not _is_sure(hunk, start, [text for at, text in enumerate(texts) if at != index]):
+        return None
     message = f"a context line was off: {wrote.strip()[:80]!r} is {true.strip()[:80]!r} in the file"
     return with_file_lines(hunk, start, source, "context_typo", message)
+
+
+def _is_sure(hunk: Hunk, start: int, others: list[str]) -> bool:
+    """A hunk that removes nothing may be meant for another file: then its number must be right too.
+
+    Or, where it states none, two more lines that say something must agree.
+    """
+    if any(line[0] == "-" and len(line.strip()) > _MIN_LENGTH for line in hunk.body):
+        return True
+    if hunk.stated is not None:
+        return hunk.stated == start + 1
+    return sum(len(text.strip()) >= _MIN_LENGTH for text in others) > 1
 
 
 def _candidates(texts: list[str], source: Source) -> list[int]:
