@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -17,11 +16,10 @@ from api.app import create_app, late_rest
 from api.logs import WriteServed, tell_served
 from api.protocol import Protocol
 from api.wiring import Services, import_graph, start_flows
+from cfx_flow.collector import keep_what_was_imported
 
 GRACE_S = 5.0
 """for open responses after SIGTERM; below the 10 s after which Docker kills"""
-YOUNG_OBJECTS = 20_000
-"""more than a hundred requests under way have"""
 KEEP_ALIVE_S = 75
 """longer than the idle time of common HTTP clients, so that none writes into a connection that we close"""
 
@@ -67,7 +65,7 @@ class Server(uvicorn.Server):
             await self._rest.arrive()
             if self._services.runs_flows:
                 await import_graph()
-            _keep_what_was_imported()
+            keep_what_was_imported()
             await start_flows(self._services)
             if self._services.worker is not None:
                 await self._services.worker.until_broken()
@@ -96,13 +94,3 @@ class Server(uvicorn.Server):
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
-
-
-def _keep_what_was_imported() -> None:
-    """``cfx serve`` starts with the collector off: during imports it looks through ever more objects, none
-    of which can go (0.2 s). They stay for good, so it need never see them. What a request makes goes with
-    it, by reference count: the collector is for the few cycles, and with its usual threshold a busy
-    server would look through the requests under way every time (4 % of its time)."""
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS)
-    gc.enable()

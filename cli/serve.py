@@ -63,7 +63,7 @@ def serve(
 
 def _serve(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
     """Whatever can be wrong is found out before anything is written."""
-    gc.disable()  # until the server has imported everything: see api/server.py
+    gc.disable()  # until the server has imported everything: see cfx_flow/collector.py
 
     import uvloop
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cfx_flow.collector import keep_what_was_imported
 from cfx_flow.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def worker(port: Port = None, drain: Drain = None, as_json: AsJson = False) -> N
 
 
 def _work(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
-    gc.disable()  # until everything is imported: see api/server.py
+    gc.disable()  # until everything is imported: see cfx_flow/collector.py
 
     import uvloop
 
@@ -97,8 +98,7 @@ async def _run(
 
 
 def _announce(settings: Settings, listener: socket.socket | None, as_json: bool) -> None:
-    gc.freeze()
-    gc.enable()
+    keep_what_was_imported()
     port = listener.getsockname()[1] if listener else None
     if as_json:
         typer.echo(json.dumps({"pid": os.getpid(), "port": port, "flows_at_once": settings.running_flows}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -89,7 +90,8 @@ class LangGraphFlows:
         """From the beginning, or from the last checkpoint, with what a person has decided meanwhile."""
         work = Work(run, await self._snapshot(run), self._tools)
         saver = FlowSaver(run.pen, self._shelf, is_new=run.flow.step == 0)
-        graph: Any = self._graph.copy({"checkpointer": saver})
+        graph: Any = copy.copy(self._graph)  # its own copy() would check the graph again
+        graph.checkpointer = saver
         with tracing_context(enabled=False):
             return await self._carry(graph, work, drain)
 

@@ -1,7 +1,8 @@
 """``python -m benchmarks.flows``: what the engine itself costs a flow, on SQLite, with both ``synchronous``.
 
 A flow is plan + 3 × code, check and review, durable after each step, with journal, checkpoints, events,
-daily counter and request log; the models are answered in process. Option: ``--flows N`` for each row.
+daily counter and request log; the models are answered in process. The loop and the garbage collector are the
+server's. Option: ``--flows N`` for each row.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import uvloop
 from api.wiring import Services, open_services
 from benchmarks.flows.answers import Answering
 from cfx_flow.accounts.principal import Principal
+from cfx_flow.collector import keep_what_was_imported
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.model import Budget, FlowOptions
 from cfx_flow.flows.runner import Drain, FlowRunner
@@ -125,6 +127,7 @@ def main() -> None:
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    keep_what_was_imported()
     for synchronous in ("NORMAL", "FULL"):
         uvloop.run(measure(synchronous, options.flows))
 

@@ -81,7 +81,7 @@ def change(fence: Fence, changes: Values, events: Sequence[Event]) -> Steps[None
         raise Fenced
     first = found[0]["last_seq"] - len(events) + 1
     if events:
-        rows = [event_row(fence.flow_id, first + n, event) for n, event in enumerate(events)]
+        rows: list[Values] = [event_row(fence.flow_id, first + n, event) for n, event in enumerate(events)]
         yield Ask(sql.NEW_EVENT, rows)
 
 

@@ -32,8 +32,8 @@ class Compiled:
         columns = getattr(statement, "exported_columns", ())
         self._columns = [(column.name, _out_of(column.type, dialect)) for column in columns]
 
-    def run(self, connection: sqlite3.Connection, values: Values | Sequence[Values]) -> Sequence[Row]:
-        if isinstance(values, Sequence):
+    def run(self, connection: sqlite3.Connection, values: Values | list[Values]) -> Sequence[Row]:
+        if isinstance(values, list):
             connection.executemany(self._sql, [self._bound(each) for each in values])
             return ()
         cursor = connection.execute(self._sql, self._bound(values))

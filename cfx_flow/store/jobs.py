@@ -22,8 +22,8 @@ class Ask(NamedTuple):
     """A statement is made once and compiled once per database: what changes stands in ``values``."""
 
     statement: Executable
-    values: Values | Sequence[Values]
-    """a sequence runs the statement once for each"""
+    values: Values | list[Values]
+    """a list runs the statement once for each"""
 
 
 Steps: TypeAlias = Generator[Ask, Sequence[Row], T]
