@@ -239,7 +239,12 @@ def test_linked_working_tree_has_a_journal_of_its_own(repo: Path, tmp_path: Path
     assert contents(repo) == FILES
     with pytest.raises(NotApplied, match="no record"):
         rollback(repo, "flow")
+    apply(repo, "flow", CHANGES)
+    kept = git(repo, "for-each-ref", "refs/cfx")
+    rollback(repo, "flow")
+    assert git(repo, "for-each-ref", "refs/cfx") == kept  # the other one has a record with these trees
     rollback(tmp_path / "linked", "flow")
+    assert git(repo, "for-each-ref", "refs/cfx") == ""
 
 
 def test_repository_with_other_hashes_takes_commits_too(tmp_path: Path) -> None:

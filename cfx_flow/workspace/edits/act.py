@@ -17,6 +17,7 @@ from cfx_flow.workspace.edits.journal import (
     APPLY,
     ROLLBACK,
     Act,
+    Journal,
     Step,
     Unreadable,
     digest,
@@ -259,10 +260,13 @@ def _file(site: Site) -> None:
 
 
 def _drop_trees(site: Site, ids: Sequence[str]) -> None:
-    """A ref that stays is in nobody's way."""
+    """A ref that stays is in nobody's way; one that another working tree's record has, too, must stay."""
     if site.git is None:
         return
+    others = [Journal(folder / "cfx") for folder in site.git.linked]
     for id in ids:
+        if any(journal.record_of(id).exists() for journal in others):
+            continue
         for side in ("before", "after"):
             site.git.asked("update-ref", "-d", f"refs/cfx/{id}/{side}")
 

@@ -63,6 +63,12 @@ class Git:
         done = _git(self.top, arguments, b"", {}, () if self.lock is None else (self.lock,))
         return None if done.returncode else done.stdout.decode("utf-8", "replace").strip()
 
+    @property
+    def linked(self) -> list[Path]:
+        """The git directories of the other working trees of this repository, which share its refs."""
+        common = self.folder.parent.parent if self.folder.parent.name == "worktrees" else self.folder
+        return [folder for folder in (common, *common.glob("worktrees/*")) if folder != self.folder]
+
     # Trees ------------------------------------------------------------------------------
 
     def head(self) -> str | None:
