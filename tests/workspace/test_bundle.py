@@ -148,6 +148,16 @@ def test_change_of_any_one_byte_of_any_part_is_noticed(name: str) -> None:
         assert not holds(packed({**EVERY_BYTE, name: cut}))
 
 
+@pytest.mark.e2e
+@pytest.mark.campaign
+def test_change_of_any_one_byte_of_the_file_itself_is_noticed_or_changes_nothing() -> None:
+    """gzip's header, and padding, say nothing about the parts."""
+    archive = bundle()
+    for at in range(0, len(archive), 1 if is_full() else 10):
+        changed = archive[:at] + bytes([archive[at] ^ 0x20]) + archive[at + 1 :]
+        assert not holds(changed) or unpack(changed).files == EVERY_BYTE, at
+
+
 def holds(archive: bytes) -> bool:
     try:
         return not verify(archive).problems
