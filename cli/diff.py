@@ -12,7 +12,17 @@ from typing import Annotated, Any
 
 import typer
 
-from cfx_flow.diffs import Code, Patch, Policy, Problem, Refusal, check, reverse, reverse_text
+from cfx_flow.diffs import (
+    JUDGEMENT_REPAIRS,
+    Code,
+    Patch,
+    Policy,
+    Problem,
+    Refusal,
+    check,
+    reverse,
+    reverse_text,
+)
 from cfx_flow.workspace.edits import apply as write
 from cfx_flow.workspace.edits import changes_of, recover
 from cfx_flow.workspace.edits.files import Folder, Untouchable
@@ -37,6 +47,19 @@ AsLines = Annotated[
 ]
 Protect = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Paths to refuse; repeatable.")]
 Only = Annotated[list[str] | None, typer.Option(metavar="GLOB", help="The only paths to accept; repeatable.")]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--no-repair",
+        metavar="REPAIR",
+        help="Refuse what needs this judgement; repeatable: "
+        + ", ".join(sorted(JUDGEMENT_REPAIRS))
+        + "; or `judgement` for all of them.",
+    ),
+]
+_DEFAULT = Policy()
+MaxBytes = Annotated[int, typer.Option(min=1, metavar="N", help="Refuse a longer answer (oversize).")]
+MaxFiles = Annotated[int, typer.Option(min=1, metavar="N", help="Refuse more files (oversize).")]
 
 
 @app.command("check")
@@ -45,12 +68,15 @@ def check_command(  # noqa: PLR0913, PLR0917 - one parameter for each option of 
     repo: Repo = Path(),
     protect: Protect = None,
     only: Only = None,
+    no_repair: Without = None,
+    max_bytes: MaxBytes = _DEFAULT.max_bytes,
+    max_files: MaxFiles = _DEFAULT.max_files,
     as_lines: AsLines = False,
     as_json: AsJson = False,
 ) -> None:
     """Say whether the diff fits the folder; print the mended diff, or why it is refused. Writes nothing."""
     with reported():
-        policy = _policy(protect, only)
+        policy = _policy(protect, only, no_repair, max_bytes, max_files)
         if as_lines:
             _each_line(lambda text, files: _checked(check(text, files, policy)))
             return
@@ -65,12 +91,15 @@ def apply_command(  # noqa: PLR0913, PLR0917
     repo: Repo = Path(),
     protect: Protect = None,
     only: Only = None,
+    no_repair: Without = None,
+    max_bytes: MaxBytes = _DEFAULT.max_bytes,
+    max_files: MaxFiles = _DEFAULT.max_files,
     as_lines: AsLines = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the diff into the folder, all of it or nothing. With --jsonl, answer with the files instead."""
     with reported():
-        policy = _policy(protect, only)
+        policy = _policy(protect, only, no_repair, max_bytes, max_files)
         if as_lines:
             _each_line(lambda text, files: _applied(check(text, files, policy), files))
             return
@@ -207,8 +236,32 @@ def _read(answer: str) -> str:
     return content.decode("utf-8", "surrogateescape")
 
 
-def _policy(protect: Iterable[str] | None, only: Iterable[str] | None) -> Policy:
-    return Policy(allowed=tuple(only) if only else None, protected=tuple(protect or ()))
+def _policy(
+    protect: Iterable[str] | None,
+    only: Iterable[str] | None,
+    no_repair: Iterable[str] | None,
+    max_bytes: int,
+    max_files: int,
+) -> Policy:
+    return Policy(
+        max_bytes=max_bytes,
+        max_files=max_files,
+        allowed=tuple(only) if only else None,
+        protected=tuple(protect or ()),
+        judgement=JUDGEMENT_REPAIRS - _switched_off(no_repair or ()),
+    )
+
+
+def _switched_off(names: Iterable[str]) -> frozenset[str]:
+    off = frozenset(names)
+    if "judgement" in off:
+        return JUDGEMENT_REPAIRS
+    if unknown := sorted(off - JUDGEMENT_REPAIRS):
+        known = ", ".join(sorted(JUDGEMENT_REPAIRS))
+        raise CommandError(
+            f"--no-repair {unknown[0]} is not known; there are {known}, and judgement for all."
+        )
+    return off
 
 
 def _show(result: Patch | Refusal, *, as_json: bool) -> None:

@@ -112,3 +112,23 @@ def test_a_missing_folder_or_file_is_said_in_one_line(tmp_path: Path) -> None:
 def test_an_answer_that_is_not_utf8_is_not_text(folder: Path) -> None:
     done = run("check", "--repo", str(folder), "--json", given=b"--- a/x\n+++ b/x\n@@\n-\xff\n")
     assert json.loads(done.stdout)["refuse"] == "not_text"
+
+
+MISSPELT = "--- a/src/a.txt\n+++ b/src/a.txt\n@@ -1,3 +1,3 @@\n first line\n-second line\n+2\n thrd line\n"
+
+
+def test_each_judgement_can_be_switched_off_and_the_limits_set(folder: Path) -> None:
+    (folder / "src" / "a.txt").write_text("first line\nsecond line\nthird line\n")
+
+    def outcome(*options: str) -> str | None:
+        done = run("check", "--repo", str(folder), "--json", *options, given=MISSPELT)
+        return json.loads(done.stdout).get("refuse")
+
+    assert outcome() is None
+    assert outcome("--no-repair", "indentation", "--no-repair", "html_escaped") is None
+    assert outcome("--no-repair", "context_typo") == "context_not_found"
+    assert outcome("--no-repair", "judgement") == "context_not_found"
+    assert outcome("--max-bytes", "20") == "oversize"
+    assert outcome("--max-files", "1") is None
+    wrong = run("check", "--repo", str(folder), "--no-repair", "guessing", given=MISSPELT)
+    assert (wrong.exit_code, "context_typo" in wrong.stderr) == (2, True)
