@@ -96,7 +96,7 @@ def main() -> None:
         "\nmust be. The peers get the answer with its fence taken off."
     )
     if absent:
-        print(f"Absent on this machine: {', '.join(absent)}.")
+        print(f"Skipped, not on this machine: {', '.join(absent)} (aider: `make clients`).")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -19,6 +20,12 @@ Tool = Callable[[str, Files], "dict[str, str] | str"]
 """the files after, or the reason code (``refused`` for tools that have none)"""
 
 REFUSED = "refused"
+SWE_BENCH = (
+    ["git", "apply", "--verbose"],
+    ["git", "apply", "--verbose", "--reject"],
+    ["patch", "--batch", "--fuzz=5", "-p1", "-i"],
+)
+"""**Source**: GIT_APPLY_CMDS of SWE-bench's harness, which tries them in this order."""
 
 
 def ours(answer: str, files: Files) -> dict[str, str] | str:
@@ -33,7 +40,9 @@ def without_fence(answer: str) -> str:
     return "".join(diffs) or answer
 
 
-def command(*argv: str) -> Tool:
+def command(*argvs: list[str]) -> Tool:
+    """The commands one after another on the same tree, until one of them is content."""
+
     def run(answer: str, files: Files) -> dict[str, str] | str:
         with tempfile.TemporaryDirectory(prefix="cfx-bench-") as name:
             outer = Path(name)
@@ -43,13 +52,21 @@ def command(*argv: str) -> Tool:
                 place = root / path
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(text.encode())
-            done = subprocess.run(
-                argv, cwd=root, input=without_fence(answer).encode("utf-8", "replace"), capture_output=True,
-                timeout=30, check=False, env={"PATH": "/usr/bin:/bin", "GIT_CEILING_DIRECTORIES": str(outer)},
-            )  # fmt: skip
-            return _tree(root) if done.returncode == 0 else REFUSED
+            diff = outer / "answer.diff"
+            diff.write_bytes(without_fence(answer).encode("utf-8", "replace"))
+            done = any(_content(argv, root, outer, diff) for argv in argvs)
+            return _tree(root) if done else REFUSED
 
     return run
+
+
+def _content(argv: list[str], root: Path, outer: Path, diff: Path) -> bool:
+    env = {"PATH": "/usr/bin:/bin", "GIT_CEILING_DIRECTORIES": str(outer)}
+    done = subprocess.run(
+        [*argv, str(diff)], cwd=root, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=30,
+        check=False,
+    )  # fmt: skip
+    return done.returncode == 0
 
 
 def _tree(root: Path) -> dict[str, str]:
@@ -102,22 +119,44 @@ def whatthepatch(answer: str, files: Files) -> dict[str, str] | str:
     return after
 
 
+class Aider:
+    """aider's udiff coder, in its own environment (``make clients``): one process for all cases."""
+
+    PYTHON = Path(".venv-aider/bin/python")
+
+    def __init__(self) -> None:
+        program = Path(__file__).with_name("aider_udiff.py")
+        self.process = subprocess.Popen(
+            [self.PYTHON, "-W", "ignore", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    @classmethod
+    def is_there(cls) -> bool:
+        """Where Python is too new for it, its environment is empty."""
+        return cls.PYTHON.exists() and any(cls.PYTHON.parent.parent.glob("lib/*/site-packages/aider"))
+
+    def __call__(self, answer: str, files: Files) -> dict[str, str] | str:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        fenced = answer if "```" in answer else f"```diff\n{answer}\n```\n"  # it reads nothing else
+        self.process.stdin.write(json.dumps({"files": dict(files), "answer": fenced}) + "\n")
+        self.process.stdin.flush()
+        outcome = json.loads(self.process.stdout.readline())
+        return outcome.get("files", REFUSED)
+
+
 def available() -> tuple[dict[str, Tool], list[str]]:
     """The tools on this machine, and the names of those that are not."""
-    tools: dict[str, Tool] = {"cfx diff": ours}
-    absent: list[str] = []
-    if shutil.which("git"):
-        tools["git apply"] = command("git", "apply", "-")
-        tools["git apply --recount -C1"] = command("git", "apply", "--recount", "-C1", "-")
-    else:
-        absent.append("git apply")
-    if shutil.which("patch"):
-        tools["GNU patch"] = command("patch", "-p1", "--batch", "--no-backup-if-mismatch")
-    else:
-        absent.append("GNU patch")
-    tools["unidiff, strict"] = unidiff_strict
-    if find_spec("whatthepatch"):
-        tools["whatthepatch"] = whatthepatch
-    else:
-        absent.append("whatthepatch")
-    return tools, absent
+    git, patch = shutil.which("git"), shutil.which("patch")
+    peers: dict[str, Tool | None] = {
+        "git apply": command(["git", "apply"]) if git else None,
+        "git apply --recount -C1": command(["git", "apply", "--recount", "-C1"]) if git else None,
+        "GNU patch": command(["patch", "-p1", "--batch", "--no-backup-if-mismatch", "-i"]) if patch else None,
+        "the SWE-bench chain": command(*SWE_BENCH) if git and patch else None,
+        "aider, udiff": Aider() if Aider.is_there() else None,
+        "unidiff, strict": unidiff_strict,
+        "whatthepatch": whatthepatch if find_spec("whatthepatch") else None,
+    }
+    tools = {"cfx diff": ours} | {name: tool for name, tool in peers.items() if tool}
+    return tools, [name for name, tool in peers.items() if not tool]

@@ -5,7 +5,8 @@ of it can get lost on the way: what the answer adds and removes is what the chan
 
 - lines that go and come back as they were, which no canonical diff shows (``unchanged_lines``),
 - edits that were given more than once (``duplicate_hunk``),
-- a last line of which only the line end changes, which a diff shows as removed and added (``line_end``).
+- a last line of which only the line end changes, and a first one that gets or loses the byte order mark:
+  a diff shows them as removed and added (``line_end``).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def account(fitted: Fitted, change: FileChange) -> list[Repair]:
     unchanged = answered[0] - placed[0], answered[1] - placed[1]
     once = _sum(taken)
     line_end = change.added - once[0], change.removed - once[1]
-    if unchanged[0] != unchanged[1] or unchanged[0] < 0 or line_end not in {(0, 0), (1, 1)}:
+    if unchanged[0] != unchanged[1] or unchanged[0] < 0 or line_end not in {(0, 0), (1, 1), (2, 2)}:
         raise RenderError(f"{change.path}: the answer has {answered}, the change {placed} and {line_end}")
     return list(_explained(fitted, unchanged[0], line_end=line_end != (0, 0)))
 
@@ -38,7 +39,12 @@ def _explained(fitted: Fitted, unchanged: int, *, line_end: bool) -> Iterator[Re
         message = f"{unchanged} lines went and came back as they were"
         yield Repair("unchanged_lines", message, fitted.path, fitted.line)
     if line_end:
-        yield Repair("line_end", "the last line's end changed", fitted.path, fitted.line)
+        yield Repair(
+            "line_end",
+            "the end of the last line, or the byte order mark before the first, changed",
+            fitted.path,
+            fitted.line,
+        )
 
 
 def _answered(fitted: Fitted) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from cfx_flow.diffs.render import split
 from cfx_flow.diffs.repairs import reinterpret
 from cfx_flow.diffs.repairs.elided import is_elision
 from cfx_flow.diffs.repairs.indentation import settle
-from cfx_flow.diffs.source import Source
+from cfx_flow.diffs.source import BYTE_ORDER_MARK, Source
 from cfx_flow.diffs.targets import Operation, Target, Tree, resolve
 
 _MAX_PROBLEMS = 200
@@ -111,7 +111,12 @@ def _placed(
         raise Refused(Problem(Code.BINARY, f"{target.path} is not a text file", target.path, target.line))
     if target.operation is Operation.DELETE:
         return _deletion(target, before, policy, repairs)
-    source = Source(before, keep_returns="\r" in before and target.carries_returns)
+    marked = before.startswith(BYTE_ORDER_MARK)
+    source = Source(
+        before,
+        keep_returns="\r" in before and target.carries_returns,
+        keep_mark=marked and target.carries_mark,
+    )
     hunks = _each(target.hunks, lambda hunk: (hunk, _place(hunk, source, target.path, policy)))
     return Fitted(target.path, target.line, source, hunks)
 

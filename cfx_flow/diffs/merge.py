@@ -65,10 +65,20 @@ def apply(fitted: Fitted, edits: list[Edit]) -> FileChange:
     lines += source.lines[done:]
     ended = _final_newline(source, edits, lines, fitted.hunks)
     after = source.join(lines, final_newline=ended)
-    whole = tuple(_with_line_end(source, edits, final_newline=ended))
-    plain = source.newline == "\n" and bool(source.text) and bool(after)
+    whole = tuple(_with_line_end(source, _with_mark(source, edits), final_newline=ended))
+    plain = source.newline == "\n" and not source.mark and bool(source.text) and bool(after)
     sides = (Side(source.lines, source.final_newline), Side(lines, ended)) if plain else None
     return FileChange(fitted.path, source.text, after, whole, sides)
+
+
+def _with_mark(source: Source, edits: list[Edit]) -> list[Edit]:
+    """Where the byte order mark moves to another first line, that line is changed too."""
+    first = edits[0] if source.mark and edits and edits[0].start == 0 else None
+    if first is None or first.end == len(source.lines) or (first.new and first.end > 0):
+        return edits
+    later = edits[1] if len(edits) > 1 and edits[1].start == first.end else None
+    end, new = (later.end, later.new) if later else (first.end + 1, (source.lines[first.end],))
+    return [Edit(0, end, (*first.new, *new)), *edits[2 if later else 1 :]]
 
 
 def _with_line_end(source: Source, edits: list[Edit], *, final_newline: bool) -> list[Edit]:

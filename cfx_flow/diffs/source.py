@@ -8,16 +8,21 @@ from itertools import islice
 
 from cfx_flow.diffs.model import Excerpt
 
+BYTE_ORDER_MARK = "\ufeff"
 _MAX_COMPARED = 100_000
 """lines; beyond it the search goes over the text, whose cost does not grow with the product"""
 
 
 class Source:
-    """``lines`` are without line ends; a carriage return stays in a line unless every line has one."""
+    """``lines`` are without line ends; a carriage return stays in a line unless every line has one.
 
-    def __init__(self, text: str, *, keep_returns: bool = False) -> None:
+    A byte order mark is no part of the first line either, for models do not see it.
+    """
+
+    def __init__(self, text: str, *, keep_returns: bool = False, keep_mark: bool = False) -> None:
         self.text = text
-        lines = text.split("\n")
+        self.mark = "" if keep_mark or not text.startswith(BYTE_ORDER_MARK) else BYTE_ORDER_MARK
+        lines = text.removeprefix(self.mark).split("\n")
         self.final_newline = not lines[-1]
         if self.final_newline:
             lines.pop()
@@ -73,7 +78,7 @@ class Source:
     def join(self, lines: list[str], *, final_newline: bool) -> str:
         if not lines:
             return ""
-        return self.newline.join(lines) + (self.newline if final_newline else "")
+        return self.mark + self.newline.join(lines) + (self.newline if final_newline else "")
 
 
 def _index(lines: Iterable[str]) -> dict[str, list[int]]:

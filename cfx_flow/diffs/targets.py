@@ -9,7 +9,7 @@ from functools import cached_property
 
 from cfx_flow.diffs.model import Code, FileDiff, Hunk, Problem, Refused, Repair
 from cfx_flow.diffs.paths import DEV_NULL, PREFIX, readings
-from cfx_flow.diffs.source import Source
+from cfx_flow.diffs.source import BYTE_ORDER_MARK, Source
 
 
 class Operation(Enum):
@@ -76,6 +76,11 @@ class Target:
     def carries_returns(self) -> bool:
         """Some line of the diff ends in a carriage return, so that line ends may be what it changes."""
         return any("\r\n" in "\n".join([*hunk.body, ""]) for hunk in self.hunks)
+
+    @property
+    def carries_mark(self) -> bool:
+        """The diff shows the file's byte order mark."""
+        return any(line.startswith(BYTE_ORDER_MARK, 1) for hunk in self.hunks for line in hunk.body)
 
 
 def resolve(file: FileDiff, tree: Tree, repairs: list[Repair]) -> Target:

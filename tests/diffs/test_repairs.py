@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cfx_flow.diffs import JUDGEMENT_REPAIRS, Patch, Policy, Refusal, check, check_form
+from cfx_flow.diffs import JUDGEMENT_REPAIRS, FileChange, Patch, Policy, Refusal, check, check_form
+from cfx_flow.diffs.counts import account
+from cfx_flow.diffs.model import Edit, Hunk
+from cfx_flow.diffs.place import Fitted, at
+from cfx_flow.diffs.render import RenderError
+from cfx_flow.diffs.source import Source
 
 GO = "package x\n\nfunc One() int {\n\treturn 1\n}\n\nfunc Two() int {\n\tvalue := 2\n\treturn value\n}\n"
 LONG = "".join(f"line {n} of this file\n" for n in range(40))
@@ -194,3 +199,62 @@ def test_a_shift_and_a_scale_look_alike_where_one_level_is_all_that_shows() -> N
     file = {"x": "if a:\n    one()\n    two()\n"}
     answer = "--- a/x\n+++ b/x\n@@ -2,2 +2,4 @@\n         one()\n-        two()\n+        if b:\n+                two()\n"
     assert isinstance(check(answer, file), Refusal)
+
+
+MARKED = "\ufeffusing One;\nusing Two;\n\nclass X {}\n"
+
+
+@pytest.mark.parametrize(
+    ("hunk", "after"),
+    [
+        (
+            "@@ -1,2 +1,2 @@\n-using One;\n+using 1;\n using Two;\n",
+            "\ufeffusing 1;\nusing Two;\n\nclass X {}\n",
+        ),
+        (
+            "@@ -1,3 +1,3 @@\n using One;\n-using Two;\n+using 2;\n \n",
+            "\ufeffusing One;\nusing 2;\n\nclass X {}\n",
+        ),
+        ("@@ -1,2 +1,1 @@\n-using One;\n using Two;\n", "\ufeffusing Two;\n\nclass X {}\n"),
+        (
+            "@@ -1,2 +1,3 @@\n+using Zero;\n using One;\n using Two;\n",
+            "\ufeffusing Zero;\nusing One;\nusing Two;\n\nclass X {}\n",
+        ),
+        (
+            "@@ -1,2 +1,2 @@\n-\ufeffusing One;\n+using One;\n using Two;\n",
+            "using One;\nusing Two;\n\nclass X {}\n",
+        ),
+        (
+            "@@ -1,2 +1,2 @@\n-\ufeffusing One;\n+\ufeffusing 1;\n using Two;\n",
+            "\ufeffusing 1;\nusing Two;\n\nclass X {}\n",
+        ),
+    ],
+)
+def test_a_files_byte_order_mark_stays_where_it_is_unless_the_diff_shows_it(hunk: str, after: str) -> None:
+    files = {"x": MARKED}
+    result = check(f"--- a/x\n+++ b/x\n{hunk}", files)
+    assert isinstance(result, Patch), result
+    assert result.files_after(files) == {"x": after}
+    again = check(result.diff, files)
+    assert isinstance(again, Patch)
+    assert again.files_after(files) == {"x": after}
+
+
+def test_what_the_canonical_diff_counts_otherwise_than_the_answer_is_written_down() -> None:
+    files = {"x": "a\nb\nc"}
+    same = check("--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+a\n-b\n+B\n@@ -3 +3 @@\n-c\n+c\n", files)
+    ended = check("--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n-a\n+A\n b\n c\n\\ No newline at end of file\n", files)
+    assert isinstance(same, Patch)
+    assert isinstance(ended, Patch)
+    assert [repair.kind for repair in same.repairs] == ["unchanged_lines"]
+    assert ended.repairs == ()
+    assert (ended.changes[0].added, ended.changes[0].removed) == (1, 1)
+
+
+def test_a_change_that_has_lost_lines_of_the_answer_is_never_let_through() -> None:
+    body = ["-a", "+A", " b", "-c", "+C"]
+    hunk = Hunk(3, body)
+    fitted = Fitted("x", 1, Source("a\nb\nc\n"), [(hunk, at(hunk, 0, Source("a\nb\nc\n"), exact=True))])
+    half = FileChange("x", "a\nb\nc\n", "A\nb\nc\n", (Edit(0, 1, ("A",)),))
+    with pytest.raises(RenderError):
+        account(fitted, half)
