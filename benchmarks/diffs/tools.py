@@ -114,9 +114,17 @@ def whatthepatch(answer: str, files: Files) -> dict[str, str] | str:
             path = re.sub(r"^[ab]/", "", diff.header.new_path or "")
             lines = library.apply_diff(diff, after.get(path, ""))
             after[path] = "\n".join(lines) + "\n"
-    except (library.exceptions.WhatThePatchException, AttributeError, IndexError):
+    except Exception:  # noqa: BLE001 - zlib's, struct's, its own: none of them is documented
         return REFUSED
     return after
+
+
+def as_aider_wants_it(answer: str) -> str:
+    """A fence for each file, which begins with ``---``: of anything else it finds no path."""
+    git = re.compile(r"^(?:diff --git|index|new file mode|deleted file mode) .*\n", re.MULTILINE)
+    text = git.sub("", without_fence(answer))
+    parts = re.split(r"^(?=--- .*\n\+\+\+ )", text, flags=re.MULTILINE)
+    return "\n".join(f"```diff\n{part}\n```\n" for part in parts if part.strip())
 
 
 class Aider:
@@ -139,8 +147,8 @@ class Aider:
     def __call__(self, answer: str, files: Files) -> dict[str, str] | str:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        fenced = answer if "```" in answer else f"```diff\n{answer}\n```\n"  # it reads nothing else
-        self.process.stdin.write(json.dumps({"files": dict(files), "answer": fenced}) + "\n")
+        case = {"files": dict(files), "answer": as_aider_wants_it(answer)}
+        self.process.stdin.write(json.dumps(case) + "\n")
         self.process.stdin.flush()
         outcome = json.loads(self.process.stdout.readline())
         return outcome.get("files", REFUSED)
