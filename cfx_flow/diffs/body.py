@@ -78,7 +78,8 @@ def read_body(stretch: Stretch, start: int, counted: tuple[int, int] | None) -> 
     if stretch.prose_follows:
         before = _before_prose(lines, start, end)
         # all of it prose: then the hunk has none of the lines that it counts, and must not pass for empty
-        end = before if counted is None or any(lines[at].strip() for at in range(start, before)) else end
+        changes = any(line[:1] in {"+", "-"} for line in lines[start:before])
+        end = before if counted is None or changes else end
     return _from_lines(lines, start, end, counted)
 
 
@@ -152,6 +153,9 @@ def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:
         mark = line[:1]
         if is_header(lines, index):
             return True
+        if prose_follows and after_blank and _is_rule(lines, index):
+            after_prose = True
+            continue
         if mark in {"+", "-"}:
             return _is_signature(lines, index) or (index == at and is_lone_header(lines, at))
         if not line:
@@ -165,6 +169,12 @@ def _at_boundary(lines: list[str], at: int, *, prose_follows: bool) -> bool:
         if prose_follows and after_blank and after_prose:
             return True
     return True
+
+
+def _is_rule(lines: list[str], at: int) -> bool:
+    """A ``---`` of Markdown, after an empty line and before another or the next file."""
+    ends = at + 1 >= len(lines) or not lines[at + 1] or is_header(lines, at + 1)
+    return lines[at].rstrip() == "---" and not lines[at - 1] and ends
 
 
 def _is_signature(lines: list[str], at: int) -> bool:
@@ -181,7 +191,7 @@ def _before_prose(lines: list[str], start: int, end: int) -> int:
     for at in range(last_change + 1, end):
         line = lines[at]
         unmarked = line.strip() and line[0] not in " +-\\\t"
-        if unmarked and (not lines[at - 1].strip() or line.startswith("```")):
+        if unmarked and (not lines[at - 1].rstrip("\r") or line.startswith("```")):
             return at
     return end
 

@@ -147,11 +147,14 @@ def _lines(text: str, answer: Answer) -> list[str]:
 
 
 def _without_returns(lines: list[str], answer: Answer) -> list[str]:
-    """Lines that all end in a carriage return, headers too, without it: no file's line ends are meant.
+    """Where lines that belong to no file end in a carriage return, none is meant as a file's line end.
 
-    The last one may have lost its end.
+    That is so if all lines do, but for the last one, which may have lost its end; or if a header does.
     """
-    if len(lines) < 2 or not all(line.endswith("\r") for line in lines[:-1]):
+    if len(lines) < 2:
+        return lines
+    headers = any(line.endswith("\r") and line.startswith(("@@", "diff --git ")) for line in lines)
+    if not headers and not all(line.endswith("\r") for line in lines[:-1]):
         return lines
     note = Repair("crlf_answer", "the whole answer had CRLF line ends")
     if note not in answer.repairs:

@@ -169,7 +169,7 @@ def _only_hunk(target: Target) -> Hunk | None:
 
 def _deletion(target: Target, before: str, policy: Policy, repairs: list[Repair]) -> FileChange:
     """A deletion must name the whole old content: what it does not show, nobody meant to delete."""
-    lines = split(before).lines
+    lines = split(before.removeprefix(BYTE_ORDER_MARK) if not target.carries_mark else before).lines
     named = [line[1:] for hunk in target.hunks for line in hunk.body if line[0] == "-"]
     kept = any(line[0] != "-" for hunk in target.hunks for line in hunk.body)
     if kept or not _same_lines(named, lines, policy, target, repairs):

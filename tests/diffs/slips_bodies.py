@@ -24,6 +24,23 @@ def fence_with_a_path(edit: Edited, dice: Random) -> str:
     )
 
 
+def rules_between(edit: Edited, dice: Random) -> str | None:
+    """A Markdown rule after each file's hunks, which looks like a removed line."""
+    sections = [section for section in edit.sections if section.pieces]
+    if any(line[0] == "\\" for section in sections for piece in section.pieces for line in piece.lines):
+        return None
+    return "\n---\n\n".join(text_of([section]) for section in edit.sections) + "\n---\n\nThat is all.\n"
+
+
+def returns_here_and_there(edit: Edited, dice: Random) -> str | None:
+    """In some lines, and in headers too."""
+    if "\r" in edit.text():
+        return None
+    return "".join(
+        line + dice.choice(["\n", "\r\n"] if line[:2] != "@@" else ["\r\n"]) for line in edit.lines()
+    )
+
+
 def fence_of_another_language(edit: Edited, dice: Random) -> str:
     return (
         f"Here:\n\n```{dice.choice(['python', 'text', 'bash', 'console'])}\n{edit.text()}```\nThat is it.\n"
@@ -201,7 +218,7 @@ def counts_all_one(edit: Edited, dice: Random) -> str:
 BODIES: Mapping[str, Slip] = {
     slip.__name__: slip
     for slip in (
-        fence_in_a_fence, fence_with_a_path, fence_of_another_language, cdata, json_per_file, json_in_a_fence,
+        rules_between, returns_here_and_there, fence_in_a_fence, fence_with_a_path, fence_of_another_language, cdata, json_per_file, json_in_a_fence,
         end_token, crlf_in_the_fence_only, carriage_returns_only, fence_and_file_name_as_heading,
         blanks_at_the_end_stripped, margin_of_blanks, margin_of_blanks_stripped, quoted_without_blank,
         overlapping_context, blank_line_after_the_header, added_before_removed, hunk_of_context_only,

@@ -90,6 +90,12 @@ def test_a_new_file_cannot_lie_below_a_file_nor_take_a_folders_name() -> None:
         assert getattr(result, "code", None) == "new_file_exists"
 
 
+def test_a_line_below_blank_context_is_no_prose() -> None:
+    """Where its mark is gone, it must not take the rest of the hunk with it."""
+    answer = f"{APP}@@ -1,5 +1,4 @@\n import os\n \n \n**- def one():**\n     return 1\n{TWICE}@@ -2 +2 @@\n-same\n+other\n"
+    assert isinstance(check(answer, FILES), Refusal)
+
+
 def test_fence_that_closes_inside_of_a_hunk_is_not_the_end_of_the_answer() -> None:
     """A README whose own fence lost its mark: what follows must not be dropped."""
     files = {"README.md": "# T\n\n```\nold\n```\n\nold end\n"}
