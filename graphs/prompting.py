@@ -12,7 +12,7 @@ from cfx_flow.aside import aside
 from cfx_flow.contract.read import frozen_contract
 from cfx_flow.flows.model import Step
 from cfx_flow.stages.model import StageName
-from cfx_flow.workspace.choose import CHARS_PER_TOKEN, choose, named_in
+from cfx_flow.workspace.choose import CHARS_PER_TOKEN, fitting, named_in, ranked
 from graphs.fences import MAX_LISTED, block, clipped, fence_for, shown
 from graphs.judge import BREACH, patched_files, placed
 from graphs.state import FlowState, has_feedback
@@ -122,9 +122,18 @@ async def _files(
     listing = min(len(work.files), MAX_LISTED) * 40
     taken = (sum(map(len, spent)) + listing + len(work.system(name))) // CHARS_PER_TOKEN
     budget = min(MAX_SHOWN_TOKENS, work.room_tokens(name) - taken - RESERVE_TOKENS)
-    size = sum(map(len, texts.values()))
-    chosen = await aside(size, choose, texts, work.flow.task, budget_tokens=max(budget, 0), first=first)
-    return chosen.whole
+    best = await _ranked(work, texts)
+    return fitting(texts, best, budget_tokens=max(budget, 0), first=first).whole
+
+
+async def _ranked(work: Work, texts: Mapping[str, str]) -> Sequence[str]:
+    """The snapshot never changes, and PLAN and each CODE are shown it."""
+    if texts is work.files and work.ranking:
+        return work.ranking
+    best = await aside(sum(map(len, texts.values())), ranked, texts, work.flow.task)
+    if texts is work.files:
+        work.ranking.extend(best)
+    return best
 
 
 async def _output(work: Work, n: int) -> str:

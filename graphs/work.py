@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
@@ -22,7 +22,14 @@ from cfx_flow.limits import RateLimiter
 from cfx_flow.prompts import Prompts
 from cfx_flow.stages.model import Models, StageName, Target
 from cfx_flow.workspace.snapshot import Snapshot
-from graphs.ask import Answer, Asker, Question, Trace, output_limit
+from graphs.ask import Answer, Progress, Question, Trace, output_limit
+
+
+class Asks(Protocol):
+    """As ``Asker`` does."""
+
+    async def ask(self, question: Question, on_progress: Progress, trace: Trace) -> Answer: ...
+    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Tools:
     models: Models
     prompts: Prompts
     policy: Policy
-    asker: Asker
+    asker: Asks
     limiter: RateLimiter
     request_log: RequestLog
     clock: Clock
@@ -47,6 +54,8 @@ class Work:
     tools: Tools
     patched: dict[int, Mapping[str, str]] = field(default_factory=dict)
     """the changed files as the patch of a check leaves them; of checks of this run"""
+    ranking: list[str] = field(default_factory=list)
+    """the snapshot's paths, most relevant to the task first; empty until somebody has asked"""
 
     @property
     def flow(self) -> Flow:

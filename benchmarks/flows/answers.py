@@ -7,7 +7,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from graphs.ask import Answer
+from graphs.ask import Answer, Progress, Question, Trace
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, verdict
 
 ROUNDS = 3
@@ -19,7 +19,7 @@ class Answering:
     def __init__(self) -> None:
         self._reviews: Counter[str] = Counter()
 
-    async def ask(self, question: Any, on_progress: Any, trace: Any) -> Answer:
+    async def ask(self, question: Question, on_progress: Progress, trace: Trace) -> Answer:
         target = question.targets[0]
         return Answer(
             text=self._text(question),
@@ -37,7 +37,7 @@ class Answering:
     async def close(self) -> None:
         return
 
-    def _text(self, question: Any) -> str:
+    def _text(self, question: Question) -> str:
         if question.stage.name != "review":
             return PLAN_TEXT if question.stage.name == "plan" else GOOD_DIFF
         task = str(question.messages[-1].content).split("Greet ")[1][:36]

@@ -29,8 +29,14 @@ class Chosen:
 
 def choose(files: Mapping[str, str], task: str, *, budget_tokens: int, first: Iterable[str] = ()) -> Chosen:
     """``first`` goes before everything that the score prefers. A file that does not fit is passed over."""
-    order = [path for path in dict.fromkeys(first) if path in files]
-    order += [path for path in ranked(files, task) if path not in set(order)]
+    return fitting(files, ranked(files, task), budget_tokens=budget_tokens, first=first)
+
+
+def fitting(
+    files: Mapping[str, str], best: Sequence[str], *, budget_tokens: int, first: Iterable[str] = ()
+) -> Chosen:
+    """``best``: all paths, as ``ranked`` gives them."""
+    order = list(dict.fromkeys([*(path for path in first if path in files), *best]))
     left, whole = budget_tokens * CHARS_PER_TOKEN, []
     for path in order:
         cost = len(files[path]) + len(path) + 40
