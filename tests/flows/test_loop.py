@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -79,6 +80,47 @@ async def test_a_refused_diff_goes_back_to_code_with_the_reason(house: House, pr
     assert "could not be placed" in told
     assert 'return "Goodbye " + name' in told
     assert len(provider.calls(REVIEW)) == 1
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    {
+        BAD_DIFF: "removed_line_mismatch",
+        GOOD_DIFF.replace(" def greet(name):", " def greets(nobody):"): "context_not_found",
+        GOOD_DIFF.replace("+++ b/greet.py", "+++ b/lib/greeter.py"): "paths_disagree",
+        f"```diff\n{GOOD_DIFF}".rstrip("\n")[:-12]: "truncated",
+        GOOD_DIFF.replace('f"Hello {name}!"', '"Hello " + name'): "no_change",
+    }.items(),
+)
+async def test_a_model_that_only_copies_what_it_is_told_converges(
+    house: House, provider: Provider, wrong: str, code: str
+) -> None:
+    """The first flow shows what CODE is told; in the second it answers with the lines out of that."""
+    provider.script(*loop([says(wrong), says(GOOD_DIFF)]))
+    first = await house.run()
+    told = asked(provider, CODE)[1]
+
+    provider.reset()
+    provider.script(*loop([says(wrong), says(copied(told))]))
+    second = await house.run()
+
+    assert [flow["status"] for flow in (first, second)] == ["approved", "approved"]
+    checks = [e["data"] for e in await house.events(second["id"]) if e["type"] == "diff.checked"]
+    assert [check["code"] for check in checks] == [code, None]
+    assert checks[1]["files"] == [{"path": "greet.py", "added": 1, "removed": 1}]
+
+
+def copied(told: str) -> str:
+    """A diff of the true lines in the text, with the one that it wants to change exchanged."""
+    found = re.search(r"True lines of (\S+) from line (\d+) on.*\n((?: *\d+\|.*\n?)+)", told)
+    assert found
+    lines = [line.split("|", 1)[1] for line in found[3].strip("\n").split("\n")]
+    at = next(n for n, line in enumerate(lines) if "return" in line)
+    body = [f" {line}" for line in lines]
+    body[at : at + 1] = [f"-{lines[at]}", '+    return f"Hello {name}!"']
+    names = f"--- a/{found[1]}\n+++ b/{found[1]}\n"
+    return f"{names}@@ -{found[2]},{len(lines)} +{found[2]},{len(lines)} @@\n" + "\n".join(body) + "\n"
 
 
 @pytest.mark.e2e
