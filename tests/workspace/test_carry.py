@@ -125,7 +125,9 @@ def test_file_of_equal_lines_is_refused_rather_than_compared_for_minutes() -> No
         carry(b"a\n" + many + b"b\n", b"A\n" + many + b"b\n", b"a\nx\n" + many + b"y\nb\n")
 
 
-LINE = st.text("abc{} \t", max_size=4).map(lambda text: text.encode() + b"\n")
+LINE = st.sampled_from(
+    [f"{'  ' * depth}{text}\n".encode() for depth in range(4) for text in ("a", "b", "ab", "c = {", "}", "")]
+)
 UNIQUE = st.builds(lambda text, n: b"%s %d\n" % (text.encode(), n), st.text("abc", max_size=3), st.integers())
 
 
