@@ -100,7 +100,8 @@ def _starts(lines: list[str], start: int, end: int) -> tuple[int, ...]:
     """
     if start >= end or lines[start]:
         return (start,)
-    return (start + 1, start) if " " in lines[start + 1 : end] else (start, start + 1)
+    blanks = any(line in {" ", " \r"} for line in lines[start + 1 : end])
+    return (start + 1, start) if blanks else (start, start + 1)
 
 
 def _by_counts(stretch: Stretch, start: int, old: int, new: int) -> Body | None:

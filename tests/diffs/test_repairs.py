@@ -146,6 +146,19 @@ def test_half_of_an_answer_is_never_reindented_alone() -> None:
     assert isinstance(check(answer + created, {"x.go": GO}), Refusal)
 
 
+def test_a_hunk_whose_margin_holds_is_not_shifted_with_the_others() -> None:
+    """Each hunk lost its own margin: the first one had none to lose."""
+    file = {
+        "x": "import os\nimport sys\n\n\nclass A:\n    def one(self):\n        self.a = 1\n        self.b = 2\n"
+    }
+    answer = (
+        "--- a/x\n+++ b/x\n@@ -1,2 +1,4 @@\n import os\n+if os:\n+    import re\n import sys\n"
+        "@@ -6,3 +8,3 @@\n def one(self):\n     self.a = 1\n-    self.b = 2\n+    self.b = 3\n"
+    )
+    result = check(answer, file)
+    assert isinstance(result, Refusal)
+
+
 def test_form_is_reported_without_files() -> None:
     clean = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
     assert check_form(clean).to_dict() == {

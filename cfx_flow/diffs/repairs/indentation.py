@@ -77,7 +77,8 @@ def _follow(fitted: Fitted, learned: dict[str, str]) -> bool:
     for index, (hunk, placed) in enumerate(fitted.hunks):
         if _is_repaired(placed) or not _indented(hunk, " -+?"):
             continue
-        body = None if _indented(hunk, " -?") else _rewritten(hunk, learned, rules)
+        stays = _indented(hunk, " -?") or (learned.get("", "") and any(line.strip() for line in hunk.old))
+        body = None if stays else _rewritten(hunk, learned, rules)
         if body is None:
             return False
         read = with_file_lines(replace(hunk, body=body), placed.start, fitted.source, *_REPAIR)
