@@ -164,7 +164,7 @@ def _flows_of(settings: Settings, store: Store, clock: Clock, graph: LateGraph, 
     per_user, at_once = settings.running_flows_per_user, settings.running_flows
     if store.dialect == "sqlite":
         flows = FlowStore(store, clock, Feed())
-        runner = FlowRunner(flows, graph, clock)
+        runner = FlowRunner(flows, graph, clock, settings.flow_retakes)
         return _Flows(flows, InProcessDispatcher(flows, runner, per_user=per_user, in_all=at_once))
     queue = FlowQueue(store, per_user)
     flows = FlowStore(store, clock, Feed(), queue.submit)
@@ -172,7 +172,7 @@ def _flows_of(settings: Settings, store: Store, clock: Clock, graph: LateGraph, 
     if settings.with_worker:
         from cfx_flow.workers.worker import FlowWorker  # procrastinate: 0.2 s and memory, for workers alone
 
-        runner = FlowRunner(flows, graph, clock)
+        runner = FlowRunner(flows, graph, clock, settings.flow_retakes)
         address = libpq_address(settings.store_url)
         worker = FlowWorker(address, queue, runner, at_once=at_once, drain_s=drain_s)
     return _Flows(flows, QueueDispatcher(queue, flows.feed, worker), worker, queue)

@@ -17,6 +17,7 @@ from cfx_flow.flows import statements as sql
 from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow, Writes
 from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.model import Event, Fenced, Flow, FlowStatus, Outcome, Step, Story
+from cfx_flow.flows.retakes import AT_ONCE, Later
 from cfx_flow.flows.rows import event_row, flow_of, flow_row, step_row
 from cfx_flow.store.jobs import Ask, Steps, Values
 from cfx_flow.webhooks.outbox import put_delivery
@@ -95,9 +96,9 @@ def create(flow: Flow, story: Story, upserts: sql.Upserts) -> Steps[Flow]:
     return flow
 
 
-def claim(flow_id: str, now: datetime) -> Steps[Flow | None]:
+def claim(flow_id: str, now: datetime, paused: int | None) -> Steps[Flow | None]:
     """Takes the flow into a new epoch, which fences out whoever ran it before. None: there is
-    nothing to run."""
+    nothing to run. ``paused``: as ``FlowStore.claim``. Raises Later."""
     found = yield Ask(sql.FLOW, {"flow_id": flow_id})
     before = flow_of(found[0]) if found else None
     if before is None or before.status not in (FlowStatus.QUEUED, FlowStatus.IN_PROGRESS):
@@ -105,8 +106,12 @@ def claim(flow_id: str, now: datetime) -> Steps[Flow | None]:
     changes: dict[str, Any] = {"epoch": before.epoch + 1, "status": FlowStatus.IN_PROGRESS}
     events = []
     if before.status is FlowStatus.QUEUED:
-        changes |= {"started_at": before.started_at or now, "version": before.version + 1}
+        changes |= {"started_at": before.started_at or now, "version": before.version + 1, "retakes": 0}
         events = [Event(type="flow.started", at=now)]
+    elif paused is not None:
+        if before.retakes > max(paused, AT_ONCE):
+            raise Later(before.retakes)
+        changes["retakes"] = before.retakes + 1
     yield from change(Fence(flow_id, before.epoch, before.status), changes, events)
     return replace(before, **changes, last_seq=before.last_seq + len(events))
 

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     PLAN_UNREADABLE = "plan_unreadable"
     STATE = "state"
     INTERNAL = "internal"
+    CRASHED = "crashed"
     USER = "user"
 
 
@@ -247,6 +248,8 @@ class Flow:
     decision: Mapping[str, Any] | None
     """what a person has said, until the graph has taken it"""
     epoch: int
+    retakes: int
+    """how often it was taken up again since it last came to the end of a step"""
     version: int
     last_seq: int
     round: int

@@ -61,6 +61,7 @@ class FlowRun:
         self.pen = Pen(flows, Fence(flow.id, flow.epoch))
         self._flows, self._clock = flows, clock
         self._finished: dict[int, Step] = {}
+        self._is_retaken = flow.retakes > 0
         self._last = flow.step
         """the last step that the store may know; what is too long to be kept here is read from it again"""
         self._stages: dict[str, StageUsage] = dict(flow.stages)
@@ -163,6 +164,8 @@ class FlowRun:
             )
         timed = [replace(event, at=now) for event in result.events]
         changes = dict(changes or {}) | ({} if result.patch is None else {"patch": result.patch})
+        if self._is_retaken:
+            changes["retakes"], self._is_retaken = 0, False
         self.pen.put(Entry(step=step, changes=changes, events=[done, *timed]))
         self._keep(step)
         return step

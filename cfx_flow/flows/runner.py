@@ -11,6 +11,7 @@ import structlog
 from cfx_flow.clock import Clock
 from cfx_flow.errors import CfxError, StoreUnavailable, UpstreamError
 from cfx_flow.flows.model import Fenced, Flow, FlowFailed, FlowStatus, Outcome, Reason, Waits
+from cfx_flow.flows.retakes import Later, given_up
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.store import FlowStore
 
@@ -44,25 +45,30 @@ class FlowGraph(Protocol):
 
 
 class FlowRunner:
-    def __init__(self, flows: FlowStore, graph: FlowGraph, clock: Clock) -> None:
-        self._flows, self._graph, self._clock = flows, graph, clock
+    def __init__(self, flows: FlowStore, graph: FlowGraph, clock: Clock, retakes: int = 10) -> None:
+        """``retakes``: how often a flow is taken up again without coming to the end of a step."""
+        self._flows, self._graph, self._clock, self._retakes = flows, graph, clock, retakes
 
     async def run(self, flow_id: str, drain: Drain) -> None:
         """Returns when the flow has ended or stopped at a resumable point. May be cancelled anywhere."""
+        paused: int | None = 0
         for attempt in range(10_000):
             try:
-                await self._run_once(flow_id, drain)
+                await self._run_once(flow_id, drain, paused)
                 return
+            except Later as later:
+                log.warning("flow_taken_up_later", flow_id=flow_id, retakes=later.retakes)
+                paused, pause_s = later.retakes, later.pause_s
             except StoreUnavailable:
                 # The flow pauses and nothing is lost: what is not in the store has not happened.
                 log.warning("flow_paused", flow_id=flow_id, exc_info=True)
-            if drain.requested.is_set():
+                paused, pause_s = None, STORE_PAUSES_S[min(attempt, len(STORE_PAUSES_S) - 1)]
+            if await _is_over_within(drain, pause_s):
                 return
-            await asyncio.sleep(STORE_PAUSES_S[min(attempt, len(STORE_PAUSES_S) - 1)])
 
-    async def _run_once(self, flow_id: str, drain: Drain) -> None:
+    async def _run_once(self, flow_id: str, drain: Drain, paused: int | None) -> None:
         try:
-            flow = await self._flows.claim(flow_id)
+            flow = await self._flows.claim(flow_id, paused=paused)
         except Fenced:
             return  # another runner was quicker
         if flow is None:
@@ -88,6 +94,9 @@ class FlowRunner:
             log.info("flow_fenced", flow_id=flow.id)
 
     async def _outcome(self, flow: Flow, drain: Drain) -> Outcome | Waits:
+        if flow.retakes > self._retakes:
+            log.error("flow_given_up", flow_id=flow.id, retakes=flow.retakes)
+            return given_up(flow.step, flow.retakes)
         run = FlowRun(flow, self._flows, self._clock)
         try:
             outcome = await self._told(flow, run, drain)
@@ -115,6 +124,15 @@ class FlowRunner:
                 Reason.INTERNAL,
                 f"Something broke on our side. Ask the operator to look up flow {flow.id}.",
             )
+
+
+async def _is_over_within(drain: Drain, pause_s: float) -> bool:
+    try:
+        async with asyncio.timeout(pause_s):
+            await drain.requested.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _whatever_comes(ending: Coroutine[Any, Any, T]) -> T:

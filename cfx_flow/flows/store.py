@@ -146,11 +146,15 @@ class FlowStore(FlowReads):
         """(flow id, user id) of all that a restart must go on with, oldest first."""
         return [(row["id"], row["user_id"]) for row in await self._find(Ask(sql.UNFINISHED_FLOWS, {}))]
 
-    async def claim(self, flow_id: str) -> Flow | None:
+    async def claim(self, flow_id: str, *, paused: int | None = 0) -> Flow | None:
         """Takes the flow into a new epoch, which fences out whoever ran it before. None: there is nothing
-        to run, since it has ended or waits for a person. Raises Fenced."""
+        to run, since it has ended or waits for a person.
+
+        ``paused``: the retakes for which the caller has made the pause that Later asked for; None: the caller
+        itself ran it before. Raises Fenced, Later.
+        """
         now = self._clock.now()
-        claimed = await self._store.run(lambda: jobs.claim(flow_id, now))
+        claimed = await self._store.run(lambda: jobs.claim(flow_id, now, paused))
         self.feed.ring(flow_id)
         return claimed
 

@@ -69,6 +69,7 @@ def new_flow(task: str, snapshot_id: str, options: FlowOptions, origin: Origin) 
         gate=None,
         decision=None,
         epoch=0,
+        retakes=0,
         version=1,
         last_seq=1,
         round=0,

@@ -176,6 +176,7 @@ flows = Table(
     Column("gate", String(8)),  # what a person must decide about: plan or patch
     Column("decision", Json),  # what they said, until the graph has taken it
     Column("epoch", Integer, nullable=False),  # which runner may write; see DESIGN, "A flow"
+    Column("retakes", Integer, nullable=False),  # see flows/retakes.py
     Column("version", Integer, nullable=False),  # counts transitions; decisions are bound to it
     Column("last_seq", Integer, nullable=False),  # of its newest event
     Column("round", Integer, nullable=False),

@@ -79,7 +79,7 @@ def test_only_our_flows_checkpoints_leave_langgraphs_tables(empty_database_url: 
     migrate(empty_database_url)
     ours, theirs = "7f3c1f8e-52a4-4f0c-9b0e-1d0a6f0c2b11", "9f3c1f8e-52a4-4f0c-9b0e-1d0a6f0c2b11"
     with open_engine(empty_database_url).begin() as connection:
-        command.downgrade(alembic_config(connection), "-1")
+        command.downgrade(alembic_config(connection), "approval_hash")
         connection.execute(text("CREATE TABLE checkpoints (thread_id text)"))
         for flow_id in [ours, theirs] if others else [ours]:
             connection.execute(text("INSERT INTO checkpoints VALUES (:id)"), {"id": flow_id})

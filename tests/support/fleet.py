@@ -136,11 +136,13 @@ class Fleet:
             self.ready(worker)
         return hired
 
-    def hire_soon(self) -> Running:
+    def hire_soon(self, **variables: str) -> Running:
         self._made += 1
         log = self.folder / f"worker-{self._made}.log"
         argv = [str(CFX), "worker", "--json"]
-        worker = start(f"cfx worker {self._made}", argv, log=log, env=self.server.env, cwd=self.folder)
+        worker = start(
+            f"cfx worker {self._made}", argv, log=log, env=self.server.env | variables, cwd=self.folder
+        )
         self.workers.append(worker)
         return worker
 

@@ -211,3 +211,19 @@ def test_second_server_on_a_sqlite_file_is_refused(provider: Provider, tmp_path:
         wait_for(lambda: "listens on" in third.log_tail(), timeout_s=30, what="server after the kill")
     finally:
         third.kill()
+
+
+def test_flow_that_kills_its_workers_is_given_up_and_can_be_resumed(fleet: Fleet, provider: Provider) -> None:
+    provider.script(*loop([says(GOOD_DIFF, first_byte_delay_s=600)] * 3 + [says(GOOD_DIFF)]))
+    flow_id = fleet.flows.start()
+    for death in (1, 2, 3):
+        victim = fleet.hire_soon(CFX_FLOW_RETAKES="2")
+        provider.wait_for_calls(death, CODE)
+        victim.kill()
+        fleet.dismiss(victim)
+    fleet.hire_soon(CFX_FLOW_RETAKES="2")
+    flow = fleet.flows.finish(flow_id)
+    assert (flow["status"], flow["reason"]) == ("failed", "crashed")
+    assert calls(provider) == {PLAN: 1, CODE: 3, REVIEW: 0}
+    assert fleet.server.client.post(f"/v1/flows/{flow_id}/resume").status_code == 202
+    assert fleet.flows.finish(flow_id)["status"] == "approved"
