@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.catalogue import Catalogue
 from api.chat import ChatEndpoint
+from api.dashboard.site import Dashboard
 from api.late_app import LateApp
 from api.logs import WriteServed, tell_served
 from api.middleware.authentication import Authentication
@@ -15,7 +16,9 @@ from api.middleware.body_cap import BodyCap
 from api.middleware.entry import Entry
 from api.middleware.limits import Limits
 from api.probes import Probes
+from api.ui_config import UiConfigEndpoint
 from api.wiring import Services
+from cfx_flow.settings import Settings
 
 CHAT_PATHS = frozenset({"/v1/chat/completions", "/chat/completions"})
 
@@ -32,6 +35,7 @@ def create_app(
         chat=ChatEndpoint(services),
         probes=Probes(services.readiness),
         catalogue=Catalogue(services.models),
+        ui_config=UiConfigEndpoint(services.settings),
         rest=rest or late_rest(services),
     )
     return Entry(
@@ -42,11 +46,17 @@ def create_app(
                 clock=services.clock,
             ),
             accounts=services.accounts,
+            dashboard=_dashboard(services.settings),
         ),
         clock=services.clock,
         meter=services.meter,
         tell=tell_served,
     )
+
+
+def _dashboard(settings: Settings) -> Dashboard:
+    """Its pages ask this server, and Supabase where people sign in there."""
+    return Dashboard(settings.dashboard_dir, [settings.supabase_url] if settings.supabase_url else [])
 
 
 def late_rest(services: Services) -> LateApp:
@@ -62,13 +72,16 @@ def _build_rest(services: Services) -> ASGIApp:
 
 class FrontDoor:
     """Chat does not go through FastAPI, whose routing and responses cost more than the whole relay;
-    probes and the lists of models do not wait for it."""
+    probes, the lists of models and what the dashboard asks first do not wait for it."""
 
-    def __init__(self, *, chat: ASGIApp, probes: ASGIApp, catalogue: ASGIApp, rest: ASGIApp) -> None:
+    def __init__(
+        self, *, chat: ASGIApp, probes: ASGIApp, catalogue: ASGIApp, ui_config: ASGIApp, rest: ASGIApp
+    ) -> None:
         self._plain = (
             dict.fromkeys(CHAT_PATHS, chat)
             | dict.fromkeys(Probes.PATHS, probes)
             | dict.fromkeys(Catalogue.PATHS, catalogue)
+            | {UiConfigEndpoint.PATH: ui_config}
         )
         self._rest = rest
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api.readiness import Readiness
+from api.ui_config import UiConfig, UiConfigEndpoint
 
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -25,7 +26,7 @@ ERROR_SCHEMA: dict[str, Any] = {
         }
     },
 }
-OPEN = frozenset({"/healthz", "/readyz", "/metrics"})
+OPEN = frozenset({"/healthz", "/readyz", "/metrics", UiConfigEndpoint.PATH})
 _METHODS = ("get", "put", "post", "delete", "patch")
 
 
@@ -49,11 +50,13 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     paths["/v1/model/info"] = {"get": _list("model_info", "The same in LiteLLM's shape: windows, prices")}
     paths["/healthz"] = {"get": _probe("healthz", "The process answers", {"type": "object"})}
     paths["/readyz"] = {"get": _readyz()}
+    paths[UiConfigEndpoint.PATH] = {"get": _ui_config()}
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Error"] = ERROR_SCHEMA
+    _take_up("UiConfig", UiConfig.model_json_schema(mode="serialization"), schemas)
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "cfx_…"}}
     for path, operations in paths.items():
         for method in _METHODS:
@@ -61,6 +64,13 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
                 _complete_operation(operations[method], needs_key=path not in OPEN)
                 _tell_the_truth(operations[method], schemas)
     return document
+
+
+def _take_up(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """What pydantic writes refers to its own ``#/$defs``."""
+    moved = json.loads(json.dumps(schema).replace('"#/$defs/', '"#/components/schemas/'))
+    schemas |= moved.pop("$defs", {})
+    schemas[name] = moved
 
 
 def _complete_operation(operation: dict[str, Any], *, needs_key: bool) -> None:
@@ -127,6 +137,12 @@ def _readyz() -> dict[str, Any]:
     content = operation["responses"]["200"]["content"]
     operation["responses"]["503"] = {"description": "No, and what is missing", "content": content}
     return operation
+
+
+def _ui_config() -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/UiConfig"}
+    operation = _probe("ui_config", "What the dashboard shows before anyone has signed in: public", schema)
+    return operation | {"tags": ["people"]}
 
 
 def _chat(path: str) -> dict[str, Any]:

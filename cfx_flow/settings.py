@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,6 +45,12 @@ class Settings(BaseModel):
     """Absolute folders, with ``:`` between them; below them flows may work in place."""
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")
     stalled_reader_s: float = Field(120.0, ge=1, le=86_400, validation_alias="CFX_STALLED_READER_S")
+    public_url: str | None = Field(None, validation_alias="CFX_PUBLIC_URL")
+    """As people write it, without a slash at its end; None: as each of them reached us."""
+    dashboard_dir: Path = Field(HOUSE / "dashboard" / "site", validation_alias="CFX_DASHBOARD_DIR")
+    """A static export; need not be there."""
+    supabase_url: str | None = Field(None, validation_alias="SUPABASE_URL")
+    supabase_anon_key: str | None = Field(None, validation_alias="SUPABASE_ANON_KEY")
     metrics_token: SecretStr | None = Field(None, validation_alias="CFX_METRICS_TOKEN")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias="CFX_LOG_LEVEL")
 
@@ -53,6 +60,16 @@ class Settings(BaseModel):
         if not all(Path(root).is_absolute() and ".." not in root for root in roots.split(":") if root):
             raise ValueError("must name absolute folders, with ':' between them")
         return roots
+
+    @field_validator("public_url", "supabase_url")
+    @classmethod
+    def _origin(cls, url: str | None) -> str | None:
+        """The second goes into a header of the dashboard's pages: nothing but an origin may stand there."""
+        if url is not None and not re.fullmatch(
+            r"https?://[\w.-]+(:\d+)?/?|https?://\[[\da-f:]+\](:\d+)?/?", url
+        ):
+            raise ValueError("must be an address like https://example.com, without a path")
+        return url and url.rstrip("/")
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Settings:

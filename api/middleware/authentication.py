@@ -1,25 +1,34 @@
-"""Who is calling. Everything needs a key, except what is named here."""
+"""Who is calling. Everything needs a key, except what is named here and the dashboard's own files."""
 
 from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.context import context_of
+from api.dashboard.site import Dashboard
 from cfx_flow.accounts import Accounts
 from cfx_flow.errors import InvalidApiKey
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/v1/ui-config"})
 HOW = "Send `Authorization: Bearer cfx_…`; `cfx keys create --user NAME` makes a key."
 
 
 class Authentication:
-    def __init__(self, app: ASGIApp, *, accounts: Accounts) -> None:
+    def __init__(self, app: ASGIApp, *, accounts: Accounts, dashboard: Dashboard) -> None:
         self._app = app
         self._accounts = accounts
+        self._dashboard = dashboard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            context_of(scope).principal = await self._accounts.authenticate(bearer_token(scope))
+            try:
+                token = bearer_token(scope)
+            except InvalidApiKey:
+                if (page := await self._dashboard.answer(scope)) is None:
+                    raise
+                await page(scope, receive, send)
+                return
+            context_of(scope).principal = await self._accounts.authenticate(token)
         await self._app(scope, receive, send)
 
 

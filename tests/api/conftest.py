@@ -35,6 +35,7 @@ async def services(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Services]:
         "CFX_DATA_DIR": str(tmp_path),
         "CFX_LITELLM_URL": NOBODY,
         "CFX_MAX_BODY_BYTES": str(MAX_BODY_BYTES),
+        "CFX_DASHBOARD_DIR": str(tmp_path / "site"),
     }
     async with open_services(Settings.load(environ), environ) as services:
         yield services
