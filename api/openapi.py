@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api.readiness import Readiness
+from api.shapes import document_answers
 from api.ui_config import UiConfig, UiConfigEndpoint
 
 ERROR_SCHEMA: dict[str, Any] = {
@@ -57,6 +58,8 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(name, None)
     schemas["Error"] = ERROR_SCHEMA
     _take_up("UiConfig", UiConfig.model_json_schema(mode="serialization"), schemas)
+    for name, schema in document_answers(document):
+        _take_up(name, schema, schemas)
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "cfx_…"}}
     for path, operations in paths.items():
         for method in _METHODS:

@@ -39,6 +39,13 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def create_rest(services: Services) -> FastAPI:
+    app = bare_rest()
+    app.state.services = services
+    return app
+
+
+def bare_rest() -> FastAPI:
+    """Routes without anything behind them: enough for their description."""
     app = FastAPI(
         title="CF-X Flow",
         version=version("cfx-flow"),
@@ -47,7 +54,6 @@ def create_rest(services: Services) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
     )
-    app.state.services = services
     install_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
