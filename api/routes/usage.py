@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.context import Admission
 from api.dependencies import Caller, CallerAdmission, House
 from api.fields import Moment, Usd
+from api.wiring import Services
+from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import InvalidRequest
+from cfx_flow.ledger.month import read_month
 from cfx_flow.ledger.usage import Used, read_usage_of, total
 
 router = APIRouter(prefix="/v1/usage", tags=["people"])
@@ -40,6 +43,13 @@ class UsagePart(Counts):
 class DailyLimit(BaseModel):
     limit: int
     remaining: int
+    reset_at: Moment
+
+
+class MonthlyBudget(BaseModel):
+    limit_usd: Usd | None = Field(description="null: no budget was set")
+    used_usd: Usd = Field(description="Since the first of the month, UTC")
+    remaining_usd: Usd | None
     reset_at: Moment
 
 
@@ -77,6 +87,12 @@ class Usage(BaseModel):
                         "cost_usd": 0.28143,
                     },
                     "today": {"limit": 1000, "remaining": 988, "reset_at": "2026-11-24T00:00:00.000Z"},
+                    "month": {
+                        "limit_usd": None,
+                        "used_usd": 3.281043,
+                        "remaining_usd": None,
+                        "reset_at": "2026-12-01T00:00:00.000Z",
+                    },
                 }
             ]
         },
@@ -87,6 +103,7 @@ class Usage(BaseModel):
     data: list[UsagePart] = Field(description="Newest day first; days without a request are left out")
     totals: Counts
     today: DailyLimit
+    month: MonthlyBudget
 
 
 FirstDay = Annotated[date | None, Query(alias="from", description="UTC day; 29 days before `to` if absent")]
@@ -109,12 +126,23 @@ async def get_usage(
         ],
         totals=Counts(**_counts(total(parts))),
         today=await daily_limit(admission),
+        month=await monthly_budget(house, caller),
     )
 
 
 async def daily_limit(admission: Admission) -> DailyLimit:
     allowance = await admission.status()
     return DailyLimit(limit=allowance.limit, remaining=allowance.remaining, reset_at=allowance.reset_at)
+
+
+async def monthly_budget(house: Services, caller: Principal) -> MonthlyBudget:
+    month = await read_month(house.store, caller.user_id, house.clock.now())
+    return MonthlyBudget(
+        limit_usd=month.limit_usd,
+        used_usd=month.used_usd,
+        remaining_usd=month.left_usd,
+        reset_at=month.reset_at,
+    )
 
 
 def _days(first: date | None, last: date | None, today: date) -> tuple[date, date]:

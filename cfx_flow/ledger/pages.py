@@ -16,8 +16,8 @@ from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import daily_usage, request_logs
 
 SCANNED_ROWS = 10_000
-"""how many rows one page looks through for a stage or a model, which no index knows; the page may then be
-short, or empty, and its cursor goes on from there"""
+"""how many rows one page looks through for what no index knows (a stage, a model, a flow, a key); the page
+may then be short, or empty, and its cursor goes on from there"""
 
 _LOGS = request_logs.c
 SHOWN = [column for column in request_logs.columns if column.name != "user_id"]
@@ -31,12 +31,14 @@ class Wanted:
     status: Status | None = None
     model: str | None = None
     session_id: str | None = None
+    flow_id: str | None = None
+    api_key_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
     @property
     def needs_scan(self) -> bool:
-        return self.stage is not None or self.model is not None
+        return bool(self.scanned())
 
     def indexed(self) -> list[ColumnElement[bool] | TextClause]:
         """What an index answers. A partial one is used if its own words stand in the query."""
@@ -54,7 +56,12 @@ class Wanted:
         return found
 
     def scanned(self) -> list[ColumnElement[bool]]:
-        pairs = ((_LOGS.stage, self.stage), (_LOGS.model, self.model))
+        pairs = (
+            (_LOGS.stage, self.stage),
+            (_LOGS.model, self.model),
+            (_LOGS.flow_id, self.flow_id),
+            (_LOGS.api_key_id, self.api_key_id),
+        )
         return [column == value for column, value in pairs if value is not None]
 
 

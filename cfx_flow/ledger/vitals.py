@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import request_logs
@@ -22,10 +23,10 @@ class Quantiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class Pulse:
+    """Of some calls."""
+
     calls: int
-    is_sample: bool
-    """there were more in the window; these are the newest"""
     latency_ms: Quantiles | None
     """of calls that went well; None without any"""
     ttft_ms: Quantiles | None
@@ -33,10 +34,19 @@ class Vitals:
     """errors among the calls that ended well or in an error; refusals and cancelled calls do not count"""
 
 
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    is_sample: bool
+    """there were more in the window; these are the newest"""
+    all: Pulse
+    by_stage: Mapping[str, Pulse]
+    """in the order of their names; without what was refused before its stage was known"""
+
+
 async def read_vitals(store: Store, user_id: str, since: datetime) -> Vitals:
     logs = request_logs.c
     query = (
-        select(logs.status, logs.latency_ms, logs.ttft_ms)
+        select(logs.stage, logs.status, logs.latency_ms, logs.ttft_ms)
         .where(logs.user_id == user_id, logs.created_at >= since)
         .order_by(logs.created_at.desc())
         .limit(SAMPLE + 1)
@@ -44,11 +54,19 @@ async def read_vitals(store: Store, user_id: str, since: datetime) -> Vitals:
     async with store.read() as connection:
         rows = (await connection.execute(query)).all()
     sample = rows[:SAMPLE]
-    good = [row for row in sample if row.status == "success"]
-    failed = sum(row.status == "error" for row in sample)
+    stages = sorted({row.stage for row in sample if row.stage is not None})
     return Vitals(
-        calls=len(sample),
         is_sample=len(rows) > SAMPLE,
+        all=_pulse(sample),
+        by_stage={stage: _pulse([row for row in sample if row.stage == stage]) for stage in stages},
+    )
+
+
+def _pulse(rows: Sequence[Row[Any, Any, Any, Any]]) -> Pulse:
+    good = [row for row in rows if row.status == "success"]
+    failed = sum(row.status == "error" for row in rows)
+    return Pulse(
+        calls=len(rows),
         latency_ms=quantiles([row.latency_ms for row in good if row.latency_ms is not None]),
         ttft_ms=quantiles([row.ttft_ms for row in good if row.ttft_ms is not None]),
         error_rate=failed / (len(good) + failed) if good or failed else None,

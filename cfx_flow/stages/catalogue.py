@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cfx_flow.stages.model import Models, Price, StageName, Target
@@ -47,8 +47,18 @@ def public_ids(models: Models) -> tuple[str, ...]:
 
 def model_names(models: Models) -> frozenset[str]:
     """As the upstreams know them: what may stand in the log and in a metric's label."""
-    staged = (target for stage in models.stages.values() for target in stage.targets)
-    return frozenset(target.model for target in (*staged, *models.direct.targets.values()))
+    return frozenset(target.model for target in _targets(models))
+
+
+def target_ids(models: Models) -> list[str]:
+    """Of whatever may be asked, in the order of their names."""
+    return sorted({target.id for target in _targets(models)})
+
+
+def _targets(models: Models) -> Iterator[Target]:
+    for stage in models.stages.values():
+        yield from stage.targets
+    yield from models.direct.targets.values()
 
 
 def cheapest(models: Models) -> Target | None:

@@ -144,6 +144,11 @@ class Breakers:
             breaker = self._by_target[target_id] = Breaker(target_id, self._clock)
         return breaker
 
+    def state_of(self, target_id: str) -> BreakerState:
+        """Closed, if it was never asked."""
+        breaker = self._by_target.get(target_id)
+        return BreakerState.CLOSED if breaker is None else breaker.state
+
     def states(self) -> dict[str, BreakerState]:
-        """Of every target that was asked so far, for /v1/status and metrics."""
+        """Of every target that was asked so far, for metrics."""
         return {name: breaker.state for name, breaker in self._by_target.items()}

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
+from sqlalchemy import update
 
+from api.csv_export import log_csv
+from cfx_flow.ledger.pages import Wanted
 from cfx_flow.limits import Talk
+from cfx_flow.store.tables import accounts
 from tests.api.people import NOW, People, call
 from tests.support.shapes import error_of
 
@@ -114,6 +121,8 @@ async def test_logs_show_a_call_whole_and_only_ones_own(people: People) -> None:
         {"status": "cancelled"},
         {"model": "gpt-4o-mini"},
         {"session_id": "'; DROP TABLE request_logs; --"},
+        {"flow_id": "0c9d2d1e-3a52-4d0a-9a39-0c1f5f3c7e11"},
+        {"api_key_id": "7f0f6f0a-8f0e-4c57-a6a6-0f5d4f6b8a10"},
         {"since": (NOW + timedelta(hours=1)).isoformat()},
         {"until": (NOW - timedelta(hours=1)).isoformat()},
     ],
@@ -169,6 +178,7 @@ async def test_pages_of_logs_hold_every_row_once_while_calls_come_in(people: Peo
         {"since": "0001-01-01T00:00:00+14:00"},
         {"until": "9999-12-31T23:59:59-14:00"},
         {"satus": "error"},
+        {"flow_id": "mine"},
     ],
     ids=lambda params: str(params)[:40],
 )
@@ -188,6 +198,57 @@ async def test_text_in_a_filter_is_only_text(people: People) -> None:
             }
 
 
+async def test_logs_come_as_a_table_for_who_asks_for_one(people: People) -> None:
+    ada = await people.key("ada")
+    odd = call(ada.user_id, session_id="=1+1", error_message='said "no",\nthen left', status="error")
+    others = [call(ada.user_id, created_at=NOW - timedelta(seconds=n + 1)) for n in range(2100)]
+    await people.log([odd, *others])
+    client = await people.client(ada)
+    table = await client.get("/v1/logs", params={"limit": 1}, headers={"accept": "text/csv"})
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(table.text, newline="")))
+    (first,) = (await client.get("/v1/logs", params={"limit": 1})).json()["data"]
+    assert set(rows[0]) == set(first)
+    assert len({row["id"] for row in rows}) == 2101
+    assert (rows[0]["session_id"], rows[0]["error_message"]) == ("'=1+1", 'said "no",\nthen left')
+    assert (rows[0]["cost_usd"], rows[0]["created_at"]) == ("0.000361", first["created_at"])
+    one_stage = {"stage": "review"}
+    assert (await client.get("/v1/logs", params=one_stage, headers={"accept": "text/csv"})).text.count(
+        "\n"
+    ) == 1
+
+
+async def test_table_of_logs_ends_at_its_most_rows(people: People) -> None:
+    ada = await people.key("ada")
+    await people.log([call(ada.user_id) for _ in range(30)])
+    pages = [page async for page in log_csv(people.services.store, ada.user_id, Wanted(), most_rows=25)]
+    assert sum(page.count("\n") for page in pages) == 26
+
+
+async def test_question_that_makes_no_sense_is_refused_as_json_though_a_table_was_wanted(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/v1/logs", params={"cursor": "ours?"}, headers={"accept": "text/csv"})
+    error_of(answer, 400, "invalid_request")
+
+
+async def test_month_says_what_was_spent_and_what_is_left(people: People) -> None:
+    ada = await people.key("ada")
+    last_month = NOW.replace(day=1) - timedelta(days=1)
+    dear = {"cost_usd": Decimal("1.25")}
+    await people.log([call(ada.user_id, **dear), call(ada.user_id, **dear, created_at=last_month)])
+    client = await people.client(ada)
+    month = (await client.get("/v1/usage")).json()["month"]
+    assert (month["limit_usd"], month["used_usd"], month["remaining_usd"]) == (None, 1.25, None)
+    assert datetime.fromisoformat(month["reset_at"]).day == 1
+    async with people.services.store.transaction() as connection:
+        await connection.execute(
+            update(accounts).where(accounts.c.name == "ada").values(monthly_usd=Decimal("2"))
+        )
+    month = (await client.get("/v1/status")).json()["month"]
+    assert (month["limit_usd"], month["used_usd"], month["remaining_usd"]) == (2, 1.25, 0.75)
+
+
 class Anyone:
     """A claim on a stream that goes on from no other."""
 
@@ -201,16 +262,19 @@ async def test_status_tells_how_it_goes(people: People) -> None:
     ada, bob = await people.key("ada", daily_limit=9), await people.key("bob")
     just_now = datetime.now(UTC)
     good = [call(ada.user_id, latency_ms=n, ttft_ms=n // 10, created_at=just_now) for n in range(10, 201, 10)]
+    good[0] = msgspec.structs.replace(good[0], stage="plan")
     await people.log(
         [
             *good,
-            *(call(ada.user_id, status="error", latency_ms=9999, created_at=just_now) for _ in range(5)),
+            *(call(ada.user_id, status="error", latency_ms=9999, created_at=just_now) for _ in range(4)),
+            call(ada.user_id, stage="plan", status="error", created_at=just_now),
             call(ada.user_id, status="rate_limited", latency_ms=1, created_at=just_now),
             call(ada.user_id, latency_ms=7777, created_at=just_now - timedelta(minutes=61)),
             call(bob.user_id, latency_ms=8888, created_at=just_now),
         ]
     )
-    people.services.breakers.of("litellm/deepseek-v3").admit().succeeded()
+    for _ in range(5):
+        people.services.breakers.of("litellm/deepseek-v3").admit().failed()
     slot = await people.services.slots.acquire(ada.user_id, 2, Anyone(), lambda: None)
     await people.services.slots.acquire(bob.user_id, 2, Anyone(), lambda: None)
     status = (await (await people.client(ada)).get("/v1/status")).json()
@@ -220,8 +284,15 @@ async def test_status_tells_how_it_goes(people: People) -> None:
     assert status["error_rate"] == 0.2
     assert status["window"] == {"minutes": 60, "calls": 26, "is_sample": False}
     assert status["streams"] == {"running": 1, "limit": 2}
-    assert status["breakers"] == [{"target": "litellm/deepseek-v3", "state": "closed"}]
+    targets = [one["target"] for one in status["breakers"]]
+    assert targets == sorted(set(targets))
+    assert {"litellm/deepseek-v3", "litellm/claude-sonnet-4-5"} < set(targets)
+    assert {one["target"] for one in status["breakers"] if one["state"] == "open"} == {"litellm/deepseek-v3"}
     assert (status["today"]["limit"], status["today"]["remaining"]) == (9, 9)
+    assert status["account"] == {"name": "ada", "role": "user"}
+    code, plan = status["by_stage"]
+    assert (code["stage"], code["calls"], code["latency_ms"]) == ("code", 24, {"p50": 110, "p95": 200})
+    assert (plan["stage"], plan["calls"], plan["error_rate"]) == ("plan", 2, 0.5)
 
 
 async def test_status_of_a_newcomer_has_no_figures(client: httpx.AsyncClient) -> None:
