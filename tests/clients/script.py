@@ -16,6 +16,8 @@ THOUGHT, SAID = "First I look, then I leap.", "Leap."
 OVERFLOW = "This model's maximum context length is 131072 tokens. However, your messages resulted in 150000."
 REFUSED = "Bad parameter: top_p must be at most 1"
 WAIT_S = 1
+SLOWLY = "".join(f"w{number:03} " for number in range(400))
+"""no word twice: LiteLLM ends a stream that says the same thing a hundred times"""
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQ"
     "DwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
@@ -36,8 +38,8 @@ def rules_for(client: str) -> list[dict[str, Any]]:
         "limited": [{"status": 429, "headers": {"Retry-After": str(WAIT_S)}}, says("Patience.")],
         "flaky": [{"status": 503}, {"status": 503}, says("At last.")],
         "torn": [says("Half a sentence", chunk_chars=4, chunk_delay_s=0.15, drop_after_chunks=3)],
-        "slow": [says("word " * 400, chunk_chars=5, chunk_delay_s=0.1)],
-        "left open": [says("word " * 400, chunk_chars=5, chunk_delay_s=0.1)],
+        "slow": [says(SLOWLY, chunk_chars=5, chunk_delay_s=0.1)],
+        "left open": [says(SLOWLY, chunk_chars=5, chunk_delay_s=0.1)],
         "silent": [says("too late", delay_s=60)],
         "down": [{"status": 503}],
     }
@@ -68,7 +70,7 @@ def rules_for_aider(client: str) -> list[dict[str, Any]]:
         "architect": says(ADVICE),
         "auto": says(_WHOLE),
         "too long": _error(400, OVERFLOW, code="context_length_exceeded"),
-        "slow": says("word " * 400, chunk_chars=5, chunk_delay_s=0.1),
+        "slow": says(SLOWLY, chunk_chars=5, chunk_delay_s=0.1),
     }
     return [
         {"contains": "commit message", "replies": [says(COMMIT)], "stateless": True},

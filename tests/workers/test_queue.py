@@ -150,7 +150,8 @@ async def test_a_worker_whose_session_is_ended_takes_its_locks_again(postgres_ur
         await eventually(lambda: graph.running == {flow_id})
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cfx-worker'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name = 'cfx-worker'"
             )
         await asyncio.sleep(1.5)
         assert graph.runs == {flow_id: 1}
