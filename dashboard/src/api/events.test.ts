@@ -1,0 +1,73 @@
+import { describe, expect, test } from "vitest";
+import { ApiError } from "./client";
+import { followEvents, type Link, waitMs } from "./events";
+import type { FlowEvent } from "./types";
+
+const frame = (seq: number, type = "step.progressed"): string => `id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify({ seq, type })}\n\n`;
+
+function answer(...pieces: string[]): Response {
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(encoder.encode(piece));
+      controller.close();
+    },
+  });
+  return new Response(body, { headers: { "content-type": "text/event-stream" } });
+}
+
+async function followed(answers: (Response | Error)[], after = 0) {
+  const seqs: number[] = [];
+  const links: Link[] = [];
+  const asked: (string | undefined)[] = [];
+  await followEvents(
+    "one",
+    after,
+    { events: (events: FlowEvent[]) => seqs.push(...events.map((event) => event.seq)), link: (link) => links.push(link) },
+    new AbortController().signal,
+    async (_url, init) => {
+      asked.push((init.headers as Record<string, string>)["last-event-id"]);
+      const next = answers.shift();
+      if (next === undefined) throw new Error("asked once too often");
+      if (next instanceof Error) throw next;
+      return next;
+    },
+  );
+  return { seqs, links, asked };
+}
+
+describe("a flow's events", () => {
+  test("arrive whole when a frame is torn in two, and comments are none", async () => {
+    const text = `: hello\n\n${frame(1)}${frame(2, "flow.completed")}`;
+    const { seqs, links } = await followed([answer(text.slice(0, 30), text.slice(30))]);
+    expect(seqs).toEqual([1, 2]);
+    expect(links).toEqual(["live", "ended"]);
+  });
+
+  test("go on after a break from the last one, and none comes twice", async () => {
+    const { seqs, asked } = await followed([answer(frame(1), frame(2)), answer(frame(2), frame(3, "flow.completed"))]);
+    expect(seqs).toEqual([1, 2, 3]);
+    expect(asked).toEqual([undefined, "2"]);
+  });
+
+  test("go on after the server asked to come back, which is no event", async () => {
+    const { seqs } = await followed([answer(frame(1), 'event: stream.reconnect\ndata: {"type":"stream.reconnect"}\n\n'), answer(frame(2, "flow.completed"))]);
+    expect(seqs).toEqual([1, 2]);
+  });
+
+  test("end where nothing is left to come", async () => {
+    const { links } = await followed([new Response(null, { status: 204 })], 7);
+    expect(links).toEqual(["ended"]);
+  });
+
+  test("are asked for again while the server fails, and not where it refuses", async () => {
+    const away = await followed([new ApiError(503, "away"), answer(frame(1, "flow.completed"))]);
+    expect(away.links).toEqual(["broken", "live", "ended"]);
+    const refused = await followed([new ApiError(404, "no such flow")]);
+    expect(refused.links).toEqual(["ended"]);
+  });
+
+  test("are waited for longer each time, up to a bound", () => {
+    expect([0, 1, 2, 20].map((failures) => waitMs(failures, () => 1))).toEqual([500, 1000, 2000, 15_000]);
+  });
+});

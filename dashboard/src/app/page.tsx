@@ -1,0 +1,6 @@
+import { PageHead } from "@/components/ui";
+
+
+export default function Page() {
+  return <PageHead title="Overview" />;
+}

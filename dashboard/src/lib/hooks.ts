@@ -1,0 +1,46 @@
+"use client";
+
+import { useEffect, useState, useSyncExternalStore } from "react";
+import { isReachable, onReachable } from "@/api/reachable";
+import { currentSession, onSession, type Session } from "@/api/session";
+
+/** Undefined while the page is not in the browser yet: nothing is known of who looks at it. */
+export function useSession(): Session | null | undefined {
+  return useSyncExternalStore(onSession, currentSession, () => undefined);
+}
+
+export function useReachable(): boolean {
+  return useSyncExternalStore(onReachable, isReachable, () => true);
+}
+
+/** One clock for all relative times of the page. */
+export function useNow(everyMs = 15_000): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return now;
+}
+
+/** `value`, but only once it has been the same for a while: what is typed is not looked for letter by letter. */
+export function useSettled<T>(value: T, ms = 250): T {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), ms);
+    return () => clearTimeout(timer);
+  }, [value, ms]);
+  return settled;
+}
+
+export function useMedia(query: string): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      const media = window.matchMedia(query);
+      media.addEventListener("change", listener);
+      return () => media.removeEventListener("change", listener);
+    },
+    () => window.matchMedia(query).matches,
+    () => false,
+  );
+}
