@@ -20,6 +20,7 @@ _TURN = re.compile(r"-(?=[ \n]?\+)|\+(?=[ \n]?-)")
 _NO_MARK = re.compile(r"[^ +\-\n]")
 _BULLET = re.compile(r"^[-+] \S")
 _NO_NEWLINE = re.compile(r"^\\ ?No newline")
+_MARKED_END = re.compile(r"^[ +-]\\ ?No newline at end of file\s*$")
 
 
 @dataclass(slots=True)
@@ -71,16 +72,32 @@ def read_body(stretch: Stretch, start: int, counted: tuple[int, int] | None) -> 
     if counted is not None:
         if _all_marked(stretch.marks, start, end) and _counts(stretch.marks, start, end) == counted:
             return Body(lines[start:end], end, counts_hold=True)
-        for first in _starts(lines, start, end):
-            if body := _by_counts(stretch, first, *counted):
-                body.blank_first = first > start
-                return body
+        if body := _as_counted(stretch, start, end, counted):
+            return body
+    if _unmark_ends(lines, start, end) and counted and (body := _as_counted(stretch, start, end, counted)):
+        return body
     if stretch.prose_follows:
         before = _before_prose(lines, start, end)
         # all of it prose: then the hunk has none of the lines that it counts, and must not pass for empty
         changes = any(line[:1] in {"+", "-"} for line in lines[start:before])
         end = before if counted is None or changes else end
     return _from_lines(lines, start, end, counted)
+
+
+def _as_counted(stretch: Stretch, start: int, end: int, counted: tuple[int, int]) -> Body | None:
+    for first in _starts(stretch.lines, start, end):
+        if body := _by_counts(stretch, first, *counted):
+            body.blank_first = first > start
+            return body
+    return None
+
+
+def _unmark_ends(lines: list[str], start: int, end: int) -> bool:
+    """``+\\ No newline at end of file`` is no line that comes, unless the counts say so."""
+    marked = [at for at in range(start, end) if _MARKED_END.match(lines[at])]
+    for at in marked:
+        lines[at] = lines[at][1:]
+    return bool(marked)
 
 
 def _all_marked(marks: str, start: int, end: int) -> bool:
@@ -218,17 +235,16 @@ def _from_lines(
 
 def _read_lines(chunk: list[str], body: Body) -> None:
     """Lines that are not all marked: blanks that lost theirs, end-of-file markers, and the rest as ``?``."""
-    last = " "
     for raw in chunk:
         mark = raw[:1]
         if mark in _MARKS:
             body.lines.append(raw)
-            last = mark
         elif mark in {"", "\r"}:
             body.lines.append(" " + raw)
             body.blanks_unmarked = True
         elif _NO_NEWLINE.match(raw):
-            body.old_at_eof = body.old_at_eof or last in " -"
-            body.new_at_eof = body.new_at_eof or last in " +"
+            above = body.lines[-1][0] if body.lines else " "
+            body.old_at_eof = body.old_at_eof or above != "+"
+            body.new_at_eof = body.new_at_eof or above != "-"
         else:
             body.lines.append("?" + raw)

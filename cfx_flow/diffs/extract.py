@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cfx_flow.diffs import unwrap
+from cfx_flow.diffs import shell, unwrap
 from cfx_flow.diffs.headers import ENVELOPE
 from cfx_flow.diffs.model import Code, Policy, Problem, Refused, Repair
 
@@ -52,7 +52,9 @@ def extract(text: str, policy: Policy) -> Answer:
     text = _without_thinking(text, answer)
     if (inner := unwrap.from_json(text)) is not None:
         return _unwrapped(inner, answer, policy)
-    lines = _lines(text, answer)
+    lines = _lines(_without_colours(text, answer), answer)
+    if "<<" in text:
+        shell.take_out_here_documents(lines, answer.repairs)
     marks = first_characters(lines)
     sections = list(_sections(lines, marks, 0, answer, _MAX_MARGINS))
     if not sections and (inner := unwrap.from_json_fence(_blocks(lines, marks))) is not None:
@@ -118,6 +120,17 @@ def _not_text(what: str, text: str, at: int) -> Problem:
     return Problem(
         Code.NOT_TEXT, f"the answer holds {what}, first in its line {line}: leave it out", line=line
     )
+
+
+def _without_colours(text: str, answer: Answer) -> str:
+    if "\x1b[" not in text or not shell.is_coloured(text):
+        return text
+    plain = shell.without_colours(text)
+    if "\x1b" in plain:
+        message = "a terminal's colours within a line, which may be the file's own"
+        raise Refused(_not_text(message, plain, plain.index("\x1b")))
+    answer.repairs.append(Repair("colours", "left out the colours of a terminal"))
+    return plain
 
 
 def _without_thinking(text: str, answer: Answer) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from cfx_flow.diffs.model import Code, Excerpt, Problem, Refusal
 
 _MAX_PROBLEMS = 8
@@ -37,10 +39,25 @@ def _problem(problem: Problem) -> str:
         lines.append(f"  You wrote:     {problem.wrote}")
     if problem.found is not None:
         lines.append(f"  The file has:  {problem.found}")
+    lines += _unseen(problem.wrote, problem.found)
     for excerpt in dict.fromkeys(problem.excerpts):
         lines.append(f"  True lines of {problem.path} from line {excerpt.start} on, to be copied exactly:")
         lines += _numbered(excerpt)
     return "\n".join(line[:_MAX_LENGTH] for line in lines)
+
+
+def _unseen(wrote: str | None, found: str | None) -> list[str]:
+    """The first difference, where it is one that nobody sees: a tab, a no-break blank, another quote."""
+    if wrote is None or found is None:
+        return []
+    at = next((n for n, pair in enumerate(zip(wrote, found, strict=False)) if pair[0] != pair[1]), None)
+    if at is None or all(" " < char < "\x7f" for char in (wrote[at], found[at])):
+        return []
+    return [f"  They differ at column {at + 1}: {_named(wrote[at])} where the file has {_named(found[at])}."]
+
+
+def _named(char: str) -> str:
+    return f"U+{ord(char):04X} {unicodedata.name(char, 'CONTROL CHARACTER')}"
 
 
 def _numbered(excerpt: Excerpt) -> list[str]:

@@ -102,7 +102,7 @@ def _placed(
     target: Target, files: Mapping[str, str], policy: Policy, repairs: list[Repair]
 ) -> Fitted | FileChange:
     if target.operation is Operation.CREATE:
-        return _creation(target)
+        return _creation(target, repairs)
     if target.path not in files:
         message = f"there is no file {target.path} to delete"
         raise Refused(Problem(Code.MISSING_TARGET, message, target.path, target.line))
@@ -136,10 +136,12 @@ def _place(hunk: Hunk, source: Source, path: str, policy: Policy) -> Placed:
     return found
 
 
-def _creation(target: Target) -> FileChange:
+def _creation(target: Target, repairs: list[Repair]) -> FileChange:
     hunk = _only_hunk(target)
     if hunk is None:
         return FileChange(target.path, None, "")
+    if hunk.old:
+        hunk = _with_blanks_added(hunk, target, repairs)
     if hunk.old:
         problem = f"{target.path} is new, so each of its lines needs a +"
         raise Refused(Problem(Code.CONTEXT_NOT_FOUND, problem, target.path, hunk.line, hunk.old[0]))
@@ -148,6 +150,19 @@ def _creation(target: Target) -> FileChange:
     lines = hunk.new
     text = "\n".join(lines) + ("\n" if lines and not hunk.new_at_eof else "")
     return FileChange(target.path, None, text, (Edit(0, 0, tuple(lines)),) if lines else ())
+
+
+def _with_blanks_added(hunk: Hunk, target: Target, repairs: list[Repair]) -> Hunk:
+    """A new file has no context, so an empty line in it is an added one that lost its mark.
+
+    Unless lines are missing, for then nobody knows how many empty ones stood at its end.
+    """
+    blanks_only = not any(line[1:].strip() for line in hunk.body if line[0] != "+")
+    missing = hunk.counted is not None and hunk.counted[1] > len(hunk.body)
+    if not blanks_only or missing or "+" not in hunk.marks:
+        return hunk
+    repairs.append(Repair("blank_added", "empty lines of a new file had no +", target.path, hunk.line))
+    return replace(hunk, body=[line if line[0] == "+" else "+" for line in hunk.body])
 
 
 def _only_hunk(target: Target) -> Hunk | None:

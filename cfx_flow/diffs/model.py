@@ -287,7 +287,20 @@ class FileDiff:
     """the names stand as they are, without a prefix"""
     renames: bool = False
     binary: bool = False
+    astray: bool = False
+    """lines that are no hunk stand where the first one should"""
     hunks: list[Hunk] = field(default_factory=list)
+
+    @property
+    def names(self) -> tuple[str | None, ...]:
+        return (self.old_path, self.new_path) if self.old_path or self.new_path else self.git_paths or ()
+
+    @property
+    def promises_hunks(self) -> bool:
+        """``---`` and ``+++`` do; a new or deleted file that is empty has none of these lines."""
+        if self.renames or self.binary:
+            return False
+        return self.old_path is not None or self.new_path is not None or not self.modes
 
     def has_mode(self, kind: str) -> bool:
         return any(name == kind for name, _ in self.modes)

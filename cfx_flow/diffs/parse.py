@@ -73,13 +73,6 @@ class _Budget:
             raise Refused(Problem(Code.OVERSIZE, message))
 
 
-def _only_names(file: FileDiff) -> bool:
-    """``---`` and ``+++`` promise a hunk; a new or deleted file that is empty has none of these lines."""
-    if file.renames or file.binary:
-        return False
-    return file.old_path is not None or file.new_path is not None or not file.modes
-
-
 class _Reader:
     """Walks one section of the answer, line by line."""
 
@@ -123,7 +116,7 @@ class _Reader:
             return True
         current = self.current
         if current is not None and not current.hunks:
-            return section.fenced or section.cut_mid_line or _only_names(current)
+            return not current.astray and (section.fenced or section.cut_mid_line or current.promises_hunks)
         return section.fenced and section.cut_mid_line and not self.in_hunk
 
     @property
@@ -168,6 +161,8 @@ class _Reader:
         """git's own header lines; anything else between sections is prose."""
         if not (self._is_git_header(line) or _FRAME.match(line)):
             self._note_prose()
+            if self.current is not None and not self.current.hunks:
+                self.current.astray = True
 
     def _is_git_header(self, line: str) -> bool:
         current = self.current

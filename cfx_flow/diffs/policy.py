@@ -13,9 +13,26 @@ _PLAIN = {"100644", "0100644", "644"}
 
 
 def enforce_form(files: list[FileDiff]) -> None:
-    """Paths, links, modes, binaries, renames. Raises ``Refused`` with all problems."""
-    if problems := [problem for file in files for problem in _form_problems(file)]:
+    """Paths, links, modes, binaries, renames, hunks. Raises ``Refused`` with all problems."""
+    problems = [problem for file in files for problem in _form_problems(file)]
+    if problems := problems or list(_without_hunks(files)):
         raise Refused(problems)
+
+
+def _without_hunks(files: list[FileDiff]) -> Iterator[Problem]:
+    """Files that are named and not changed: the change stands in another form, or was left out.
+
+    An empty file may come so. One that is to go is asked for its lines where they are compared.
+    """
+    shown = {file.names for file in files if file.hunks}
+    message = (
+        "no hunk follows the headers of this file: begin one with @@, and each of its lines with a blank, "
+        "- or +; or leave the file out"
+    )
+    for file in files:
+        comes_empty = file.creates and not file.astray
+        if not (file.hunks or file.names in shown or file.deletes or comes_empty) and file.promises_hunks:
+            yield Problem(Code.NO_DIFF, message, next(raw_paths(file), None), file.line)
 
 
 def _form_problems(file: FileDiff) -> Iterator[Problem]:

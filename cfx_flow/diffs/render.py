@@ -66,10 +66,11 @@ def split(text: str | None) -> Side:
 
 
 def _marked(mark: str, side: Side, start: int, end: int) -> list[str]:
-    lines = [mark + line for line in side.lines[start:end]]
-    if not side.ended and start < end == len(side.lines):
-        lines.append(NO_NEWLINE)
-    return lines
+    """The lines as one text: a diff of megabytes is put together from a tenth of the strings."""
+    if start >= end:
+        return []
+    text = mark + f"\n{mark}".join(side.lines[start:end])
+    return [text] if side.ended or end < len(side.lines) else [text, NO_NEWLINE]
 
 
 def _hunks(change: FileChange) -> list[str]:

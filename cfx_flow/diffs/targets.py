@@ -8,7 +8,7 @@ from enum import Enum
 from functools import cached_property
 
 from cfx_flow.diffs.model import Code, FileDiff, Hunk, Problem, Refused, Repair
-from cfx_flow.diffs.paths import DEV_NULL, PREFIX, readings
+from cfx_flow.diffs.paths import DEV_NULL, PREFIX, readings, without_prefix
 from cfx_flow.diffs.source import BYTE_ORDER_MARK, Source
 
 
@@ -36,11 +36,15 @@ class Tree:
         return names
 
     def is_named_bare(self, file: FileDiff) -> bool:
-        """The section changes a file under its own name: this answer writes names without a prefix."""
+        """A file stands under just the name that the section gives: this answer writes names bare.
+
+        In a folder that is called like a prefix, only if it does not stand under the rest of the name too.
+        """
         name = file.old_path
-        return (
-            name is not None and name == file.new_path and name in self.files and PREFIX.match(name) is None
-        )
+        if name is None or name not in self.files or file.new_path not in {name, DEV_NULL}:
+            return False
+        bare = without_prefix(name)
+        return (bare == name and file.new_path == name) or (bare != name and bare not in self.files)
 
     def in_the_way_of(self, path: str) -> str | None:
         """A file where the path needs a folder, or a folder where it needs a file."""

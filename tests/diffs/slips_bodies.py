@@ -88,6 +88,9 @@ def fence_and_file_name_as_heading(edit: Edited, dice: Random) -> str:
 def blanks_at_the_end_stripped(edit: Edited, dice: Random) -> str | None:
     """As ``strip()`` leaves it: blank context at the end of the answer is gone."""
     stripped = edit.text().strip()
+    lost = edit.text().strip("\n").removeprefix(stripped).split("\n", 1)[0]
+    if lost and stripped.rpartition("\n")[2].startswith("+"):
+        return None  # nobody knows of blanks at the end of a line that comes
     return stripped if stripped != edit.text().strip("\n") else None
 
 

@@ -175,6 +175,8 @@ def another_files_hunk(edit: Edited, dice: Random) -> Edited | None:
         return None
     s = dice.choice(changed)
     section = replace(edit.sections[s], path=dice.choice(others))
+    if any(stands_at(edit, section.path, piece) for piece in section.pieces):
+        return None
     return replace(edit, sections=[*edit.sections[:s], section, *edit.sections[s + 1 :]])
 
 

@@ -352,7 +352,7 @@ def cut_without_a_fence(edit: Edited, dice: Random) -> str | None:
     return "\n".join(lines[: len(lines) - len(piece.lines) + keep]) + end
 
 
-REFUSED: Mapping[str, tuple[Refused, frozenset[str]]] = {
+UNSURE: Mapping[str, tuple[Refused, frozenset[str]]] = {
     "reversed_diff": (reversed_diff, frozenset({"already_applied"})),
     "two_files_changed_names": (
         two_files_changed_names,

@@ -265,6 +265,23 @@ def test_the_first_differing_line_is_named_with_what_the_file_has() -> None:
     assert "You wrote:         return one" in refused.feedback()
 
 
+def test_a_difference_that_nobody_sees_is_named() -> None:
+    blank = WRONG_PLACE.replace("def number_1", "def\u00a0number_1").replace("return 1\n", "return\u00a01\n")
+    refused = check(blank, FILES)
+    assert isinstance(refused, Refusal)
+    assert "at column 4: U+00A0 NO-BREAK SPACE where the file has U+0020 SPACE" in refused.feedback()
+    assert isinstance(check(ONE(refused.feedback()), FILES), Patch)
+
+
+def test_a_file_that_is_only_named_can_be_left_out_or_shown_in_a_hunk() -> None:
+    named = "--- a/twice.txt\n+++ b/twice.txt\nsame becomes other\n"
+    refused = check(named + WRONG_PLACE, FILES)
+    assert isinstance(refused, Refusal)
+    assert "@@ -LINE,COUNT +LINE,COUNT @@" in refused.feedback()
+    for write in (without_the_named_part(named + WRONG_PLACE), as_the_form_shows):
+        assert isinstance(check(write(refused.feedback()), FILES), Patch)
+
+
 def test_feedback_stays_short_however_much_is_wrong() -> None:
     hunks = "".join(f"@@ -{n},2 +{n},2 @@\n nowhere {n}\n-gone {n}\n+x\n" for n in range(1, 500))
     refused = check(APP + hunks, FILES)

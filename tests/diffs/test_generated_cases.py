@@ -17,7 +17,7 @@ EDITS = 40
 LEAST = dict.fromkeys(JUDGED, 0.95) | dict.fromkeys(("indented_more", "mark_and_a_blank"), 0.85)
 LEAST |= {"dedented": 0.5, "indented_twice_as_deep": 0.5, "blanks_as_tabs": 0.5}
 """share that must be recovered; where hunks were indented each in its own way little can be known"""
-WRITTEN_ANEW = {"more_context", "less_context", "whole_file_as_one_hunk"}
+WRITTEN_ANEW = {"more_context", "less_context", "no_context_at_all", "whole_file_as_one_hunk"}
 """these write the diff from the files, so that a slip of content below them would be gone"""
 FORM_ON_TOP = [name for name in FORM if name not in WRITTEN_ANEW]
 

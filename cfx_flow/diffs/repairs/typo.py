@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable
+
 from cfx_flow.diffs.model import Hunk
 from cfx_flow.diffs.place import Placed
 from cfx_flow.diffs.repairs.search import sole_start, with_file_lines
@@ -12,6 +16,8 @@ _MIN_LENGTH = 6
 _MAX_LENGTH = 500
 """characters; in a longer line nobody can tell a slip from a change"""
 _MAX_CANDIDATES = 2_000
+_PROSE = frozenset(" ,;:.!?()")
+"""marks that people forget; those of quotation, markup and escaping are changed by programs"""
 
 
 def context_typo(hunk: Hunk, source: Source) -> Placed | None:
@@ -35,10 +41,11 @@ def context_typo(hunk: Hunk, source: Source) -> Placed | None:
     if old[index][0] != " " or (at_edge and not (hunk.counted and hunk.counts_hold)):
         return None
     wrote, true = texts[index], source.stripped[start + index]
-    if _indent(wrote) != _indent(true) or not is_slip(wrote, true, strict=at_edge):
-        return None  # indentation that differs in one line may differ in the added ones too
+    others = [text for at, text in enumerate(texts) if at != index]
     breaks_off = hunk.cut and index == len(old) - 1
-    if breaks_off or not _is_sure(hunk, start, [text for at, text in enumerate(texts) if at != index]):
+    if not is_slip(wrote, true, strict=at_edge) or breaks_off or not _is_sure(hunk, start, others):
+        return None
+    if _may_hold_for_added_lines(wrote, true, others) or _is_meant(wrote, true, hunk):
         return None
     message = f"a context line was off: {wrote.strip()[:80]!r} is {true.strip()[:80]!r} in the file"
     return with_file_lines(hunk, start, source, "context_typo", message)
@@ -54,6 +61,34 @@ def _is_sure(hunk: Hunk, start: int, others: list[str]) -> bool:
     if hunk.stated is not None:
         return hunk.stated == start + 1
     return sum(len(text.strip()) >= _MIN_LENGTH for text in others) > 1
+
+
+def _may_hold_for_added_lines(wrote: str, true: str, others: Iterable[str]) -> bool:
+    """The indentation differs, or a mark was doubled, lost or put in: so it may have been in added lines.
+
+    Escapers, templates, typesetters and Markdown do so throughout. Another line of the hunk that shows the
+    mark as the file has it says that none was at work.
+    """
+    if _indent(wrote) != _indent(true):
+        return True
+    wrote_marks, true_marks = Counter(wrote), Counter(true)
+    odd = [mark for mark in (wrote_marks - true_marks) + (true_marks - wrote_marks) if _is_odd(mark)]
+    seen = set().union(*(text.strip() for text in others))
+    return any(mark not in true_marks or mark not in seen for mark in odd)
+
+
+def _is_odd(mark: str) -> bool:
+    return not mark.isascii() or not (mark.isalnum() or mark in _PROSE)
+
+
+def _is_meant(wrote: str, true: str, hunk: Hunk) -> bool:
+    """The added lines have the same new word: a change that one line was not marked for is none of ours."""
+    new = _words(wrote) - _words(true)
+    return any(new & _words(line[1:]) for line in hunk.body if line[0] == "+")
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text))
 
 
 def _candidates(texts: list[str], source: Source) -> list[int]:
