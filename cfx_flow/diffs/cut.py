@@ -39,10 +39,11 @@ def misses_lines(hunk: Hunk) -> bool:
 
 
 def ends_early(hunk: Hunk, end: int, source: Source) -> bool:
-    """Whether the hunk, which the file goes on after at ``end``, lacks context that should have followed.
+    """Whether the hunk, which the file goes on after at ``end``, lacks lines that should have followed.
 
-    Counts alone prove nothing: models miscount. A hunk that promises more, and shows less below than
-    above, was cut; or more, for then another change was to come. Blank lines that the file has there
+    Counts alone prove little: models miscount. A hunk that promises more was cut if it shows less context
+    below than above, or more, for then another change was to come; if there is room for one more change
+    and its context; or if its counts lead exactly to the file's end. Blank lines that the file has there
     were only stripped.
     """
     if end >= len(source.lines):
@@ -53,11 +54,19 @@ def ends_early(hunk: Hunk, end: int, source: Source) -> bool:
     if hunk.left is None:
         return below == 0 < above
     old, new = hunk.left
-    if hunk.others_count and min(old, new) >= _CONTEXT:
-        return True  # as much as one more change and its context, in an answer that counts right
-    if old == new and not any(line.strip() for line in source.lines[end : end + old]):
+    rest = source.lines[end:]
+    if old == new and not any(line.strip() for line in rest[:old]):
         return False
+    if (min(old, new) >= _CONTEXT and old <= len(rest)) or _leads_to_the_end(hunk, source):
+        return True
     return below == 0 or not min(above, _CONTEXT) <= below <= max(above, _CONTEXT)
+
+
+def _leads_to_the_end(hunk: Hunk, source: Source) -> bool:
+    """By its stated line and its count, and nobody miscounts just so."""
+    if hunk.stated is None or hunk.counted is None or hunk.left is None or not min(hunk.left):
+        return False
+    return hunk.stated - 1 + hunk.counted[0] == len(source.lines)
 
 
 def ends_in_a_change(hunk: Hunk) -> bool:

@@ -223,8 +223,11 @@ def files_in_other_order(edit: Edited, dice: Random) -> str:
 
 
 def wrong_counts(edit: Edited, dice: Random) -> str:
+    """Never both by so much that one more change could follow: then it looks as if the answer was cut."""
+
     def header(piece: Piece) -> list[str]:
-        old, new = (max(count + dice.randint(-3, 5), 0) for count in piece.counts())
+        more = sorted((dice.randint(-3, 2), dice.randint(-3, 5)), key=lambda _: dice.random())
+        old, new = (max(count + n, 0) for count, n in zip(piece.counts(), more, strict=True))
         return [f"@@ -{piece.old_start},{old} +{piece.new_start},{new} @@", *piece.lines]
 
     return per_piece(header, edit)

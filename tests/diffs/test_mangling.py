@@ -69,8 +69,8 @@ def test_an_answer_cut_at_any_character_is_never_applied_wrongly(framed: str) ->
     """What passes is the whole change, or whole hunks of it where the answer ended between two of them.
 
     Nobody can tell these from a whole answer, so they are left out (ADR 0030): a cut within the very last
-    line that is not blank, where no fence promises an end; one after exactly as much context as belongs there; and
-    one after the two lines that announce a new file, which are the whole of it if it is empty.
+    line that is not blank, where no fence promises an end; and one after the two lines that announce a new
+    file, which are the whole of it if it is empty.
     """
     wrong: list[str] = []
     outcomes: Counter[str] = Counter()
@@ -111,13 +111,11 @@ def _after_whole_hunks(edit: Edited) -> Iterator[Files]:
 
 
 def _looks_whole(text: str, end: int) -> bool:
-    """Nothing is missing but a part of the section's last line, its line end or what is said of that;
-    or the hunk shows three lines of context at its end."""
+    """Nothing is missing but a part of the section's last line, its line end or what is said of that."""
     rest = text[end:].split("\n", 1)[-1].removeprefix("```").strip()
     in_last_line = not rest or rest.startswith(("diff --git", "\\ No newline", "@@"))
-    shown = text[:end].rstrip("\n").split("\n")[-3:]
-    context = all(line[:1] == " " for line in shown)
-    return in_last_line or context or text[end:].startswith("\\") or shown[-1] == "new file mode 100644"
+    announced = text[:end].rstrip("\n").endswith("\nnew file mode 100644")
+    return in_last_line or announced or text[end:].startswith("\\")
 
 
 def test_two_thousand_hostile_diffs_write_nothing_outside_and_nothing_when_refused(tmp_path: Path) -> None:

@@ -187,12 +187,24 @@ def test_an_answer_that_ends_before_its_hunk_does_is_truncated(rest: str) -> Non
 def test_counts_alone_do_not_make_an_answer_truncated() -> None:
     files = {"x": BLOCK}
     whole = HALF + " line 7\n line 8\n line 9\n"
-    for answer in (whole, whole.replace("4,7", "4,14"), f"```diff\n{HALF}```\n"):
+    beyond = whole.replace("4,7", "4,50")  # the file has no such lines
+    for answer in (whole, whole.replace("4,7", "4,9"), beyond, f"```diff\n{HALF}```\n"):
         assert isinstance(check(answer, files), Patch)
     stripped = {"x": BLOCK.replace("line 8\nline 9\n", "\n\n")}
     assert isinstance(check(HALF + " line 7", stripped), Patch)
     at_the_end = {"x": "".join(f"line {n}\n" for n in range(7))}
     assert isinstance(check(HALF, at_the_end), Patch)
+
+
+def test_counts_with_room_for_one_more_change_tell_of_an_answer_that_was_cut() -> None:
+    """Three lines of context below, as there should be: it ends just where the next change begins."""
+    whole = HALF + " line 7\n line 8\n line 9\n"
+    for count in ("4,10", "4,14"):
+        assert getattr(check(whole.replace("4,7", count), {"x": BLOCK}), "code", None) == "truncated"
+    fenced = f"```diff\n{whole.replace('4,7', '4,14')}```\n"
+    assert isinstance(check(fenced, {"x": BLOCK}), Patch)
+    at_the_end = {"x": "".join(f"line {n}\n" for n in range(12))}
+    assert getattr(check(whole.replace("4,7", "4,9"), at_the_end), "code", None) == "truncated"
 
 
 def test_a_new_file_of_which_much_is_missing_is_truncated() -> None:
