@@ -116,7 +116,8 @@ class _Reader:
             return True
         current = self.current
         if current is not None and not current.hunks:
-            return not current.astray and (section.fenced or section.cut_mid_line or current.promises_hunks)
+            cut = section.fenced or section.cut_mid_line
+            return cut or (current.promises_hunks and not current.astray)
         return section.fenced and section.cut_mid_line and not self.in_hunk
 
     @property

@@ -226,7 +226,8 @@ def wrong_counts(edit: Edited, dice: Random) -> str:
     """Never both by so much that one more change could follow: then it looks as if the answer was cut."""
 
     def header(piece: Piece) -> list[str]:
-        more = sorted((dice.randint(-3, 2), dice.randint(-3, 5)), key=lambda _: dice.random())
+        most = 5 if piece.old_start else min(5, max(len(piece.lines) // 3, 1))
+        more = sorted((dice.randint(-3, min(most, 2)), dice.randint(-3, most)), key=lambda _: dice.random())
         old, new = (max(count + n, 0) for count, n in zip(piece.counts(), more, strict=True))
         return [f"@@ -{piece.old_start},{old} +{piece.new_start},{new} @@", *piece.lines]
 

@@ -211,6 +211,16 @@ def test_a_new_file_of_which_much_is_missing_is_truncated() -> None:
     head = "--- /dev/null\n+++ b/x\n@@ -0,0 +1,{} @@\n" + "+line\n" * 20
     assert isinstance(check(head.format(24), {}), Patch)
     assert getattr(check(head.format(40), {}), "code", None) == "truncated"
+    short = "--- /dev/null\n+++ b/x\n@@ -0,0 +1,{} @@\n" + "+line\n" * 3
+    assert isinstance(check(short.format(4), {}), Patch)
+    assert getattr(check(short.format(5), {}), "code", None) == "truncated"
+
+
+def test_a_header_of_a_new_file_that_breaks_off_is_no_empty_file() -> None:
+    announced = "diff --git a/x b/x\nnew file mode 100644\n"
+    assert isinstance(check(announced, {}), Patch)
+    for begun in ("-", "--- /dev", "--- /dev/null"):
+        assert getattr(check(announced + begun, {}), "code", None) == "truncated"
 
 
 def test_the_stated_line_goes_before_an_exact_copy_elsewhere() -> None:
