@@ -8,7 +8,8 @@ from typing import Any
 
 from api.wiring import Services
 from cfx_flow.contract.read import frozen_contract
-from cfx_flow.flows.model import Flow, StageUsage, Step, Usage, iso
+from cfx_flow.flows.model import Flow, Step, iso
+from cfx_flow.flows.usage import StageUsage, Usage
 from cfx_flow.webhooks.outbox import Delivery
 
 
@@ -155,6 +156,11 @@ def _round(n: int, shares: Mapping[str, StageUsage]) -> dict[str, Any]:
 
 
 def _stage(stage: StageUsage) -> dict[str, Any]:
-    shown = stage.to_json() | {"cost_usd": float(stage.usage.cost_usd)}
+    shown = stage.to_json() | {"cost_usd": float(stage.usage.cost_usd), "broken_off": _lost(stage.broken_off)}
     shown.pop("rounds", None)
     return shown
+
+
+def _lost(usage: Usage) -> dict[str, Any]:
+    """Counted in the budget, and in no other number."""
+    return {"calls": usage.calls, "tokens": usage.tokens, "cost_usd": float(usage.cost_usd)}

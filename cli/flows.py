@@ -240,10 +240,17 @@ def _round(share: Mapping[str, Any]) -> tuple[str, str]:
     """``round 2`` and what each stage took in it; calls that were maybe paid twice are named."""
     parts = []
     for name, stage in share["stages"].items():
-        twice = f" ({stage['maybe_paid_twice']} maybe paid twice)" if stage.get("maybe_paid_twice") else ""
-        parts.append(f"{name} {usd(float(stage['cost_usd']))}{twice}")
+        parts.append(f"{name} {usd(float(stage['cost_usd']))}{_in_doubt(stage)}")
     total = f"{usd(float(share['cost_usd']))}, {count(share['total_tokens'], 'token')}"
     return f"round {share['round']}" if share["round"] else "planning", f"{total}: {', '.join(parts)}"
+
+
+def _in_doubt(stage: Mapping[str, Any]) -> str:
+    lost = stage.get("broken_off") or {}
+    twice = [f"{stage['maybe_paid_twice']} maybe paid twice"] if stage.get("maybe_paid_twice") else []
+    at_most = usd(float(lost.get("cost_usd") or 0))
+    broken = [f"{count(lost['calls'], 'call')} broke off, at most {at_most}"] if lost.get("calls") else []
+    return f" ({', '.join(twice + broken)})" if twice or broken else ""
 
 
 def _minute(at: str) -> str:

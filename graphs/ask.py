@@ -12,10 +12,10 @@ import hashlib
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 import msgspec
@@ -107,24 +107,12 @@ class Answer:
             raise FlowFailed(Reason.STATE, "The stored answer of a model cannot be read.") from None
 
 
-class Trace:
-    """What was asked so far, for whoever must say so when no answer comes."""
+class Attempts(Protocol):
+    """Follows what is asked of whom, as ``Trace`` does."""
 
-    def __init__(self, question: Question) -> None:
-        self.target = question.targets[0]
-        """the one that was asked last"""
-        self._input_tokens = _tokens_in(question)
-        self._heard: _Heard | None = None
-
-    def begins(self, target: Target, heard: _Heard) -> None:
-        self.target, self._heard = target, heard
-
-    def used(self) -> tuple[int, int, Decimal]:
-        """Input and output tokens and USD of what broke off, estimated; nothing if not a word came."""
-        if self._heard is None or not self._heard.chars:
-            return 0, 0, Decimal(0)
-        output = self._heard.chars // CHARS_PER_TOKEN
-        return self._input_tokens, output, self.target.price.cost_usd(self._input_tokens, output, 0)
+    def attempt(self, target: Target, heard: Heard) -> AbstractAsyncContextManager[Question]:
+        """Around each attempt; gives what is asked in it."""
+        ...
 
 
 class Asker:
@@ -135,15 +123,14 @@ class Asker:
         self._clients: dict[str, httpx2.AsyncClient] = {}
         self._models: dict[str, _CostKeepingChat] = {}
 
-    async def ask(self, question: Question, on_progress: Progress, trace: Trace) -> Answer:
+    async def ask(self, question: Question, on_progress: Progress, attempts: Attempts) -> Answer:
         """Raises the UpstreamError of the last target that was tried."""
 
-        async def attempt(target: Target) -> _Heard:
-            heard = _Heard()
-            trace.begins(target, heard)
-            async with _our_errors(target):
-                await self._listen(question, target, heard, on_progress)
-            return _complete(heard, target)
+        async def attempt(target: Target) -> Heard:
+            heard = Heard()
+            async with attempts.attempt(target, heard) as asked, _our_errors(target):
+                await self._listen(asked, target, heard, on_progress)
+                return _complete(heard, target)
 
         began = await try_targets(question.targets, attempt, breakers=self._breakers)
         return _answer(question, began.target, began.value, began.attempts)
@@ -152,7 +139,7 @@ class Asker:
         for client in self._clients.values():
             await client.aclose()
 
-    async def _listen(self, question: Question, target: Target, heard: _Heard, on_progress: Progress) -> None:
+    async def _listen(self, question: Question, target: Target, heard: Heard, on_progress: Progress) -> None:
         told_at = heard.began
         stream = self._model(target).astream(list(question.messages), **_parameters(question, target))
         async for chunk in stream:
@@ -199,7 +186,7 @@ def _timeout(upstream: Upstream) -> httpx2.Timeout:
 
 
 @dataclass(slots=True)
-class _Heard:
+class Heard:
     """What one attempt has said so far."""
 
     pieces: list[str] = field(default_factory=list)
@@ -285,17 +272,17 @@ def _parameters(question: Question, target: Target) -> dict[str, Any]:
     return {**sampling, "extra_body": body}
 
 
-def _complete(heard: _Heard, target: Target) -> _Heard:
+def _complete(heard: Heard, target: Target) -> Heard:
     heard.ended = time.monotonic()
     if heard.finish_reason is None:
         raise talked_rubbish(target.model, "broke off in the middle of its answer")
     return heard
 
 
-def _answer(question: Question, target: Target, heard: _Heard, attempts: int) -> Answer:
+def _answer(question: Question, target: Target, heard: Heard, attempts: int) -> Answer:
     text = "".join(heard.pieces).encode("utf-8", "replace").decode()  # lone surrogates cannot be stored
     usage = heard.usage or {}
-    input_tokens = int(usage.get("input_tokens") or _tokens_in(question))
+    input_tokens = int(usage.get("input_tokens") or tokens_in(question))
     output_tokens = int(usage.get("output_tokens") or len(text) // CHARS_PER_TOKEN)
     cached = int((usage.get("input_token_details") or {}).get("cache_read") or 0)
     cost = heard.cost_usd
@@ -313,7 +300,7 @@ def _answer(question: Question, target: Target, heard: _Heard, attempts: int) ->
     )
 
 
-def _tokens_in(question: Question) -> int:
+def tokens_in(question: Question) -> int:
     """An estimate."""
     return sum(len(str(message.content)) for message in question.messages) // CHARS_PER_TOKEN
 

@@ -31,10 +31,11 @@ from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.workspace.snapshot import Snapshot
 from cfx_flow.workspace.store import SnapshotStore
 from graphs.ask import Asker
+from graphs.call import Tools
 from graphs.checkpoints import FlowSaver, Shelf
 from graphs.plan_code_review import build
 from graphs.state import FlowState, checked_state, first_state, unreadable_state
-from graphs.work import Tools, Work
+from graphs.work import Work
 
 RECURSION_LIMIT = 1_000
 """LangGraph's own guard, far above the longest loop that max_rounds and max_fixes allow"""

@@ -38,8 +38,8 @@ from cfx_flow.store.engine import open_store
 from cfx_flow.store.migrate import migrate
 from cfx_flow.workspace.snapshot import from_files
 from cfx_flow.workspace.store import SnapshotStore
+from graphs.call import Tools
 from graphs.runtime import LangGraphFlows
-from graphs.work import Tools
 from tests.support.flows import FILES
 
 DAY = 10**9

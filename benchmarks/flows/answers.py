@@ -7,7 +7,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from graphs.ask import Answer, Progress, Question, Trace
+from graphs.ask import Answer, Attempts, Progress, Question
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, verdict
 
 ROUNDS = 3
@@ -19,7 +19,7 @@ class Answering:
     def __init__(self) -> None:
         self._reviews: Counter[str] = Counter()
 
-    async def ask(self, question: Question, on_progress: Progress, trace: Trace) -> Answer:
+    async def ask(self, question: Question, on_progress: Progress, attempts: Attempts) -> Answer:
         target = question.targets[0]
         return Answer(
             text=self._text(question),

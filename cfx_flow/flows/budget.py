@@ -8,10 +8,11 @@ for which less than ``MIN_ANSWER_TOKENS`` would fit is not asked at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from cfx_flow.flows.model import FlowFailed, Reason
+from cfx_flow.flows.usage import Usage
 from cfx_flow.stages.model import Target
 
 MIN_ANSWER_TOKENS = 1024
@@ -22,6 +23,8 @@ MIN_ANSWER_TOKENS = 1024
 class Left:
     usd: Decimal
     tokens: int
+    broken_off: Usage = field(default_factory=Usage)
+    """counted as spent already: calls that never were answered, at the most that they can have cost"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,11 @@ class Allowed:
 
     target: Target
     max_tokens: int
+
+    def most(self, input_tokens: int) -> Usage:
+        """What it can cost."""
+        usd = self.target.price.cost_usd(input_tokens, self.max_tokens)
+        return Usage(1, input_tokens, self.max_tokens, usd)
 
 
 def afford(
@@ -71,8 +79,17 @@ def _too_little(
     return FlowFailed(
         Reason.BUDGET,
         f"The budget leaves {_usd(left.usd)} USD and {max(left.tokens, 0)} tokens; the next call "
-        f"({cheapest.model}) needs at least {_usd(usd)} USD and {tokens} tokens. "
+        f"({cheapest.model}) needs at least {_usd(usd)} USD and {tokens} tokens. {_unsure(left.broken_off)}"
         "Resume the flow with a larger budget.",
+    )
+
+
+def _unsure(lost: Usage) -> str:
+    if not lost.calls:
+        return ""
+    return (
+        f"Calls that broke off without an answer ({lost.calls}) are counted at the most that they can have "
+        f"cost: {_usd(lost.cost_usd)} USD and {lost.tokens} tokens. "
     )
 
 

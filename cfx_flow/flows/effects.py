@@ -8,8 +8,12 @@ is made, and perhaps billed, once more.
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
+
+from cfx_flow.flows.usage import Usage
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -24,3 +28,23 @@ class Effect(msgspec.Struct, frozen=True):
     """as the graph wrote it; None while nothing has been answered"""
     started_at: datetime
     done_at: datetime | None = None
+    most_input_tokens: int = 0
+    most_output_tokens: int = 0
+    most_usd: Decimal = Decimal(0)
+    """of the try that is under way; 0 once that is counted, as what was paid or as what broke off"""
+
+    @property
+    def most(self) -> Usage:
+        return Usage(1, self.most_input_tokens, self.most_output_tokens, self.most_usd)
+
+    def under_way(self, most: Usage, at: datetime) -> Effect:
+        return replace(
+            self,
+            started_at=at,
+            most_input_tokens=most.input_tokens,
+            most_output_tokens=most.output_tokens,
+            most_usd=most.cost_usd,
+        )
+
+    def settled(self) -> Effect:
+        return replace(self, most_input_tokens=0, most_output_tokens=0, most_usd=Decimal(0))

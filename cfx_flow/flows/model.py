@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 import msgspec
+
+from cfx_flow.flows.usage import StageUsage, Usage
 
 
 class FlowStatus(StrEnum):
@@ -158,73 +160,6 @@ class FlowOptions:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one model call, or many, took."""
-
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: Decimal = Decimal(0)
-    duration_ms: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.calls + other.calls,
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.cost_usd + other.cost_usd,
-            self.duration_ms + other.duration_ms,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class StageUsage:
-    """A stage's share of a flow; ``model`` is the one that answered last."""
-
-    model: str | None = None
-    usage: Usage = Usage()
-    repeats: int = 0
-    """calls among them that an earlier run had begun when it died: maybe paid twice"""
-    rounds: Mapping[int, StageUsage] = field(default_factory=dict)
-    """round → its share, which has no rounds of its own; 0: planning"""
-
-    def add(self, model: str, usage: Usage, round_: int, *, is_repeat: bool = False) -> StageUsage:
-        share = self.rounds.get(round_, StageUsage())._plus(model, usage, is_repeat)
-        return replace(self._plus(model, usage, is_repeat), rounds={**self.rounds, round_: share})
-
-    def _plus(self, model: str, usage: Usage, is_repeat: bool) -> StageUsage:
-        return replace(self, model=model, usage=self.usage + usage, repeats=self.repeats + is_repeat)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            "calls": self.usage.calls,
-            "input_tokens": self.usage.input_tokens,
-            "output_tokens": self.usage.output_tokens,
-            "cost_usd": str(self.usage.cost_usd),
-            "duration_ms": self.usage.duration_ms,
-            "maybe_paid_twice": self.repeats,
-            **(
-                {"rounds": {str(n): share.to_json() for n, share in self.rounds.items()}}
-                if self.rounds
-                else {}
-            ),
-        }
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> StageUsage:
-        usage = Usage(
-            stored["calls"],
-            stored["input_tokens"],
-            stored["output_tokens"],
-            Decimal(stored["cost_usd"]),
-            stored["duration_ms"],
-        )
-        rounds = {int(n): cls.from_json(share) for n, share in stored.get("rounds", {}).items()}
-        return cls(stored["model"], usage, stored.get("maybe_paid_twice", 0), rounds)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
     """One row of ``flows``."""
@@ -268,6 +203,11 @@ class Flow:
     def spent(self) -> Usage:
         """Over all stages; ``duration_ms`` is time spent on model calls."""
         return sum((stage.usage for stage in self.stages.values()), Usage())
+
+    @property
+    def broken_off(self) -> Usage:
+        """Over all stages, what may have been paid besides."""
+        return sum((stage.broken_off for stage in self.stages.values()), Usage())
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

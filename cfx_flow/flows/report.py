@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cfx_flow.contract.read import frozen_contract
-from cfx_flow.flows.model import Flow, FlowStatus, Step, Usage, iso
+from cfx_flow.flows.model import Flow, FlowStatus, Step, iso
+from cfx_flow.flows.usage import Usage
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
 _BACKTICKS = re.compile(r"`{3,}")

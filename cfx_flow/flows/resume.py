@@ -67,10 +67,10 @@ def resumed_options(flow: Flow, request: ResumeRequest, limits: FlowLimits) -> F
 
 def _budget(flow: Flow, asked: BudgetRequest, limits: FlowLimits) -> Budget:
     """What is spent stays spent; each resume may add as much as a new flow may have."""
-    before, spent = flow.options.budget, flow.spent
+    before, spent = flow.options.budget, flow.spent + flow.broken_off
     usd = before.usd if asked.usd is None else Decimal(str(asked.usd))
     chosen = Budget(usd, asked.tokens or before.tokens, asked.seconds or before.seconds)
-    tokens, seconds = Decimal(spent.input_tokens + spent.output_tokens), Decimal(spent.duration_ms) / 1000
+    tokens, seconds = Decimal(spent.tokens), Decimal(spent.duration_ms) / 1000
     for name, value, gone, ceiling in (
         ("usd", chosen.usd, spent.cost_usd, limits.usd),
         ("tokens", chosen.tokens, tokens, limits.tokens),

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from cfx_flow.flows.model import Event, Flow, FlowOptions, FlowStatus, StageUsage, Step
+from cfx_flow.flows.model import Event, Flow, FlowOptions, FlowStatus, Step
+from cfx_flow.flows.usage import StageUsage
 from cfx_flow.store.jobs import Row
 
 

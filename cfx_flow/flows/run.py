@@ -17,10 +17,11 @@ from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.budget import Left
 from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.jobs import Entry, Fence
-from cfx_flow.flows.model import Event, Flow, FlowFailed, Reason, StageUsage, Step, Usage
+from cfx_flow.flows.model import Event, Flow, FlowFailed, Reason, Step
 from cfx_flow.flows.pen import Pen
-from cfx_flow.flows.rows import stages_json
+from cfx_flow.flows.spending import Call, Spending
 from cfx_flow.flows.store import FlowStore
+from cfx_flow.flows.usage import Usage
 
 MAX_KEPT_CHARS = 256 * 1024
 """of a finished step's output in memory; a longer one is read again when it is asked for"""
@@ -28,15 +29,6 @@ MAX_KEPT_CHARS = 256 * 1024
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
 log = structlog.stdlib.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A model call that was paid for."""
-
-    stage: str
-    model: str
-    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +56,8 @@ class FlowRun:
         self._is_retaken = flow.retakes > 0
         self._last = flow.step
         """the last step that the store may know; what is too long to be kept here is read from it again"""
-        self._stages: dict[str, StageUsage] = dict(flow.stages)
-        self._spent = flow.spent
-        self._active_before_s = flow.spent.duration_ms / 1000
+        self._spending = Spending(flow)
+        self._active_before_s = self._spending.all.duration_ms / 1000
         self._began = clock.monotonic()
         self._calls = 0
         """model calls of the step that is open, those from the journal included"""
@@ -89,6 +80,7 @@ class FlowRun:
         step = _fresh(n, node, round_, input, self._clock)
         if known is not None and known.node == node:
             step = _with_calls_of(known, step)
+            await self._count_what_died(step, stage or node)
         again = {"again": True} if known is not None else {}
         event = self.event("step.started", step, stage=stage, data={"node": node, **again})
         self.pen.put(Entry(opens=step, changes={"round": round_, "step": n}, events=[event]))
@@ -102,18 +94,29 @@ class FlowRun:
             known = await self._flows.effect(self.flow.id, step.n, number, request_hash)
         return known or Effect(step.n, number, request_hash, 0, None, self._clock.now())
 
-    async def starts(self, effect: Effect) -> Effect:
-        """Written before the call: one that is not answered here was in flight when the process died."""
-        effect = replace(effect, tries=effect.tries + 1, started_at=self._clock.now())
+    async def starts(self, effect: Effect, most: Usage) -> Effect:
+        """Written before the call, with the most that it can cost: one that is not answered here was in
+        flight when the process died."""
+        effect = replace(effect, tries=effect.tries + 1)
+        return await self.tries_again(effect, most)
+
+    async def tries_again(self, effect: Effect, most: Usage) -> Effect:
+        """Another attempt at the same call, after one that broke off."""
+        effect = effect.under_way(most, self._clock.now())
         await self.pen.commit(Entry(effect=effect))
+        return effect
+
+    def broke_off(self, step: Step, effect: Effect, stage: str, most: Usage) -> Effect:
+        """Counts a call that was sent and not answered: nobody knows whether it was paid."""
+        self._spending.lose(stage, most, step.round)
+        effect = effect.settled()
+        self.pen.put(Entry(effect=effect, changes=self._spending.changes()))
         return effect
 
     async def paid(self, step: Step, effect: Effect, call: Call, answer: bytes) -> Step:
         """Counts a model call at once, whether or not what it said can be used; in one transaction with
         its answer in the journal."""
-        before = self._stages.get(call.stage, StageUsage())
-        self._stages[call.stage] = before.add(call.model, call.usage, step.round, is_repeat=effect.tries > 1)
-        self._spent += call.usage
+        self._spending.pay(call, step.round, is_repeat=effect.tries > 1)
         step = replace(
             step,
             model=call.model,
@@ -122,14 +125,8 @@ class FlowRun:
             output_tokens=step.output_tokens + call.usage.output_tokens,
             cost_usd=step.cost_usd + call.usage.cost_usd,
         )
-        changes = {
-            "stages": stages_json(self._stages),
-            "input_tokens": self._spent.input_tokens,
-            "output_tokens": self._spent.output_tokens,
-            "cost_usd": self._spent.cost_usd,
-        }
-        effect = replace(effect, answer=answer, done_at=self._clock.now())
-        await self._write_paid(Entry(step=step, changes=changes, effect=effect))
+        effect = replace(effect.settled(), answer=answer, done_at=self._clock.now())
+        await self._write_paid(Entry(step=step, changes=self._spending.changes(), effect=effect))
         return step
 
     async def finish(
@@ -214,9 +211,8 @@ class FlowRun:
         """Raises FlowFailed when no time is left."""
         if self.seconds_left <= 0:
             raise self.out_of_time()
-        budget, spent = self.flow.options.budget, self._spent
-        tokens = spent.input_tokens + spent.output_tokens
-        return Left(budget.usd - spent.cost_usd, budget.tokens - tokens)
+        budget, used, lost = self.flow.options.budget, self._spending.all, self._spending.broken_off
+        return Left(budget.usd - used.cost_usd, budget.tokens - used.tokens, lost)
 
     def out_of_time(self) -> FlowFailed:
         return FlowFailed(
@@ -224,6 +220,11 @@ class FlowRun:
             f"The budget is used up: all of {self.flow.options.budget.seconds} seconds. "
             "Resume the flow with a larger one.",
         )
+
+    async def _count_what_died(self, step: Step, stage: str) -> None:
+        """The call in which an earlier run of the step was when its process died."""
+        for effect in await self._flows.open_effects(self.flow.id, step.n):
+            self.broke_off(step, effect, stage, effect.most)
 
     async def _write_paid(self, entry: Entry) -> None:
         """Until it is written: what was paid for is not dropped because the database pauses. Written twice,

@@ -84,8 +84,13 @@ CLOSE_STEPS = (
 )
 
 _EFFECT_KEYS = ("flow_id", "step", "call", "request_hash")
-EFFECT = select(*(effects.c[name] for name in Effect.__struct_fields__)).where(
-    *(effects.c[name] == bindparam(name) for name in _EFFECT_KEYS)
+_EFFECT = select(*(effects.c[name] for name in Effect.__struct_fields__))
+EFFECT = _EFFECT.where(*(effects.c[name] == bindparam(name) for name in _EFFECT_KEYS))
+OPEN_EFFECTS = _EFFECT.where(
+    effects.c.flow_id == bindparam("flow_id"),
+    effects.c.step == bindparam("step"),
+    effects.c.answer.is_(None),
+    effects.c.most_output_tokens > 0,
 )
 
 _OF_FLOW: BindParameter[str] = bindparam("flow_id")

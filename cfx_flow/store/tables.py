@@ -235,6 +235,9 @@ effects = Table(
     Column("call", Integer, primary_key=True),
     Column("request_hash", LargeBinary(32), primary_key=True),
     Column("tries", Integer, nullable=False),
+    Column("most_input_tokens", Integer, nullable=False),
+    Column("most_output_tokens", Integer, nullable=False),
+    Column("most_usd", Usd, nullable=False),
     Column("answer", LargeBinary),  # bytes: Postgres' text takes no NUL, and models write it
     Column("started_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime),

@@ -25,6 +25,7 @@ from tests.support.provider import CODE, PLAN, REVIEW, Provider
 from tests.support.server import OwnServer
 
 MINUTES = {"delay_s": 600.0}
+STAGES = {PLAN: (0, "plan"), CODE: (1, "code"), REVIEW: (1, "review")}
 
 
 class Stuck(NamedTuple):
@@ -63,6 +64,16 @@ def calls_of(provider: Provider, task: str, model: str) -> int:
     return sum(task in json.dumps(call["body"]) for call in provider.calls(model))
 
 
+def in_doubt(flow: dict[str, Any]) -> dict[tuple[int, str], tuple[int, int]]:
+    """(round, stage) → calls that were maybe paid twice, and those that broke off, where there are any."""
+    counted = {
+        (one["round"], name): (stage["maybe_paid_twice"], stage["broken_off"]["calls"])
+        for one in flow["rounds"]
+        for name, stage in one["stages"].items()
+    }
+    return {where: calls for where, calls in counted.items() if any(calls)}
+
+
 def test_killed_server_finishes_its_flows_and_repeats_only_the_calls_in_flight(
     own_server: OwnServer, provider: Provider, tmp_path: Path
 ) -> None:
@@ -77,7 +88,9 @@ def test_killed_server_finishes_its_flows_and_repeats_only_the_calls_in_flight(
     server.kill()
     server.start()
     for task, flow_id in ids.items():
-        assert flows.finish(flow_id)["status"] == "approved", task
+        flow = flows.finish(flow_id)
+        assert flow["status"] == "approved", task
+        assert in_doubt(flow) == {STAGES[STUCK[task].model]: (1, 1)}, task
         expected = STUCK[task].calls
         assert {model: calls_of(provider, task, model) for model in expected} == expected, task
         events = flows.events(flow_id)
