@@ -16,8 +16,8 @@ THOUGHT, SAID = "First I look, then I leap.", "Leap."
 OVERFLOW = "This model's maximum context length is 131072 tokens. However, your messages resulted in 150000."
 REFUSED = "Bad parameter: top_p must be at most 1"
 WAIT_S = 1
-SLOWLY = "".join(f"w{number:03} " for number in range(400))
-"""no word twice: LiteLLM ends a stream that says the same thing a hundred times"""
+SLOWLY = "word word " + "".join(f"w{number:03} " for number in range(400))
+"""no word a hundred times in a row: LiteLLM ends such a stream"""
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQ"
     "DwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
