@@ -17,10 +17,10 @@ NPM_STAMP := tests/clients/node_modules/.stamp-$(shell git hash-object tests/cli
 # Pytest rewrites the assertions of every test anew where no bytecode may be written: 4 s a process.
 check test: export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test check lint types campaign bench lock dev litellm node clients clean
+.PHONY: run test check lint types campaign bench lock dev litellm node clients dashboard dashboard-types clean
 
 run: $(RUN_STAMP)
-	@$(BIN)/cfx serve --or-demo --with-worker
+	@$(BIN)/cfx serve --or-demo --with-worker --build-dashboard
 
 test: check litellm clients
 	$(BIN)/pytest -n 2 --dist loadgroup -m e2e
@@ -42,6 +42,14 @@ types: $(DEV_STAMP)
 
 bench: dev litellm
 	$(BIN)/python -m benchmarks.gateway
+
+# What the API serves at /; `make run` builds it beside the server.
+dashboard: $(RUN_STAMP)
+	@$(BIN)/python -m cli.dashboard.build
+
+# The API's types in TypeScript; `make check` fails where they are stale.
+dashboard-types: $(RUN_STAMP)
+	@$(BIN)/python -m cli.dashboard.types
 
 dev: $(DEV_STAMP)
 litellm: $(LITELLM_STAMP)
@@ -83,9 +91,11 @@ lock: $(BIN)/uv
 	$(COMPILE) requirements/litellm.in -o requirements/litellm.lock
 	$(COMPILE) requirements/clients.in -o requirements/clients.lock
 	$(COMPILE) requirements/aider.in -o requirements/aider.lock
+	$(COMPILE) requirements/node.in -o requirements/node.lock
 	@$(MAKE) --no-print-directory node
 	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved
 	@$(BIN)/python -c 'import json, pathlib; file = pathlib.Path("tests/clients/package-lock.json"); lock = json.loads(file.read_text()); [package.pop("funding", None) for package in lock["packages"].values()]; file.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + chr(10))'
 
 clean:
-	rm -rf $(VENV) .venv-litellm .venv-clients .venv-aider tests/clients/node_modules
+	rm -rf $(VENV) .venv-litellm .venv-clients .venv-aider .venv-node tests/clients/node_modules
+	rm -rf dashboard/node_modules dashboard/.next dashboard/site dashboard/.built-from dashboard/.building

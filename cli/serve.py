@@ -7,7 +7,8 @@ import gc
 import json
 import os
 import socket
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,14 +30,18 @@ OrDemo = Annotated[bool, typer.Option("--or-demo", help="Start `cfx demo` when C
 WithWorker = Annotated[
     bool, typer.Option("--with-worker", help="On Postgres: run flows in this process too [CFX_WITH_WORKER].")
 ]
+BuildDashboard = Annotated[
+    bool, typer.Option("--build-dashboard", help="Build the dashboard beside, if its sources have changed.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Say where it listens as one line of JSON.")]
 
 
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
     host: Host = None,
     port: Port = None,
     with_worker: WithWorker = False,
     or_demo: OrDemo = False,
+    build_dashboard: BuildDashboard = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve the API. The first start on SQLite makes the database, a user and a key, shown once.
@@ -56,12 +61,20 @@ def serve(
     if or_demo and not settings.litellm_url:
         from cli.demo.command import serve_demo
 
-        serve_demo(environ, as_json=as_json)
+        serve_demo(environ, as_json=as_json, build_dashboard=build_dashboard)
         return
-    _serve(settings, environ, as_json)
+    _serve(settings, environ, Voice(as_json, build_dashboard))
 
 
-def _serve(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What is said on the terminal, and how."""
+
+    as_json: bool
+    build_dashboard: bool
+
+
+def _serve(settings: Settings, environ: dict[str, str], voice: Voice) -> None:
     """Whatever can be wrong is found out before anything is written."""
     gc.disable()  # until the server has imported everything: see cfx_flow/collector.py
 
@@ -85,7 +98,7 @@ def _serve(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
             closing.enter_context(only_server(file))
             migrate(settings.store_url)
         runner = closing.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        runner.run(_run(settings, environ, listener, tell_served, as_json))
+        runner.run(_run(settings, environ, listener, tell_served, voice))
 
 
 def listen(host: str, port: int, *, key: str = "CFX_PORT") -> socket.socket:
@@ -111,7 +124,7 @@ async def _run(
     environ: dict[str, str],
     listener: socket.socket,
     tell_served: Callable[[Any], None],
-    as_json: bool,
+    voice: Voice,
 ) -> None:
     from api.server import Server
     from api.wiring import open_services
@@ -121,7 +134,20 @@ async def _run(
         key = await _first_key(services)
         credentials = _leave_credentials(settings.data_dir, url, key)
         server = Server(services, tell_served)
-        await server.run_until_stopped(listener, lambda: _announce(url, key, credentials, as_json))
+        with ExitStack() as beside:
+
+            def announce() -> None:
+                _announce(url, key, credentials, voice.as_json)
+                if voice.build_dashboard:
+                    beside.enter_context(_dashboard_beside(settings, url, voice))
+
+            await server.run_until_stopped(listener, announce)
+
+
+def _dashboard_beside(settings: Settings, url: str, voice: Voice) -> AbstractContextManager[None]:
+    from cli.dashboard.beside import built_beside
+
+    return built_beside(settings.data_dir, url, lambda said: None if voice.as_json else typer.echo(said))
 
 
 def _url_of(listener: socket.socket) -> str:

@@ -58,16 +58,34 @@ def demo(
     serve_demo(environ, again=again, as_json=as_json)
 
 
-def serve_demo(environ: Mapping[str, str], *, again: bool = False, as_json: bool = False) -> None:
+def serve_demo(
+    environ: Mapping[str, str], *, again: bool = False, as_json: bool = False, build_dashboard: bool = False
+) -> None:
     """Provider and server until Ctrl-C; the flow is shown at the first start, or when asked for."""
     with reported(), _signals_unwind():
         settings = _settings(environ)
         children = child_environ(environ, settings, inherit=True)
-        with demo_house(settings, children, pace_s=PACE_S, cwd=Path.cwd()) as running:
-            _show_and_serve(running, again=again, as_json=as_json)
+        with (
+            demo_house(settings, children, pace_s=PACE_S, cwd=Path.cwd()) as running,
+            _dashboard_beside(running, wanted=build_dashboard) as said,
+        ):
+            _show_and_serve(running, said, again=again, as_json=as_json)
 
 
-def _show_and_serve(running: Running, *, again: bool, as_json: bool) -> None:
+@contextmanager
+def _dashboard_beside(running: Running, *, wanted: bool) -> Iterator[list[str]]:
+    """What there is to say of the dashboard's build: written down, for the flow is on the screen."""
+    said: list[str] = []
+    if not wanted:
+        yield said
+        return
+    from cli.dashboard.beside import built_beside
+
+    with built_beside(running.log.parent, running.credentials.url, said.append):
+        yield said
+
+
+def _show_and_serve(running: Running, said: list[str], *, again: bool, as_json: bool) -> None:
     from rich.console import Console
 
     from cli.demo import words
@@ -84,6 +102,8 @@ def _show_and_serve(running: Running, *, again: bool, as_json: bool) -> None:
     with _signals_noted() as noted:
         console.print(*words.closing(running, cfx_command(), shown=wanted), sep="\n", soft_wrap=True)
         while not noted:
+            while said:
+                console.print(f"  {said.pop(0)}", soft_wrap=True)
             time.sleep(LOOK_EVERY_S)
             running.must_be_alive()
     console.print("\n  stopped", style="dim")

@@ -1,0 +1,82 @@
+"""When the dashboard is built anew, and with which Node."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.dashboard.build import fingerprint
+from tests.support.processes import HOUSE, child_environ
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    for name in ("package-lock.json", "src/page.tsx", "node_modules/x.js", "site/index.html"):
+        path = tmp_path / "dashboard" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return tmp_path / "dashboard"
+
+
+@pytest.mark.parametrize(
+    ("name", "matters"),
+    [
+        ("src/page.tsx", True),
+        ("package-lock.json", True),
+        ("src/new.ts", True),
+        ("src/page.test.tsx", False),
+        ("node_modules/x.js", False),
+        ("site/index.html", False),
+        (".next/cache", False),
+        ("tsconfig.tsbuildinfo", False),
+    ],
+)
+def test_build_is_as_good_as_its_sources_and_its_lock(sources: Path, name: str, matters: bool) -> None:
+    before = fingerprint(sources)
+    (sources / name).parent.mkdir(exist_ok=True)
+    (sources / name).write_text("changed")
+    assert (fingerprint(sources) != before) is matters
+
+
+def test_renamed_source_is_another_one(sources: Path) -> None:
+    before = fingerprint(sources)
+    (sources / "src" / "page.tsx").rename(sources / "src" / "other.tsx")
+    assert fingerprint(sources) != before
+
+
+def _node_folder(path: str, home: Path) -> str:
+    program = (
+        "import pathlib; from cli.dashboard.node import node_folder as n; print(n(pathlib.Path('venv')))"
+    )
+    env = child_environ(HOME=str(home), PYTHONPATH=str(HOUSE)) | {
+        "PATH": path,
+        "UV_OFFLINE": "1",
+        "UV_CACHE_DIR": str(home),
+    }
+    argv = [sys.executable, "-P", "-c", program]
+    done = subprocess.run(argv, cwd=home, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return (done.stdout + done.stderr).strip().splitlines()[-1]
+
+
+def _fake_node(folder: Path, version: str) -> Path:
+    folder.mkdir()
+    for name in ("node", "npm"):
+        (folder / name).write_text(f"#!/bin/sh\necho {version}\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_node_of_the_system_is_taken_where_it_is_new_enough(tmp_path: Path) -> None:
+    folder = _fake_node(tmp_path / "new", "v22.1.0")
+    assert _node_folder(f"{folder}{os.pathsep}{os.environ['PATH']}", tmp_path) == str(folder)
+
+
+@pytest.mark.parametrize("version", ["v20.8.1", "v18.20.0", "no version at all"])
+def test_without_node_and_without_a_network_the_reason_is_told(tmp_path: Path, version: str) -> None:
+    """uv is kept from the network and from its cache, as on a machine without either."""
+    folder = _fake_node(tmp_path / "old", version)
+    assert "NoNode: Node could not be installed" in _node_folder(str(folder), tmp_path)
