@@ -40,11 +40,10 @@ from cfx_flow.upstream.classify import (
 from cfx_flow.upstream.lease import try_targets
 
 PROGRESS_EVERY_S = 1.0
-MAX_ANSWER_CHARS = 8 * 1024 * 1024
-"""what a model may say in one answer; beyond it the stream is closed"""
-
 CHARS_PER_TOKEN = 4
 """to estimate what an upstream does not report"""
+MOST_CHARS_PER_TOKEN = 8
+"""of a whole answer: who has written more does not keep to the limit, and is not listened to further"""
 
 Progress = Callable[[int], Awaitable[None]]
 
@@ -140,16 +139,17 @@ class Asker:
             await client.aclose()
 
     async def _listen(self, question: Question, target: Target, heard: Heard, on_progress: Progress) -> None:
-        told_at = heard.began
+        told_at, most_chars = heard.began, MOST_CHARS_PER_TOKEN * _limit(question, target)
         stream = self._model(target).astream(list(question.messages), **_parameters(question, target))
         async for chunk in stream:
             heard.take(chunk)
+            if heard.chars > most_chars:
+                heard.cut(most_chars)
+                return
             now = time.monotonic()
             if now - told_at >= PROGRESS_EVERY_S:
                 told_at = now
                 await on_progress(heard.chars)
-            if heard.chars > MAX_ANSWER_CHARS:
-                raise talked_rubbish(target.model, f"wrote more than {MAX_ANSWER_CHARS} characters")
 
     def _model(self, target: Target) -> _CostKeepingChat:
         if target.id not in self._models:
@@ -211,6 +211,11 @@ class Heard:
         self.finish_reason = said.get("finish_reason") or self.finish_reason
         self.cost_usd = said.get(_COST, self.cost_usd)
 
+    def cut(self, most_chars: int) -> None:
+        """As a provider that keeps to the limit would have."""
+        self.pieces = ["".join(self.pieces)[:most_chars]]
+        self.chars, self.finish_reason = most_chars, "length"
+
 
 _COST = "cfx_cost_usd"
 _REFUSAL = "refusal"
@@ -262,10 +267,13 @@ def output_limit(question_stage: Stage, target: Target) -> int:
     return min(int(wanted), target.max_output_tokens)
 
 
+def _limit(question: Question, target: Target) -> int:
+    return question.max_tokens.get(target.id) or output_limit(question.stage, target)
+
+
 def _parameters(question: Question, target: Target) -> dict[str, Any]:
     """``extra_body`` carries what langchain-openai would rename or treat in its own way."""
-    limit = question.max_tokens.get(target.id) or output_limit(question.stage, target)
-    body: dict[str, Any] = {"max_tokens": limit}
+    body: dict[str, Any] = {"max_tokens": _limit(question, target)}
     if question.schema is not None and target.structured_output:
         body["response_format"] = {"type": "json_schema", "json_schema": dict(question.schema)}
     sampling = {k: v for k, v in question.stage.sampling.items() if k != "max_tokens"}

@@ -100,7 +100,8 @@ async def review(state: FlowState, runtime: Runtime[Work]) -> FlowState:
             read = read_review(answer.text)
         except UnreadableAnswer as error:
             messages = again(messages, *prompting.unreadable(work, answer.text, error))
-            step, answer = await work.call(step, REVIEW, messages, json_schema())
+            why = f"The review of {answer.model} could not be read ({error}), nor be asked for again."
+            step, answer = await work.call_again(step, REVIEW, messages, why, json_schema())
             read = _last_chance(answer.text, answer.model)
         read = held_to_its_findings(read, work.tools.policy.guard.blocks_approval)
         detail = read.model_dump(mode="json") | {"findings": with_fingerprints(read.findings, after)}

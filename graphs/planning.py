@@ -32,7 +32,9 @@ async def draw_up(work: Work, step: Step, messages: Sequence[BaseMessage]) -> Pl
     """At most four calls. Raises FlowFailed (plan_unreadable)."""
     step, answer = await work.call(step, PLAN, messages)
     if fault := _fault(answer):
-        step, answer = await work.call(step, PLAN, _asked_again(work, messages, answer, fault))
+        why = f"The plan of {answer.model} {fault}, and could not be asked for again."
+        asked = _asked_again(work, messages, answer, fault)
+        step, answer = await work.call_again(step, PLAN, asked, why)
         if fault := _fault(answer):
             raise FlowFailed(
                 Reason.PLAN_UNREADABLE, f"{answer.model} gave no usable plan, twice: the last one {fault}."

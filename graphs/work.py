@@ -74,6 +74,20 @@ class Work:
         question = Question(self.tools.models.stages[name], self.targets(name), messages, schema)
         return await ModelCall(self.run, self.tools, step, question).make()
 
+    async def call_again(
+        self,
+        step: Step,
+        name: StageName,
+        messages: Sequence[BaseMessage],
+        why: str,
+        schema: Mapping[str, Any] | None = None,
+    ) -> tuple[Step, Answer]:
+        """After an answer that will not do. If the call cannot be made, the failure says ``why`` it was due."""
+        try:
+            return await self.call(step, name, messages, schema)
+        except FlowFailed as failure:
+            raise FlowFailed(failure.reason, f"{why} {failure.message}") from None
+
 
 def again(messages: Sequence[BaseMessage], answer: str, problem: str) -> list[BaseMessage]:
     """The same question once more, with what was said and exactly what is wrong with it."""

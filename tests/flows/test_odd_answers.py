@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.flows.conftest import House
+from cfx_flow.settings import HOUSE
+from tests.flows.conftest import House, OpenHouse
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 
@@ -30,10 +32,11 @@ def refuses(words: str) -> dict[str, Any]:
         (refuses("I cannot help with that."), "is a refusal"),
         (says(PLAN_TEXT, finish_reason="content_filter"), "content filter"),
         (says(PLAN_TEXT, finish_reason="length"), "breaks off"),
-        (says("x" * 100_000), "is longer than"),
+        (says("x" * 61_000), "is longer than"),
+        (says(MEGABYTE), "breaks off"),
         (says(""), "is empty"),
     ],
-    ids=["refusal", "content filter", "cut off", "far too long", "empty"],
+    ids=["refusal", "content filter", "cut off", "too long", "a megabyte", "empty"],
 )
 async def test_an_answer_that_is_no_plan_is_asked_for_once_more_then_the_flow_says_why(
     house: House, provider: Provider, answer: dict[str, Any], said: str
@@ -50,6 +53,45 @@ async def test_an_answer_that_is_no_plan_is_asked_for_once_more_then_the_flow_sa
     assert (await house.run())["status"] == "approved"
 
 
+async def test_a_megabyte_is_not_listened_to_further_than_the_limit_that_was_set(
+    house: House, provider: Provider
+) -> None:
+    """It goes on for minutes: the flow does not wait, and does not pay, for all of it."""
+    endless = says(MEGABYTE, chunk_chars=4_000, chunk_delay_s=0.01)
+    provider.script(*loop([says(GOOD_DIFF)], plan=[endless, says(PLAN_TEXT)]))
+    flow = await house.run()
+    assert flow["status"] == "approved"
+    assert provider.calls(PLAN)[0]["disconnected_at"] is not None
+    assert flow["stages"]["plan"]["output_tokens"] < 20_000
+
+
+async def test_a_budget_that_a_bad_answer_has_used_up_is_told_with_the_reason_why_it_was_asked_again(
+    house: House, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(MEGABYTE)]))
+    flow = await house.run(budget={"tokens": 15_000})
+    assert (flow["status"], flow["reason"]) == ("failed", "budget")
+    assert "breaks off: it must be shorter, and could not be asked for again. The budget" in flow["message"]
+
+    provider.script(*loop([says(GOOD_DIFF)], [says(MEGABYTE)]))
+    flow = await house.run(budget={"tokens": 12_000})
+    assert (flow["status"], flow["reason"]) == ("failed", "budget")
+    assert "could not be read (" in flow["message"]
+
+
+async def test_a_coder_that_writes_a_megabyte_of_nothing_is_told_so_and_spends_its_rounds(
+    house: House, provider: Provider
+) -> None:
+    provider.script(*loop([says(MEGABYTE), says(""), says('{"diff": 7}'), says(MEGABYTE)]))
+    flow = await house.run(max_rounds=1, budget={"tokens": 200_000})
+    codes = [e["data"]["code"] for e in await house.events(flow["id"]) if e["type"] == "diff.checked"]
+    assert (flow["status"], flow["reason"], codes) == (
+        "rejected",
+        "max_rounds",
+        ["truncated", "no_diff", "no_diff"],
+    )
+
+
 async def test_a_coder_that_refuses_is_asked_again(house: House, provider: Provider) -> None:
     provider.script(*loop([refuses("No."), says(GOOD_DIFF, finish_reason="content_filter"), says(GOOD_DIFF)]))
     flow = await house.run()
@@ -57,14 +99,20 @@ async def test_a_coder_that_refuses_is_asked_again(house: House, provider: Provi
     assert (flow["status"], codes) == ("approved", ["no_diff", "truncated", None])
 
 
-async def test_a_diff_that_the_reviewer_cannot_read_whole_goes_back(house: House, provider: Provider) -> None:
-    long = "".join(f"+line {n} {'x' * 80}\n" for n in range(10_000))
-    huge = f"{GOOD_DIFF}--- /dev/null\n+++ b/big.txt\n@@ -0,0 +1,10000 @@\n{long}"
+async def test_a_diff_that_the_reviewer_cannot_read_whole_goes_back(
+    open_house: OpenHouse, sqlite_url: str, provider: Provider, tmp_path: Path
+) -> None:
+    models = tmp_path / "models.yaml"
+    shipped = (HOUSE / "config" / "models.yaml").read_text()
+    models.write_text(shipped.replace("context_window: 128000", "context_window: 12000"))
+    lines = "".join(f"+line {n} {'x' * 80}\n" for n in range(600))
+    huge = f"{GOOD_DIFF}--- /dev/null\n+++ b/big.txt\n@@ -0,0 +1,600 @@\n{lines}"
     provider.script(*loop([says(huge), says(GOOD_DIFF)]))
-    flow = await house.run()
-    checked = [e["data"] for e in await house.events(flow["id"]) if e["type"] == "diff.checked"]
+    async with open_house(sqlite_url, CFX_MODELS_FILE=str(models)) as house:
+        flow = await house.run()
+        checked = [e["data"] for e in await house.events(flow["id"]) if e["type"] == "diff.checked"]
     assert (flow["status"], checked[0]["code"]) == ("approved", "oversize")
-    assert len(str(provider.calls(CODE)[1]["body"])) < 200_000  # it need not read all of it again
+    assert len(str(provider.calls(CODE)[1]["body"])) < 100_000  # it need not read all of it again
 
 
 @pytest.mark.parametrize("answer", [refuses("No."), says(MEGABYTE), says('{"verdict": 7}'), says("")])
