@@ -107,11 +107,8 @@ class Client:
     def flow(self, flow_id: str) -> dict[str, Any]:
         return self._json("GET", f"/v1/flows/{_part(flow_id)}")
 
-    def flows(
-        self, *, status: str | None = None, limit: int = 20, cursor: str | None = None
-    ) -> dict[str, Any]:
-        """One page, newest first: ``{"data": [flow…], "next_cursor"}``."""
-        wanted = {"status": status, "limit": limit, "cursor": cursor}
+    def flows(self, **wanted: Any) -> dict[str, Any]:
+        """One page, newest first: ``{"data": [flow…], "next_cursor"}``. What is None is not asked for."""
         query = {name: value for name, value in wanted.items() if value is not None}
         return self._json("GET", "/v1/flows", params=query)
 
@@ -146,6 +143,9 @@ class Client:
         """``plan`` is its text, ``contract`` what a machine reads of it."""
         path = f"/v1/flows/{_part(flow_id)}/plan"
         return self._json("GET", path, headers={"accept": "application/json"})
+
+    def step(self, flow_id: str, n: int) -> dict[str, Any]:
+        return self._json("GET", f"/v1/flows/{_part(flow_id)}/steps/{n}")
 
     def upload(self, archive: bytes) -> dict[str, Any]:
         """A tar.gz of a folder: ``{"id": "sha256:…", "file_count", "total_bytes"}``."""

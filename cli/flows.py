@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -17,14 +15,20 @@ from cli.client import Client
 from cli.credentials import load_credentials
 from cli.decide import text_of
 from cli.exits import CommandError, reported
-from cli.render import STATUS_STYLES, count, duration, plain, print_lines, usd
-from cli.run import print_patch, request_options
+from cli.flow_text import card, entry
+from cli.render import plain, print_lines
+from cli.run import BudgetSeconds, BudgetTokens, budget_of, print_patch, request_options
 
 app = typer.Typer(add_completion=False, help="List flows, show one, print its plan or patch, cancel it.")
 
 FlowId = Annotated[str, typer.Argument(metavar="ID", help="The flow's id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the server's JSON.")]
-Status = Annotated[str | None, typer.Option(help="Only flows in this status.")]
+Status = Annotated[list[str] | None, typer.Option(help="Only flows in this status; repeatable.")]
+Reason = Annotated[str | None, typer.Option(help="Only those that ended for this reason.")]
+ForkedFrom = Annotated[str | None, typer.Option(metavar="ID", help="Only forks of this flow.")]
+Since = Annotated[str | None, typer.Option(metavar="TIME", help="Only those made from then on (ISO 8601).")]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only those made before.")]
+StepNumber = Annotated[int, typer.Argument(metavar="N", min=1, help="The step's number.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="The one that undoes it.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Instead of ID.cfx.tar.gz.")
@@ -34,31 +38,43 @@ Cursor = Annotated[str | None, typer.Option(help="Go on where an earlier list en
 
 
 @app.callback(invoke_without_command=True)
-def flows(
+def flows(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
     context: typer.Context,
     status: Status = None,
+    reason: Reason = None,
+    forked_from: ForkedFrom = None,
+    since: Since = None,
+    until: Until = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     as_json: AsJson = False,
 ) -> None:
     """List your flows, newest first (as `cfx flows list`), or look at one."""
     if context.invoked_subcommand is None:
-        list_flows(status, limit, cursor, as_json)
+        list_flows(status, reason, forked_from, since, until, limit, cursor, as_json)
 
 
 @app.command("list")
-def list_flows(
-    status: Status = None, limit: Limit = 20, cursor: Cursor = None, as_json: AsJson = False
+def list_flows(  # noqa: PLR0913, PLR0917 - one parameter for each option of the command
+    status: Status = None,
+    reason: Reason = None,
+    forked_from: ForkedFrom = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    as_json: AsJson = False,
 ) -> None:
     """List your flows, newest first."""
+    asked = {"status": status, "reason": reason, "forked_from": forked_from, "since": since, "until": until}
     with reported():
         with _client() as client:
-            page = client.flows(status=status, limit=limit, cursor=cursor)
+            page = client.flows(**asked, limit=limit, cursor=cursor)
         if as_json:
             typer.echo(json.dumps(page))
             return
         console = Console(highlight=False)
-        lines = [line for flow in page["data"] for line in _entry(flow, console.width)]
+        lines = [line for flow in page["data"] for line in entry(flow, console.width)]
         print_lines(console, lines or [Text("no flows yet")])
         if page.get("next_cursor"):
             print_lines(console, [Text(f"more: cfx flows list --cursor {page['next_cursor']}", "dim")])
@@ -73,7 +89,7 @@ def show(flow_id: FlowId, as_json: AsJson = False) -> None:
         if as_json:
             typer.echo(json.dumps(flow))
             return
-        print_lines(Console(highlight=False), _card(flow))
+        print_lines(Console(highlight=False), card(flow))
 
 
 @app.command()
@@ -91,6 +107,18 @@ def plan(flow_id: FlowId, as_json: AsJson = False) -> None:
             print_lines(
                 Console(stderr=True, highlight=False), [Text(f"contract: none ({plain(problem)})", "yellow")]
             )
+
+
+@app.command()
+def step(flow_id: FlowId, n: StepNumber, as_json: AsJson = False) -> None:
+    """Print what a step made of what it was given; with --json the question too, repairs and cost."""
+    with reported():
+        with _client() as client:
+            found = client.step(flow_id, n)
+        if as_json:
+            typer.echo(json.dumps(found))
+        else:
+            _print_text("step", str(found["output"] or ""), as_json)
 
 
 @app.command()
@@ -133,17 +161,13 @@ def resume(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
     flow_id: FlowId,
     max_rounds: Annotated[int | None, typer.Option(help="Review rounds in all, more than were run.")] = None,
     budget_usd: Annotated[float | None, typer.Option(help="The flow's whole budget from now on.")] = None,
-    budget_tokens: Annotated[int | None, typer.Option(help="The same, in tokens.")] = None,
-    budget_seconds: Annotated[int | None, typer.Option(help="The same, in seconds.")] = None,
+    budget_tokens: BudgetTokens = None,
+    budget_seconds: BudgetSeconds = None,
     comment: Annotated[str | None, typer.Option(help="What CODE should know when it goes on.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a flow that failed, ran out of rounds or got stuck. `cfx watch ID` shows it."""
-    budget = {"usd": budget_usd, "tokens": budget_tokens, "seconds": budget_seconds}
-    given = {name: value for name, value in budget.items() if value is not None}
-    wishes: dict[str, Any] = {"budget": given} if given else {}
-    if max_rounds is not None:
-        wishes["max_rounds"] = max_rounds
+    wishes = request_options(max_rounds, budget_of(budget_usd, budget_tokens, budget_seconds), [])
     if comment is not None:
         wishes["comment"] = comment
     with reported():
@@ -162,11 +186,14 @@ def fork(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comma
     ] = None,
     max_rounds: Annotated[int | None, typer.Option(help="Review rounds in all.")] = None,
     budget_usd: Annotated[float | None, typer.Option(help="The new flow's own budget.")] = None,
+    budget_tokens: BudgetTokens = None,
+    budget_seconds: BudgetSeconds = None,
     as_json: AsJson = False,
 ) -> None:
     """Try another way from a step on, as a new flow: with another plan, or other models."""
     with reported():
-        wishes = {"step": step} | request_options(max_rounds, budget_usd, stage_model or [])
+        budget = budget_of(budget_usd, budget_tokens, budget_seconds)
+        wishes = {"step": step} | request_options(max_rounds, budget, stage_model or [])
         if plan is not None:
             wishes["plan"] = text_of(plan)
         with _client() as client:
@@ -191,67 +218,3 @@ def _print_text(name: str, text: str, as_json: bool) -> None:
     console = Console()
     shown = plain(text) if console.is_terminal else text
     typer.echo(json.dumps({name: text}) if as_json else shown, nl=not shown.endswith("\n") or as_json)
-
-
-def _entry(flow: Mapping[str, Any], width: int) -> list[Text]:
-    """Id, status, cost and time; below them the task's first line."""
-    head = Text(f"{flow['id']}  ")
-    head.append(f"{flow['status']:<11}", STATUS_STYLES.get(flow["status"], "cyan"))
-    head.append(f"{usd(float(flow.get('cost_usd') or 0)):>8}  {_minute(flow['created_at'])}", "dim")
-    task = Text("  " + plain(str(flow["task"])).strip().partition("\n")[0])
-    task.truncate(max(width, 40), overflow="ellipsis")
-    return [head, task]
-
-
-def _card(flow: Mapping[str, Any]) -> list[Text]:
-    status = Text("status    ", "dim").append(str(flow["status"]), STATUS_STYLES.get(flow["status"], "cyan"))
-    if flow.get("reason"):
-        status.append(f" ({flow['reason']})")
-    lines = [Text("flow      ", "dim").append(str(flow["id"]), "not dim"), status]
-    if flow.get("gate"):
-        lines.append(_field("waits", f"for your word on its {flow['gate']}: cfx approve {flow['id']}"))
-    if flow.get("message"):
-        lines.append(_field("message", str(flow["message"])))
-    lines.append(_field("task", str(flow["task"]).strip()))
-    lines.append(_field("round", f"{flow['round']} of {flow['max_rounds']}"))
-    lines.append(_field("created", _minute(flow["created_at"])))
-    for name, stage in (flow.get("stages") or {}).items():
-        lines.append(_field(name, _stage(stage)))
-    lines += [_field(*_round(share)) for share in flow.get("rounds") or ()]
-    total = (flow.get("usage") or {}).get("total_tokens") or 0
-    lines.append(_field("cost", f"{usd(float(flow.get('cost_usd') or 0))}, {count(total, 'token')}"))
-    return lines
-
-
-def _field(name: str, value: str) -> Text:
-    indented = plain(value).replace("\n", "\n" + " " * 10)
-    return Text(f"{name:<10}", "dim").append(indented, "not dim")
-
-
-def _stage(stage: Mapping[str, Any]) -> str:
-    tokens = (stage.get("input_tokens") or 0) + (stage.get("output_tokens") or 0)
-    took = duration((stage.get("duration_ms") or 0) / 1000)
-    calls = count(stage.get("calls") or 0, "call")
-    cost = usd(float(stage.get("cost_usd") or 0))
-    return f"{stage.get('model')}, {calls}, {count(tokens, 'token')}, {cost}, {took}"
-
-
-def _round(share: Mapping[str, Any]) -> tuple[str, str]:
-    """``round 2`` and what each stage took in it; calls that were maybe paid twice are named."""
-    parts = []
-    for name, stage in share["stages"].items():
-        parts.append(f"{name} {usd(float(stage['cost_usd']))}{_in_doubt(stage)}")
-    total = f"{usd(float(share['cost_usd']))}, {count(share['total_tokens'], 'token')}"
-    return f"round {share['round']}" if share["round"] else "planning", f"{total}: {', '.join(parts)}"
-
-
-def _in_doubt(stage: Mapping[str, Any]) -> str:
-    lost = stage.get("broken_off") or {}
-    twice = [f"{stage['maybe_paid_twice']} maybe paid twice"] if stage.get("maybe_paid_twice") else []
-    at_most = usd(float(lost.get("cost_usd") or 0))
-    broken = [f"{count(lost['calls'], 'call')} broke off, at most {at_most}"] if lost.get("calls") else []
-    return f" ({', '.join(twice + broken)})" if twice or broken else ""
-
-
-def _minute(at: str) -> str:
-    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")

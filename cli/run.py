@@ -35,6 +35,8 @@ Repo = Annotated[Path, typer.Option("--repo", help="The folder to change.")]
 AllFiles = Annotated[bool, typer.Option("--all-files", help="Send every file, not only what git tracks.")]
 MaxRounds = Annotated[int | None, typer.Option("--max-rounds", min=1, max=10, help="Review rounds.")]
 BudgetUsd = Annotated[float | None, typer.Option("--budget-usd", min=0.0, help="Stop before it costs more.")]
+BudgetTokens = Annotated[int | None, typer.Option("--budget-tokens", min=1, help="The same, in tokens.")]
+BudgetSeconds = Annotated[int | None, typer.Option("--budget-seconds", min=1, help="The same, in seconds.")]
 StageModel = Annotated[
     list[str] | None,
     typer.Option("--stage-model", metavar="STAGE=MODEL", help="A whitelisted model for a stage; repeatable."),
@@ -49,6 +51,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comman
     all_files: AllFiles = False,
     max_rounds: MaxRounds = None,
     budget_usd: BudgetUsd = None,
+    budget_tokens: BudgetTokens = None,
+    budget_seconds: BudgetSeconds = None,
     stage_model: StageModel = None,
     apply: Apply = False,
     as_json: AsJson = False,
@@ -68,7 +72,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comman
         for note in recover(repo):
             typer.echo(f"cfx: {note}.", err=True)
         tree = read_folder(repo) if all_files else read_tracked(repo)
-        options = request_options(max_rounds, budget_usd, stage_model or [])
+        budget = budget_of(budget_usd, budget_tokens, budget_seconds)
+        options = request_options(max_rounds, budget, stage_model or [])
         console = Console(stderr=True, highlight=False, quiet=as_json)
         outcome = _run(text, tree, options, console)
         finish = _finish_as_json if as_json else _finish
@@ -91,15 +96,20 @@ class Outcome:
         return apply_patch(self.flow_id, self.tree, self.diff) if self.timeline.status == "approved" else []
 
 
+def budget_of(usd: float | None, tokens: int | None, seconds: int | None) -> dict[str, Any]:
+    budget = {"usd": usd, "tokens": tokens, "seconds": seconds}
+    return {name: value for name, value in budget.items() if value is not None}
+
+
 def request_options(
-    max_rounds: int | None, budget_usd: float | None, stage_model: list[str]
+    max_rounds: int | None, budget: Mapping[str, Any], stage_model: list[str]
 ) -> dict[str, Any]:
     """The optional fields of ``POST /v1/flows``."""
     options: dict[str, Any] = {}
     if max_rounds is not None:
         options["max_rounds"] = max_rounds
-    if budget_usd is not None:
-        options["budget"] = {"usd": budget_usd}
+    if budget:
+        options["budget"] = dict(budget)
     if stage_model:
         options["stages"] = dict(_stage_model(pair) for pair in stage_model)
     return options

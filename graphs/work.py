@@ -82,7 +82,7 @@ class Work:
         why: str,
         schema: Mapping[str, Any] | None = None,
     ) -> tuple[Step, Answer]:
-        """After an answer that will not do. If the call cannot be made, the failure says ``why`` it was due."""
+        """After an answer that will not do. A failure to make the call says ``why`` it was due."""
         try:
             return await self.call(step, name, messages, schema)
         except FlowFailed as failure:

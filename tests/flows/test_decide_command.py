@@ -82,12 +82,20 @@ async def test_another_way_is_tried_from_the_terminal(
     parent = await house.run()
     (tmp_path / "plan.md").write_text("# Mine")
     plan = ("--plan", str(tmp_path / "plan.md"))
+    budget = ("--budget-usd", "0.5", "--budget-tokens", "90000", "--budget-seconds", "600")
     done = await cfx(
-        "flows", "fork", parent["id"], "--step", "1", *plan, "--stage-model", "code=gpt-4.1-mini"
+        "flows", "fork", parent["id"], "--step", "1", *plan, "--stage-model", "code=gpt-4.1-mini", *budget
     )
     assert done.returncode == 0, done.stderr
     flow = await house.ended(done.stdout.split()[0])
     assert flow["forked_from"]["id"] == parent["id"]
+    assert flow["budget"] == {"usd": 0.5, "tokens": 90000, "seconds": 600}
+    listed = await cfx(
+        "flows", "--forked-from", parent["id"], "--status", "approved", "--status", flow["status"]
+    )
+    assert flow["id"] in listed.stdout
+    assert parent["id"] not in listed.stdout
+    assert (await cfx("flows", "step", flow["id"], "1")).stdout.startswith("# Mine")
     assert "# Mine" in str(provider.calls("gpt-4.1-mini")[-1]["body"]["messages"])
     assert (await cfx("flows", "report", flow["id"])).stdout.startswith(f"# Flow {flow['id']}")
     refused = await cfx("flows", "fork", parent["id"], "--step", "9")
