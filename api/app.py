@@ -43,6 +43,7 @@ def create_app(
             Limits(
                 BodyCap(front_door, max_bytes=services.settings.max_body_bytes),
                 limiter=services.limiter,
+                budgets=services.budgets,
                 clock=services.clock,
             ),
             accounts=services.accounts,

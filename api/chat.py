@@ -179,8 +179,7 @@ class _Visit:
         """What counts is a call that reaches an upstream, once however many targets it takes."""
         if not self._is_admitted:
             self._is_free = self._is_known_resend()
-            if not self._is_free:
-                await self._admission.charge()
+            await (self._admission.require_money() if self._is_free else self._admission.charge())
             self._is_admitted = True
         self._context.model_used = target.model
 

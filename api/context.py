@@ -13,6 +13,7 @@ from cfx_flow.clock import Clock
 from cfx_flow.errors import RateLimitExceeded
 
 if TYPE_CHECKING:
+    from cfx_flow.ledger import Budgets
     from cfx_flow.limits import Allowance, RateLimiter
     from cfx_flow.limits.used_up import UsedUp
 
@@ -23,15 +24,20 @@ KEY = "cfx"
 class Admission:
     """The right of one request to use its user's day. Nothing is counted before ``charge``."""
 
-    def __init__(self, limiter: RateLimiter, used_up: UsedUp, principal: Principal, clock: Clock) -> None:
+    def __init__(
+        self, limiter: RateLimiter, used_up: UsedUp, budgets: Budgets, principal: Principal, clock: Clock
+    ) -> None:
         self._limiter = limiter
+        self._budgets = budgets
         self._used_up = used_up
         self.principal = principal
         self._clock = clock
         self._known: Allowance | None = None
 
     async def charge(self) -> Allowance:
-        """Counts one. Raises RateLimitExceeded when nothing is left (then nothing was counted)."""
+        """Counts one. Raises RateLimitExceeded or BudgetExceeded when nothing is left (then nothing was
+        counted)."""
+        await self.require_money()
         day = self._clock.now().date()
         self._known = await self._limiter.check_and_increment(
             self.principal.user_id, day, self.principal.daily_limit
@@ -41,14 +47,23 @@ class Admission:
         return self._allowed(self._known)
 
     def refuse_early(self) -> None:
-        """Costs nothing, asks nobody. Raises RateLimitExceeded when a charge just found nothing left."""
+        """Costs nothing, asks nobody. Raises RateLimitExceeded or BudgetExceeded when a charge just found
+        nothing left."""
+        if self.principal.monthly_usd is not None:
+            self._budgets.refuse_early(self.principal.user_id, self.principal.monthly_usd)
         known = self._used_up.of(self.principal.user_id, self.principal.daily_limit)
         if known is not None:
             self._known = known
             self._allowed(known)
 
+    async def require_money(self) -> None:
+        """Raises BudgetExceeded when the month's budget is used up."""
+        if self.principal.monthly_usd is not None:
+            await self._budgets.require(self.principal.user_id, self.principal.monthly_usd)
+
     async def require_left(self) -> Allowance:
-        """Counts nothing. Raises RateLimitExceeded when nothing is left."""
+        """Counts nothing. Raises RateLimitExceeded or BudgetExceeded when nothing is left."""
+        await self.require_money()
         status = await self.status()
         return self._allowed(msgspec.structs.replace(status, allowed=status.remaining > 0))
 

@@ -25,7 +25,8 @@ from cfx_flow.flows.dispatch import DRAIN_S, Dispatcher, InProcessDispatcher, Qu
 from cfx_flow.flows.feed import Feed, watch
 from cfx_flow.flows.runner import FlowRunner
 from cfx_flow.flows.store import FlowStore
-from cfx_flow.ledger import Meter, RequestLog
+from cfx_flow.ledger import Budgets, Meter, RequestLog
+from cfx_flow.ledger.open import open_ledger
 from cfx_flow.limits import RateLimiter, StreamSlots
 from cfx_flow.limits.open import Limits, open_limits
 from cfx_flow.limits.resends import Resends
@@ -64,6 +65,7 @@ class Services:
     own_keys: OwnKeys
     key_watch: KeyWatch
     limiter: RateLimiter
+    budgets: Budgets
     slots: StreamSlots
     resends: Resends
     request_log: RequestLog
@@ -111,9 +113,7 @@ async def open_services(
         closing.push_async_callback(key_watch.close)
         limits = await closing.enter_async_context(_open_limits(settings, clock))
         meter = Meter(model_names(models))
-        request_log = RequestLog(store, meter)
-        await request_log.start()
-        closing.push_async_callback(request_log.close)
+        ledger = await closing.enter_async_context(open_ledger(store, clock, meter))
         upstream = UpstreamClient()
         await upstream.open()
         closing.push_async_callback(upstream.close)
@@ -133,9 +133,10 @@ async def open_services(
             own_keys=OwnKeys(store, accounts, clock),
             key_watch=key_watch,
             limiter=limits.daily,
+            budgets=ledger.budgets,
             slots=limits.slots,
             resends=Resends(clock),
-            request_log=request_log,
+            request_log=ledger.request_log,
             meter=meter,
             breakers=Breakers(clock),
             upstream=upstream,

@@ -10,14 +10,14 @@ from typing import Any, Protocol
 
 from cfx_flow.clock import Clock
 from cfx_flow.contract.policy import Policy
-from cfx_flow.errors import UpstreamError
+from cfx_flow.errors import BudgetExceeded, UpstreamError
 from cfx_flow.flows.budget import afford
 from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.model import FlowFailed, Reason, Step
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.spending import Call
 from cfx_flow.flows.usage import Usage
-from cfx_flow.ledger import CallRecord, RequestLog
+from cfx_flow.ledger import Budgets, CallRecord, RequestLog
 from cfx_flow.limits import RateLimiter
 from cfx_flow.prompts import Prompts
 from cfx_flow.stages.model import Models, Target
@@ -41,6 +41,7 @@ class Tools:
     policy: Policy
     asker: Asks
     limiter: RateLimiter
+    budgets: Budgets
     request_log: RequestLog
     clock: Clock
 
@@ -83,7 +84,12 @@ class ModelCall:
         )
 
     async def _charge(self) -> None:
+        """Raises FlowFailed (limit_reached): the month's budget or the day is used up."""
         flow = self._run.flow
+        try:
+            await self._tools.budgets.require(flow.user_id)
+        except BudgetExceeded as error:
+            raise FlowFailed(Reason.LIMIT_REACHED, error.message) from None
         day = self._tools.clock.now().date()
         allowance = await self._tools.limiter.check_and_increment(flow.user_id, day, flow.options.daily_limit)
         if not allowance.allowed:

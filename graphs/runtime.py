@@ -22,7 +22,7 @@ from cfx_flow.flows.model import Flow, FlowFailed, FlowOptions, FlowStatus, Gate
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain, Drained
 from cfx_flow.flows.store import FlowStore
-from cfx_flow.ledger import RequestLog
+from cfx_flow.ledger import Budgets, RequestLog
 from cfx_flow.limits import RateLimiter
 from cfx_flow.prompts import Prompts
 from cfx_flow.settings import Settings
@@ -57,6 +57,8 @@ class House(Protocol):
     @property
     def limiter(self) -> RateLimiter: ...
     @property
+    def budgets(self) -> Budgets: ...
+    @property
     def request_log(self) -> RequestLog: ...
     @property
     def breakers(self) -> Breakers: ...
@@ -74,6 +76,7 @@ def open_graph(house: House) -> LangGraphFlows:
         policy=house.policy,
         asker=Asker(house.breakers),
         limiter=house.limiter,
+        budgets=house.budgets,
         request_log=house.request_log,
         clock=house.clock,
     )

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.context import Admission, Headers, context_of
 from cfx_flow.clock import Clock
 from cfx_flow.errors import StoreUnavailable
+from cfx_flow.ledger import Budgets
 from cfx_flow.limits import Allowance, RateLimiter
 from cfx_flow.limits.used_up import UsedUp
 
@@ -18,9 +19,10 @@ class Limits:
     """Only a model call counts, so nothing is counted or refused here: the route asks its admission whether
     to refuse early, and charges it."""
 
-    def __init__(self, app: ASGIApp, *, limiter: RateLimiter, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, *, limiter: RateLimiter, budgets: Budgets, clock: Clock) -> None:
         self._app = app
         self._limiter = limiter
+        self._budgets = budgets
         self._used_up = UsedUp(clock)
         self._clock = clock
 
@@ -28,7 +30,9 @@ class Limits:
         if scope["type"] == "http":
             context = context_of(scope)
             if context.principal is not None:
-                context.admission = Admission(self._limiter, self._used_up, context.principal, self._clock)
+                context.admission = Admission(
+                    self._limiter, self._used_up, self._budgets, context.principal, self._clock
+                )
         await self._app(scope, receive, send)
 
 

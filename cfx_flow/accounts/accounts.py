@@ -121,6 +121,7 @@ class Accounts:
             api_key_id=row.id,
             daily_limit=next(limit for limit in limits if limit is not None),
             max_streams=row.limits.get("streams", self._default_max_streams),
+            monthly_usd=row.monthly_usd,
             permissions=frozenset(row.permissions),
         )
 
@@ -212,9 +213,13 @@ class Accounts:
             row = (await connection.execute(select_keys().where(match))).one_or_none()
         if row is None:
             raise NotFound("there is no such key; `cfx keys list` shows the ids")
+        self.forget()
+        return key_info(row)
+
+    def forget(self) -> None:
+        """Whoever asks next is looked up anew: something about keys or accounts has changed."""
         self._answers.clear()
         self._asked.clear()
-        return key_info(row)
 
     async def close(self) -> None:
         await asyncio.gather(*self._asked.values(), return_exceptions=True)

@@ -45,6 +45,7 @@ def select_keys() -> Select[Any]:
         accounts.c.role,
         accounts.c.disabled_at,
         accounts.c.daily_limit.label("account_daily_limit"),
+        accounts.c.monthly_usd,
     ).join_from(api_keys, accounts)
 
 

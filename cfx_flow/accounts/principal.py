@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,4 +19,6 @@ class Principal:
     """resolved: the key's own limit, else the account's, else the default"""
     max_streams: int = 2
     """resolved: the key's own limit, else the setting"""
+    monthly_usd: Decimal | None = None
+    """the account's budget; None: it has none"""
     permissions: frozenset[str] = field(default_factory=frozenset)

@@ -1,7 +1,8 @@
 """What was asked, of whom, and what it cost."""
 
+from cfx_flow.ledger.budgets import Budgets
 from cfx_flow.ledger.meter import Meter
 from cfx_flow.ledger.record import CallRecord
 from cfx_flow.ledger.request_log import RequestLog
 
-__all__ = ["CallRecord", "Meter", "RequestLog"]
+__all__ = ["Budgets", "CallRecord", "Meter", "RequestLog"]

@@ -81,7 +81,7 @@ def to_row(row_id: str, call: CallRecord) -> LogRow:
         output_tokens,
         _count(input_tokens + output_tokens),
         bool(call.estimated),
-        _usd(call.cost_usd),
+        stored_usd(call.cost_usd),
         None if call.latency_ms is None else _count(call.latency_ms),
         None if call.ttft_ms is None else _count(call.ttft_ms),
         call.status,
@@ -103,7 +103,7 @@ def _utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
-def _usd(cost: Decimal) -> Decimal:
+def stored_usd(cost: Decimal) -> Decimal:
     """An upstream's own figure may be anything, NaN too. Whole micro-dollars: what is stored is what the
     day's sum counts."""
     if cost.is_nan() or cost < 0:

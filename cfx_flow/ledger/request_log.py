@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from cfx_flow.errors import StoreUnavailable
+from cfx_flow.ledger.budgets import Budgets
 from cfx_flow.ledger.meter import Meter
 from cfx_flow.ledger.record import CallRecord, LogRow, ordered_ids, to_row
 from cfx_flow.ledger.write import RowWriter
@@ -29,10 +30,11 @@ class RequestLog:
     """``record`` costs a request nothing and cannot hurt it. A full queue drops the newest record; a store
     that fails gets each batch four times in all; ``dropped`` counts what was lost."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last three are for tests
         self,
         store: Store,
         meter: Meter | None = None,
+        budgets: Budgets | None = None,
         *,
         capacity: int = CAPACITY,
         gather_s: float = GATHER_S,
@@ -41,6 +43,7 @@ class RequestLog:
         self.dropped = 0
         self._writing = RowWriter(store)
         self._meter = meter or Meter()
+        self._budgets = budgets
         self._capacity = capacity
         self._gather_s = gather_s
         self._retry_after_s = retry_after_s
@@ -65,6 +68,8 @@ class RequestLog:
             self._drop(1)
             return
         self._queue.append(call)
+        if self._budgets is not None:
+            self._budgets.recorded(call)
         if self._empty.is_set():
             self._empty.clear()
             self._wake.set()
@@ -122,6 +127,8 @@ class RequestLog:
                 break
         for _ in batch:
             self._queue.popleft()
+        if self._budgets is not None:
+            self._budgets.settled(len(batch))
 
     def _rows(self, batch: list[CallRecord]) -> list[LogRow]:
         """Without the records that hold rubbish: one of them must not end the writer."""

@@ -125,7 +125,7 @@ async def test_store_that_fails_costs_the_headers_and_not_the_answer(services: S
 @pytest.fixture
 async def admission(services: Services, fake_clock: FakeClock) -> Admission:
     principal = Principal("00000000-0000-4000-8000-000000000001", "ada", "user", "k", daily_limit=2)
-    return Admission(services.limiter, UsedUp(fake_clock), principal, fake_clock)
+    return Admission(services.limiter, UsedUp(fake_clock), services.budgets, principal, fake_clock)
 
 
 async def test_charge_counts_down_to_a_refusal_that_says_when_to_come_back(admission: Admission) -> None:

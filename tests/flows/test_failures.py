@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
+from cfx_flow.store.tables import accounts
 from tests.flows.conftest import House
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
 from tests.support.provider import CODE, PLAN, Provider
+from tests.support.shapes import error_of
 
 pytestmark = pytest.mark.e2e
 
@@ -141,6 +145,35 @@ async def test_each_model_call_counts_once_against_the_daily_limit(house: House,
         third = await client.post("/v1/flows", json={"task": "x", "workspace": {"files": {}}})
         assert third.status_code == 429
         assert third.json()["error"]["code"] == "rate_limit_exceeded"
+
+
+async def test_used_up_month_stops_a_flow_between_two_calls_and_a_larger_one_lets_it_go_on(
+    any_house: House, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)]))
+    async with await any_house.client_for("bob") as client:
+        bob = House(any_house.services, client)
+        await _set_budget(bob, "bob", "0.000001")
+        flow = await bob.run()
+        assert (flow["status"], flow["reason"]) == ("failed", "limit_reached")
+        assert "monthly budget" in flow["message"]
+        assert len(provider.calls()) == 1
+        refused = await client.post("/v1/flows", json={"task": "x", "workspace": {"files": {}}})
+        error_of(refused, 429, "budget_exceeded")
+        await _set_budget(bob, "bob", "100")
+        assert (await client.post(f"/v1/flows/{flow['id']}/resume")).status_code == 202
+        assert (await bob.ended(flow["id"]))["status"] == "approved"
+
+
+async def _set_budget(house: House, user: str, usd: str) -> None:
+    change = update(accounts).where(accounts.c.name == user).values(monthly_usd=Decimal(usd))
+    async with house.services.store.transaction() as connection:
+        await connection.execute(change)
+        user_id = (
+            await connection.execute(select(accounts.c.user_id).where(accounts.c.name == user))
+        ).scalar()
+    house.services.accounts.forget()
+    house.services.budgets.forget(str(user_id))
 
 
 async def test_our_own_bug_fails_the_flow_without_leaking_its_text(house: House, provider: Provider) -> None:

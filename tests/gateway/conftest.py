@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ import httpx
 import pytest
 import uvicorn
 import yaml
-from sqlalchemy import select
+from sqlalchemy import select, update
 from starlette.types import ASGIApp
 
 from api.chat import ChatEndpoint
+from api.dashboard.site import Dashboard
 from api.downstream import Pace
 from api.middleware.authentication import Authentication
 from api.middleware.body_cap import BodyCap
@@ -29,7 +31,7 @@ from api.protocol import STALL_S, Protocol
 from api.wiring import Services, open_services
 from cfx_flow.accounts.key_watch import KeyWatch
 from cfx_flow.settings import Settings
-from cfx_flow.store.tables import request_logs
+from cfx_flow.store.tables import accounts, request_logs
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.upstream.patience import Sweeper
@@ -50,6 +52,11 @@ class Gateway:
 
     async def stream(self, headers: dict[str, str] | None = None, **body: Any) -> Streamed:
         return Streamed(await self.chat(headers, **({"stream": True} | body)))
+
+    async def set_budget(self, usd: str | None, user: str = "alice") -> None:
+        change = update(accounts).where(accounts.c.name == user)
+        async with self.services.store.transaction() as connection:
+            await connection.execute(change.values(monthly_usd=None if usd is None else Decimal(usd)))
 
     async def rows(self, count: int) -> list[dict[str, Any]]:
         """The request log, once it has ``count`` rows; oldest first."""
@@ -119,8 +126,10 @@ def _app(services: Services, pace: Pace | None) -> ASGIApp:
     app: ASGIApp = ChatEndpoint(services, pace)
     for layer in (
         partial(BodyCap, max_bytes=services.settings.max_body_bytes),
-        partial(Limits, limiter=services.limiter, clock=services.clock),
-        partial(Authentication, accounts=services.accounts),
+        partial(Limits, limiter=services.limiter, budgets=services.budgets, clock=services.clock),
+        partial(
+            Authentication, accounts=services.accounts, dashboard=Dashboard(services.settings.dashboard_dir)
+        ),
         partial(Entry, clock=services.clock),
     ):
         app = layer(app)
