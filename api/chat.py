@@ -217,14 +217,15 @@ class _Visit:
         if events:
             await downstream.send_events(events)
         sent = 0
-        while events := await call.read():
-            if call.is_over:
-                slot.release()  # who has read the end may ask again at once
+        events = await call.read()
+        while not call.is_over:
             await downstream.send_events(events)
             sent += 1
             if sent % EVENTS_PER_YIELD == 0:
                 await asyncio.sleep(0)
-        await downstream.end_stream()
+            events = await call.read()
+        slot.release()  # who has read the end may ask again at once
+        await downstream.end_stream(events)
         self._record("success")
 
     async def _cut_off(self, error: CfxError) -> None:

@@ -103,8 +103,7 @@ class FlowReply:
             await self._downstream.send_events(
                 frame(msgspec.json.encode(chunk([]) | {"usage": _usage(ended)}))
             )
-        await self._downstream.send_events(DONE)
-        await self._downstream.end_stream()
+        await self._downstream.end_stream(DONE)
 
     async def _send(self, flow: Flow, delta: dict[str, Any], finish_reason: str | None = None) -> None:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}

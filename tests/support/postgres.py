@@ -41,6 +41,11 @@ class PostgresServer:
         with self._process._lock:
             self._process.ensure_postgres_running()
 
+    def pid(self) -> int:
+        with self._admin() as connection:
+            data = connection.execute("SHOW data_directory").fetchone()[0]
+        return int((Path(data) / "postmaster.pid").read_text().splitlines()[0])
+
     def version(self) -> str:
         with self._admin() as connection:
             return connection.execute("SHOW server_version").fetchone()[0]
