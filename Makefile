@@ -94,7 +94,8 @@ lock: $(BIN)/uv
 	$(COMPILE) requirements/node.in -o requirements/node.lock
 	@$(MAKE) --no-print-directory node
 	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved
-	@$(BIN)/python -c 'import json, pathlib; file = pathlib.Path("tests/clients/package-lock.json"); lock = json.loads(file.read_text()); [package.pop("funding", None) for package in lock["packages"].values()]; file.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + chr(10))'
+	$(NPM) --prefix dashboard install --package-lock-only --omit-lockfile-registry-resolved
+	@$(BIN)/python -c 'import json, pathlib; [(lock := json.loads(file.read_text()), [package.pop("funding", None) for package in lock["packages"].values()], file.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + chr(10))) for file in map(pathlib.Path, ["tests/clients/package-lock.json", "dashboard/package-lock.json"])]'
 
 clean:
 	rm -rf $(VENV) .venv-litellm .venv-clients .venv-aider .venv-node tests/clients/node_modules
