@@ -193,9 +193,9 @@ class Texts(Mapping[str, str]):
         self.read: dict[str, bytes] = {}
 
     def __contains__(self, path: object) -> bool:
-        if not isinstance(path, str) or not path:
+        parts = PurePosixPath(path).parts if isinstance(path, str) else ()
+        if not parts or parts[0] == "/" or ".." in parts:
             return False
-        parts = PurePosixPath(path).parts
         places = [self.root.joinpath(*parts[:depth]) for depth in range(1, len(parts) + 1)]
         return places[-1].is_file() and not any(place.is_symlink() for place in places)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from cfx_flow.diffs.diagnose import best_start
 from cfx_flow.diffs.model import Code, FileDiff, Policy, Problem
-from cfx_flow.diffs.paths import readings
+from cfx_flow.diffs.paths import readings, why_unsafe
 from cfx_flow.diffs.policy import permits, raw_paths
 from cfx_flow.diffs.source import Source
 
@@ -53,7 +53,8 @@ class _Adviser:
 
     def _named(self, section: FileDiff) -> dict[str, Source]:
         """The text files that the section's headers name."""
-        paths = dict.fromkeys(path for raw in raw_paths(section) for path in readings(raw))
+        named = [raw for raw in raw_paths(section) if why_unsafe(raw) is None]
+        paths = dict.fromkeys(path for raw in named for path in readings(raw))
         there = [path for path in paths if path in self.files and permits(path, self.policy)]
         return {path: Source(text) for path in there if "\0" not in (text := self.files[path])}
 

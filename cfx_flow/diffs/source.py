@@ -9,6 +9,8 @@ from itertools import islice
 from cfx_flow.diffs.model import Excerpt
 
 BYTE_ORDER_MARK = "\ufeff"
+BLANKS = " \t\r"
+"""at a line's ends; a no-break blank is none of them, for added lines may have it too"""
 _MAX_COMPARED = 100_000
 """lines; beyond it the search goes over the text, whose cost does not grow with the product"""
 
@@ -55,7 +57,7 @@ class Source:
 
     @cached_property
     def _unindented(self) -> list[str]:
-        return [line.strip() for line in self.lines]
+        return [line.strip(BLANKS) for line in self.lines]
 
     @cached_property
     def _unindented_places(self) -> dict[str, list[int]]:

@@ -95,7 +95,8 @@ def resolve(file: FileDiff, tree: Tree, repairs: list[Repair]) -> Target:
     """
     candidates = common_paths(file)
     if file.creates and not file.deletes:
-        return _creation(file, candidates[0], tree)
+        there = (path for path in candidates if path in tree.files)  # named bare, perhaps
+        return _creation(file, next(there, candidates[0]), tree)
     existing = [path for path in candidates if path in tree.files]
     if existing:
         path = _as_prefixed(file, existing)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 
-from tests.diffs.generator import Edited, Piece, Section, edited
+from tests.diffs.generator import Edited, Piece, Section, edited, lines_of
 
 Slip = Callable[[Edited, Random], str | None]
 
@@ -223,12 +223,14 @@ def files_in_other_order(edit: Edited, dice: Random) -> str:
 
 
 def wrong_counts(edit: Edited, dice: Random) -> str:
-    """Never both by so much that one more change could follow: then it looks as if the answer was cut."""
+    """Never so that one more change could follow, or just to the file's end: it looks as if it was cut."""
+    totals = {id(p): len(lines_of(edit.before.get(s.path))) for s in edit.sections for p in s.pieces}
 
     def header(piece: Piece) -> list[str]:
-        most = 5 if piece.old_start else min(5, max(len(piece.lines) // 3, 1))
+        most = min(5, max(len(piece.lines) // 3, 1))
         more = sorted((dice.randint(-3, min(most, 2)), dice.randint(-3, most)), key=lambda _: dice.random())
         old, new = (max(count + n, 0) for count, n in zip(piece.counts(), more, strict=True))
+        old += piece.old_start - 1 + old == totals.get(id(piece))
         return [f"@@ -{piece.old_start},{old} +{piece.new_start},{new} @@", *piece.lines]
 
     return per_piece(header, edit)

@@ -102,6 +102,15 @@ def test_files_that_are_not_utf8_links_and_protected_paths_are_left_alone(folder
     assert json.loads(done.stdout)["refuse"] == "protected_path"
 
 
+@pytest.mark.parametrize("path", [".", "../secret.txt", "./..", "/etc/passwd"])
+def test_nothing_outside_is_looked_at_whatever_a_refused_diff_names(folder: Path, path: str) -> None:
+    (folder.parent / "secret.txt").write_text("secret line\n")
+    answer = f"diff --git a/{path} b/x\nsimilarity index 100%\nrename from {path}\nrename to x\n"
+    done = run("check", "--repo", str(folder), "--json", given=answer)
+    assert (done.exit_code, json.loads(done.stdout)["refuse"]) == (1, "unsafe_path")
+    assert "secret line" not in done.stdout
+
+
 def test_a_missing_folder_or_file_is_said_in_one_line(tmp_path: Path) -> None:
     for arguments in (("check", "--repo", str(tmp_path / "no")), ("reverse", str(tmp_path / "no.diff"))):
         done = run(*arguments, given=ANSWER)

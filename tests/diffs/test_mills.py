@@ -143,3 +143,15 @@ def test_a_context_line_that_has_a_new_word_of_the_added_ones_is_a_change_withou
         "     check(color)\n-    use(colour)\n+    use(color)\n     return colour\n"
     )
     assert getattr(check(answer, {"x": file}), "code", None) == "context_not_found"
+    known = "def last(words):\n    word = words[-1]\n    use(word)\n    return 1\n"
+    answer = (
+        "--- a/x\n+++ b/x\n@@ -1,4 +1,4 @@\n def last(words):\n     words = words[-1]\n"
+        "-    use(word)\n+    use(words)\n     return 1\n"
+    )
+    assert getattr(check(answer, {"x": known}), "code", None) == "context_not_found"
+
+
+def test_a_no_break_blank_is_no_indentation() -> None:
+    file = "first\n        (one)\n        (two)\nlast\n"
+    answer = "--- a/x\n+++ b/x\n@@ -1,4 +1,4 @@\n first\n       \u00a0(one)\n-       \u00a0(two)\n+       \u00a0(2)\n last\n"
+    assert isinstance(check(answer, {"x": file}), Refusal)

@@ -104,3 +104,11 @@ def test_fence_that_closes_inside_of_a_hunk_is_not_the_end_of_the_answer() -> No
         "```\n-old\n+new\n```\n \n-old end\n+new end\n```\n"
     )
     assert isinstance(check(answer, files), Refusal)
+
+
+def test_a_new_file_that_is_there_under_its_name_as_it_stands_is_not_made_under_another() -> None:
+    files = {"a/app.py": "x\n", "docs/y": "y\n"}
+    gone = "--- docs/y\n+++ /dev/null\n@@ -1 +0,0 @@\n-y\n"
+    for answer in ("", gone):
+        result = check(f"{answer}--- /dev/null\n+++ a/app.py\n@@ -0,0 +1 @@\n+one\n", files)
+        assert getattr(result, "code", None) == "new_file_exists"

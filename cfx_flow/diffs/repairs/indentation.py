@@ -15,7 +15,7 @@ from cfx_flow.diffs.diagnose import not_placed
 from cfx_flow.diffs.model import Hunk, Refused
 from cfx_flow.diffs.place import Fitted, Placed
 from cfx_flow.diffs.repairs.search import sole_start, with_file_lines
-from cfx_flow.diffs.source import Source
+from cfx_flow.diffs.source import BLANKS, Source
 
 Rule = Callable[[str], str | None]
 _WIDTHS = (2, 4, 8)
@@ -26,7 +26,7 @@ def indentation(hunk: Hunk, source: Source) -> Placed | None:
     old = hunk.old
     if hunk.unmarked or not any(line.strip() for line in old):
         return None
-    start = sole_start(hunk, source.find_unindented([line.strip() for line in old], stated=hunk.stated))
+    start = sole_start(hunk, source.find_unindented([line.strip(BLANKS) for line in old], stated=hunk.stated))
     if start is None:
         return None
     learned = _learn(old, source.lines[start : start + len(old)])

@@ -16,6 +16,7 @@ _MIN_LENGTH = 6
 _MAX_LENGTH = 500
 """characters; in a longer line nobody can tell a slip from a change"""
 _MAX_CANDIDATES = 2_000
+_WORD = re.compile(r"\w+")
 _PROSE = frozenset(" ,;:.!?()")
 """marks that people forget; those of quotation, markup and escaping are changed by programs"""
 
@@ -83,12 +84,8 @@ def _is_odd(mark: str) -> bool:
 
 def _is_meant(wrote: str, true: str, hunk: Hunk) -> bool:
     """The added lines have the same new word: a change that one line was not marked for is none of ours."""
-    new = _words(wrote) - _words(true)
-    return any(new & _words(line[1:]) for line in hunk.body if line[0] == "+")
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text))
+    new = Counter(_WORD.findall(wrote)) - Counter(_WORD.findall(true))
+    return any(word in new for line in hunk.body if line[0] == "+" for word in _WORD.findall(line[1:]))
 
 
 def _candidates(texts: list[str], source: Source) -> list[int]:
