@@ -90,12 +90,20 @@ class Policy:
 
     def is_(self, kind: PathKind, path: str) -> bool:
         """Of two patterns that fit, the later one holds; ``!`` takes out. Case does not count."""
-        found = False
-        for pattern in self.paths[kind]:
+        patterns, found = tuple(self.paths[kind]), False
+        if not _one_fits(patterns, path):  # as with most paths, and there are a hundred patterns
+            return False
+        for pattern in patterns:
             takes_out = pattern.startswith("!")
             if _fits(pattern.removeprefix("!"), path):
                 found = not takes_out
         return found
+
+
+def _one_fits(patterns: tuple[str, ...], path: str) -> bool:
+    of_path, of_name = _compiled_together(patterns)
+    path = path.casefold()
+    return of_path.match(path) is not None or of_name.match(path.rpartition("/")[2]) is not None
 
 
 def _fits(pattern: str, path: str) -> bool:
@@ -107,3 +115,15 @@ def _fits(pattern: str, path: str) -> bool:
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(translate(pattern.casefold()))
+
+
+@cache
+def _compiled_together(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """For the whole path, and for the file's name."""
+    bare = [pattern.removeprefix("!").casefold() for pattern in patterns]
+    of_path = [translate(pattern) for pattern in bare if "/" in pattern]
+    of_name = [translate(pattern) for pattern in bare if "/" not in pattern]
+    return re.compile("|".join(of_path) or _NEVER), re.compile("|".join(of_name) or _NEVER)
+
+
+_NEVER = "(?!)"

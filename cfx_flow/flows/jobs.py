@@ -18,7 +18,7 @@ from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow, Writes
 from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.model import Event, Fenced, Flow, FlowStatus, Outcome, Step, Story
 from cfx_flow.flows.retakes import AT_ONCE, Later
-from cfx_flow.flows.rows import event_row, flow_of, flow_row, step_row
+from cfx_flow.flows.rows import event_row, flow_of, flow_row, row_without_input, step_row, storable
 from cfx_flow.store.jobs import Ask, Steps, Values
 from cfx_flow.webhooks.outbox import put_delivery
 
@@ -58,12 +58,8 @@ def write(fence: Fence, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps
 def write_rows(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:
     """What entries hold besides changes and events; behind no fence."""
     followed = {entry.checkpoint.parent_id for entry in entries if entry.checkpoint is not None}
+    yield from _write_steps(flow_id, entries, upserts)
     for entry in entries:
-        if entry.opens is not None:
-            yield Ask(upserts.step, step_row(flow_id, entry.opens))
-        if entry.step is not None:
-            row = step_row(flow_id, entry.step)
-            yield Ask(sql.STEP_WITHOUT_INPUT, {"b_flow_id": flow_id, "b_n": entry.step.n, **row})
         if entry.effect is not None:
             yield Ask(upserts.effect, {"flow_id": flow_id, **_values(entry.effect)})
         if entry.writes is not None and entry.writes.checkpoint_id not in followed:
@@ -71,6 +67,19 @@ def write_rows(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> 
                 yield Ask(upserts.write_again if written.again else upserts.write, _values(written))
         if entry.checkpoint is not None:
             yield Ask(upserts.checkpoint, _values(entry.checkpoint))
+
+
+def _write_steps(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:
+    """Each once, as the last of the entries has it."""
+    opened = {entry.opens.n: entry.opens for entry in entries if entry.opens is not None}
+    newest = {entry.step.n: entry.step for entry in entries if entry.step is not None}
+    for n, step in opened.items():
+        yield Ask(
+            upserts.step, {**row_without_input(flow_id, newest.pop(n, step)), "input": storable(step.input)}
+        )
+    for n, step in newest.items():
+        values = {"b_flow_id": flow_id, "b_n": n, **row_without_input(flow_id, step)}
+        yield Ask(sql.STEP_WITHOUT_INPUT, values)
 
 
 def change(fence: Fence, changes: Values, events: Sequence[Event]) -> Steps[None]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from cfx_flow.flows.model import Event, Flow, FlowOptions, FlowStatus, Step
 from cfx_flow.flows.usage import StageUsage
 from cfx_flow.store.jobs import Row
+from cfx_flow.store.types import json_text
 
 
 def flow_of(row: Row) -> Flow:
@@ -36,10 +38,14 @@ def step_of(row: Row) -> Step:
 
 
 def step_row(flow_id: str, step: Step) -> dict[str, Any]:
-    row = {name: getattr(step, name) for name in Step.__struct_fields__}
-    row["input"], row["detail"] = storable(dict(step.input)), storable(dict(step.detail))
-    row["output"] = storable(step.output)
-    return {"flow_id": flow_id, **row}
+    return {**row_without_input(flow_id, step), "input": storable(step.input)}
+
+
+def row_without_input(flow_id: str, step: Step) -> dict[str, Any]:
+    """What changes of a step that is open."""
+    row = structs.asdict(step)
+    row["flow_id"], row["detail"], row["output"] = flow_id, storable(step.detail), storable_text(step.output)
+    return row
 
 
 def event_of(row: Row) -> Event:
@@ -59,22 +65,26 @@ def event_row(flow_id: str, seq: int, event: Event) -> dict[str, Any]:
 NUL_SHOWN = "\u2400"
 
 
-def storable(value: Any) -> Any:
-    """What both databases take: Postgres has no NUL, UTF-8 no lone surrogates, and models write either."""
+def storable(value: object) -> msgspec.Raw:
+    """As JSON that both databases take: Postgres has no NUL, UTF-8 no lone surrogates, and models write
+    either."""
     try:
-        if b"\\u0000" not in msgspec.json.encode(value):
-            return value
+        encoded = msgspec.json.encode(value)
     except (TypeError, ValueError, OverflowError):
-        pass  # looked through below
-    return _mended(value)
+        return msgspec.Raw(json_text(_mended(value)).encode())
+    return msgspec.Raw(json_text(_mended(value)).encode() if b"\\u0000" in encoded else encoded)
+
+
+def storable_text(text: str | None) -> str | None:
+    if text is None or (text.isascii() and "\0" not in text):
+        return text
+    return text.replace("\0", NUL_SHOWN).encode("utf-8", "replace").decode("utf-8")
 
 
 def _mended(value: Any) -> Any:
     if isinstance(value, str):
-        if value.isascii() and "\0" not in value:
-            return value
-        return value.replace("\0", NUL_SHOWN).encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, dict):
+        return storable_text(value)
+    if isinstance(value, Mapping):
         return {_mended(key): _mended(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_mended(item) for item in value]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import ClauseElement, Dialect, Executable
+from sqlalchemy import ClauseElement, Dialect, Executable, Uuid
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
@@ -25,10 +26,10 @@ class Compiled:
         self._sql = str(compiled)
         asked = {name for name, bind in compiled.binds.items() if bind.required}
         self._fixed = {name: value for name, value in compiled.params.items() if name not in asked}
-        self._parameters = [
-            (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
-            for name in compiled.positiontup or ()
-        ]
+        names = compiled.positiontup or []
+        self._pick = _picker(names)
+        converts = [compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
+        self._converts = [(place, convert) for place, convert in enumerate(converts) if convert is not None]
         columns = getattr(statement, "exported_columns", ())
         self._columns = [(column.name, _out_of(column.type, dialect)) for column in columns]
 
@@ -42,7 +43,10 @@ class Compiled:
     def _bound(self, values: Values) -> list[Any]:
         if self._fixed:
             values = {**self._fixed, **values}
-        return [convert(values[name]) if convert else values[name] for name, convert in self._parameters]
+        bound = self._pick(values)
+        for place, convert in self._converts:
+            bound[place] = convert(bound[place])
+        return bound
 
     def _row(self, row: Sequence[Any]) -> Row:
         return {
@@ -65,5 +69,21 @@ class Compilers:
         return compiled.run(connection, ask.values)
 
 
+def _picker(names: Sequence[str]) -> Callable[[Values], list[Any]]:
+    if len(names) < 2:  # itemgetter gives one value bare
+        return lambda values: [values[name] for name in names]
+    pick = itemgetter(*names)
+    return lambda values: list(pick(values))
+
+
 def _out_of(kind: TypeEngine[Any], dialect: Dialect) -> Convert:
+    if isinstance(kind, Uuid):
+        return _dashed
     return kind.dialect_impl(dialect).result_processor(dialect, None)
+
+
+def _dashed(stored: str | None) -> str | None:
+    """As SQLAlchemy's, which makes a UUID on the way."""
+    if stored is None:
+        return None
+    return f"{stored[:8]}-{stored[8:12]}-{stored[12:16]}-{stored[16:20]}-{stored[20:]}"

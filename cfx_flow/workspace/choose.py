@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 CHARS_PER_TOKEN = 4
@@ -49,7 +49,7 @@ def fitting(
 def ranked(files: Mapping[str, str], task: str) -> Sequence[str]:
     """All paths, best first; equals keep the alphabet's order."""
     wanted = set(words(task))
-    inside = {path: Counter(words(text[:MAX_SCORED_CHARS])) & _many(wanted) for path, text in files.items()}
+    inside = {path: Counter(_among(wanted, text[:MAX_SCORED_CHARS])) for path, text in files.items()}
     seen = Counter(word for counts in inside.values() for word in counts)
     rarity = {word: math.log(1 + len(files) / (1 + seen[word])) for word in wanted}
 
@@ -79,5 +79,5 @@ def words(text: str) -> Iterable[str]:
     return (word.lower() for word in _WORD.findall(text))
 
 
-def _many(words_: Iterable[str]) -> Counter[str]:
-    return Counter(dict.fromkeys(words_, 1_000))
+def _among(wanted: Set[str], text: str) -> Iterator[str]:
+    return (word for word in words(text) if word in wanted)
