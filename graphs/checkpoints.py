@@ -180,6 +180,8 @@ def _checkpoint_text(checkpoint: Checkpoint) -> str:
 
 
 def _is_plain(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(_is_plain(item) for item in value.values())
     if isinstance(value, list):
         return all(type(item) is int for item in value)
     return type(value) in _PLAIN and (not isinstance(value, str) or value.isascii())

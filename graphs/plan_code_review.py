@@ -22,14 +22,14 @@ from graphs.edges import edge
 from graphs.endings import approved, rejected
 from graphs.gates import approve_patch, approve_plan
 from graphs.nodes import check, code, plan, review
-from graphs.state import FlowState, person_takes_patch, rounds_used_up
+from graphs.state import MERGED, FlowState, person_takes_patch, rounds_used_up
 from graphs.work import Work
 
 
 def build() -> StateGraph[FlowState, Work]:
-    graph = StateGraph(FlowState, context_schema=Work)
+    graph = StateGraph(MERGED, context_schema=Work)
     for node in (plan, approve_plan, code, check, review, approve_patch, approved, rejected):
-        graph.add_node(node.__name__, node)
+        graph.add_node(node.__name__, node, input_schema=MERGED)
 
     graph.add_edge(START, "plan")
     graph.add_conditional_edges("plan", *edge(after_plan))

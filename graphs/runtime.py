@@ -145,13 +145,25 @@ def _config(flow_id: str) -> RunnableConfig:
 
 
 async def _saved(graph: CompiledStateGraph[FlowState, Work], config: RunnableConfig) -> FlowState | None:
-    """What the last run left, None for a flow that has not begun. Raises FlowFailed (state)."""
+    """What the last run left, None for a flow that begins (again). Raises FlowFailed (state)."""
     try:
         snapshot = await graph.aget_state(config)
     except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError):
         # LangGraph at a checkpoint that was cut or tampered with: tests/graphs/test_checkpoints.py
         raise unreadable_state() from None
-    return checked_state(snapshot.values) if snapshot.values else None
+    if snapshot.values:
+        return checked_state(snapshot.values)
+    await _forget_what_an_earlier_release_left(graph.checkpointer, config)
+    return None
+
+
+async def _forget_what_an_earlier_release_left(saver: Any, config: RunnableConfig) -> None:
+    """Until 2026-11-29 each key of the state was a channel of its own. The steps' rows know all of it."""
+    found = await saver.aget_tuple(config)
+    if found is not None:
+        kept = found.checkpoint["channel_values"]
+        checked_state({name: value for name, value in kept.items() if name in FlowState.__annotations__})
+        await saver.adelete_thread(config["configurable"]["thread_id"])
 
 
 def _goes_on(saved: FlowState, options: FlowOptions) -> bool:
