@@ -27,17 +27,19 @@ from cfx_flow.upstream.breaker import BreakerState
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
-def expose(services: Services) -> bytes:
-    """Some milliseconds; made anew for each scrape, so that nothing is kept twice."""
+def expose(services: Services, waiting: int | None) -> bytes:
+    """Some milliseconds; made anew for each scrape, so that nothing is kept twice.
+
+    ``waiting``: flows that wait; None: nobody knows."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Ours(services))
+    registry.register(_Ours(services, waiting))
     ProcessCollector(registry=registry)
     return generate_latest(registry)
 
 
 class _Ours(Collector):
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, services: Services, waiting: int | None) -> None:
+        self._services, self._waiting = services, waiting
 
     def collect(self) -> Iterator[Metric]:
         meter = self._services.meter
@@ -59,9 +61,10 @@ class _Ours(Collector):
         )
         dropped.add_metric([], log.dropped)
         yield dropped
-        flows = services.dispatcher.load()
-        yield _gauge("cfx_flows_running", "Flows that run in this process", {}, flows.running)
-        yield _gauge("cfx_flows_waiting", "Flows that wait for their user's turn", {}, flows.waiting)
+        running = services.dispatcher.running()
+        yield _gauge("cfx_flows_running", "Flows that run in this process", {}, running)
+        if self._waiting is not None:
+            yield _gauge("cfx_flows_waiting", "Flows that wait for their turn, in all", {}, self._waiting)
 
 
 def _gauge(name: str, text: str, labels: dict[str, str], value: float) -> Metric:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import SecretStr
 
 from api.dependencies import House
-from cfx_flow.errors import InvalidApiKey
+from cfx_flow.errors import InvalidApiKey, StoreUnavailable
 
 router = APIRouter(tags=["health"])
 TEXT: dict[int | str, dict[str, Any]] = {
@@ -24,7 +24,15 @@ async def metrics(request: Request, house: House) -> Response:
     """Of this process since its start. Open like the probes, unless `CFX_METRICS_TOKEN` is set."""
     _require_token(request, house.settings.metrics_token)
     exposition = await asyncio.to_thread(import_module, "api.exposition")  # its library is slow to import
-    return Response(exposition.expose(house), media_type=exposition.CONTENT_TYPE)
+    return Response(exposition.expose(house, await _waiting(house)), media_type=exposition.CONTENT_TYPE)
+
+
+async def _waiting(house: House) -> int | None:
+    """The other numbers are there without the database."""
+    try:
+        return await house.dispatcher.waiting()
+    except StoreUnavailable:
+        return None
 
 
 def _require_token(request: Request, token: SecretStr | None) -> None:

@@ -32,12 +32,6 @@ CANCEL_S = 1.0
 """how long a cancel waits for the flow's task"""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    running: int
-    waiting: int
-
-
 class Dispatcher(Protocol):
     """What queues a flow says so twice: in its transaction, and when that is committed."""
 
@@ -57,8 +51,12 @@ class Dispatcher(Protocol):
         """Take up what an earlier process left unfinished; how many."""
         ...
 
-    def load(self) -> Load:
-        """What this process works on."""
+    def running(self) -> int:
+        """Flows that this process works on."""
+        ...
+
+    async def waiting(self) -> int:
+        """Flows that wait for their turn, wherever they will run. Raises StoreUnavailable."""
         ...
 
     async def close(self) -> None:
@@ -111,9 +109,11 @@ class InProcessDispatcher:
             await self.wake(flow_id, user_id)
         return len(unfinished)
 
-    def load(self) -> Load:
-        lanes = self._lanes.values()
-        return Load(sum(len(lane.running) for lane in lanes), sum(len(lane.waiting) for lane in lanes))
+    def running(self) -> int:
+        return sum(len(lane.running) for lane in self._lanes.values())
+
+    async def waiting(self) -> int:
+        return sum(len(lane.waiting) for lane in self._lanes.values())
 
     async def close(self) -> None:
         self._drain.requested.set()
@@ -182,8 +182,11 @@ class QueueDispatcher:
         """What has lost its job, or was queued before there were jobs; what runs elsewhere is left alone."""
         return await self._queue.recover()
 
-    def load(self) -> Load:
-        return Load(0, 0) if self._worker is None else self._worker.load()
+    def running(self) -> int:
+        return 0 if self._worker is None else self._worker.running()
+
+    async def waiting(self) -> int:
+        return await self._queue.waiting()
 
     async def close(self) -> None:
         self._feed.close()

@@ -41,7 +41,6 @@ class Seen:
     """jobs that a worker has taken, and nobody holds their flow's lock"""
     server: str
     """another one than last time: Postgres was restarted, and with it every lock is gone"""
-    waiting: int
 
 
 class FlowQueue:
@@ -65,7 +64,7 @@ class FlowQueue:
     async def look(self) -> Seen:
         async with self._store.read() as connection:
             rows = (await connection.execute(_SEEN, {"queue": QUEUE, "seed": LOCKS})).one()
-        return Seen(frozenset(rows.stalled or ()), str(rows.server), rows.waiting)
+        return Seen(frozenset(rows.stalled or ()), str(rows.server))
 
     async def mend(self, stalled: Sequence[int]) -> int:
         """Removes those jobs, if nobody works on them still, and gives their flows new ones. Ends the
@@ -86,6 +85,11 @@ class FlowQueue:
             return []
         async with self._store.read() as connection:
             return list((await connection.execute(_CANCELLED, {"ids": list(flow_ids)})).scalars())
+
+    async def waiting(self) -> int:
+        """Flows that are queued, with a job or without."""
+        async with self._store.read() as connection:
+            return int((await connection.execute(_WAITING)).scalar_one())
 
     async def workers(self) -> int:
         """That are connected now."""
@@ -144,7 +148,6 @@ _SEEN = _sql("""
     SELECT
         (SELECT array_agg(id) FROM procrastinate_jobs WHERE status = 'doing' AND queue_name = :queue
             AND hashtextextended(lock, :seed) NOT IN (SELECT key FROM held)) AS stalled,
-        (SELECT count(*) FROM flows WHERE status = 'queued') AS waiting,
         pg_postmaster_start_time() AS server
 """)
 _IN_LINE = _sql("SELECT {not_for_ever}, pg_advisory_xact_lock(:seed)")
@@ -177,6 +180,7 @@ _IN_TURN = _sql("""
     HAVING count(*) FILTER (WHERE NOT runs) > 0 AND count(*) FILTER (WHERE runs) < :cap
 """)
 _CANCELLED = _sql("SELECT id::text FROM flows WHERE id = ANY(CAST(:ids AS uuid[])) AND status = 'cancelled'")
+_WAITING = _sql("SELECT count(*) FROM flows WHERE status = 'queued'")
 _WORKERS = _sql("""
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = :name

@@ -26,7 +26,6 @@ class Reaper:
     ) -> None:
         """``running``: ids of the flows that run in this process; ``stop`` stops one of them."""
         self._queue, self._running, self._stop = queue, running, stop
-        self.waiting = 0
         self._suspects: frozenset[int] = frozenset()
         self._server = ""
         self._patient_until = 0.0
@@ -47,7 +46,6 @@ class Reaper:
             if self._server:
                 self._patient_until = time.monotonic() + RELOCK_S
             self._server = seen.server
-        self.waiting = seen.waiting
         # Between taking a job and taking the flow's lock there is a moment: who is seen twice is stalled.
         stalled, self._suspects = seen.stalled & self._suspects, seen.stalled
         if time.monotonic() < self._patient_until:

@@ -12,7 +12,6 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 
 from cfx_flow.errors import StoreUnavailable
-from cfx_flow.flows.dispatch import Load
 from cfx_flow.flows.runner import Drain, FlowRunner
 from cfx_flow.store.trouble import NO_ANSWER
 from cfx_flow.workers.locks import FlowLocks
@@ -69,8 +68,8 @@ class FlowWorker:
         await self._broken.wait()
         raise RuntimeError("a part of the worker has ended; its log says why")
 
-    def load(self) -> Load:
-        return Load(len(self._runs), self._reaper.waiting)
+    def running(self) -> int:
+        return len(self._runs)
 
     def stop(self, flow_id: str) -> None:
         """In the middle of whatever it does: it was cancelled, or another worker has it."""

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cfx_flow.flows.dispatch import Load
 from cfx_flow.flows.model import FlowStatus
 from tests.support.offices import LOOK_AT_THE_PLAN, Graph, Office, office, person
 from tests.support.stores import eventually
@@ -35,10 +34,11 @@ async def becomes(here: Office, flow_id: str, status: FlowStatus, within_s: floa
 async def test_what_is_queued_runs_to_its_end(here: Office, graph: Graph) -> None:
     flow_id = await here.queue(ALICE)
     await eventually(lambda: graph.running == {flow_id})
-    assert here.dispatcher.load().running == 1
+    assert here.dispatcher.running() == 1
     graph.end(flow_id)
     await becomes(here, flow_id, FlowStatus.APPROVED)
-    await eventually(lambda: here.dispatcher.load() == Load(0, 0))
+    await eventually(lambda: here.dispatcher.running() == 0)
+    assert await here.dispatcher.waiting() == 0
     assert graph.runs == {flow_id: 1}
 
 
@@ -46,6 +46,7 @@ async def test_a_user_s_flows_wait_for_each_other_and_for_nobody_else(here: Offi
     mine = [await here.queue(ALICE) for _ in range(5)]
     his = await here.queue(BOB)
     await eventually(lambda: graph.running == {mine[0], mine[1], his})
+    assert (here.dispatcher.running(), await here.dispatcher.waiting()) == (3, 3)
     for done, flow_id in enumerate(mine):
         await eventually(lambda n=done: graph.running == {*mine[n : n + 2], his})  # type: ignore[misc]
         graph.end(flow_id)

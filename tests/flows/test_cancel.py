@@ -30,7 +30,7 @@ async def cancelled(house: House, flow_id: str) -> dict[str, Any]:
     assert flow["completed_at"] is not None
     last = (await house.events(flow_id))[-1]
     assert (last["type"], last["data"]["status"]) == ("flow.completed", "cancelled")
-    assert house.services.dispatcher.load().running == 0
+    assert house.services.dispatcher.running() == 0
     return flow
 
 
@@ -92,10 +92,10 @@ async def test_at_any_moment_between_its_steps(house: House, provider: Provider,
 
 async def test_during_a_check_that_takes_long_in_its_thread(house: House, provider: Provider) -> None:
     """Hundreds of thousands of nearly equal lines: the check places hunks for seconds."""
-    text = "".join(f"value = {n % 7}\n" for n in range(60_000))
+    text = "".join(f"value = {n % 7}\n" for n in range(200_000))
     hunks = "".join(
         f"@@ -{n},3 +{n},3 @@\n value = {n % 7}\n-value = 99\n+value = 1\n value = 5\n"
-        for n in range(1, 40_000, 20)
+        for n in range(1, 40_000, 45)
     )
     provider.script(*loop([says(f"--- a/big.py\n+++ b/big.py\n{hunks}")]))
     answer = await house.client.post(

@@ -59,8 +59,8 @@ async def test_a_process_that_is_full_gives_its_next_place_to_who_has_fewest(
             await bob.until(his, lambda flow: flow["status"] == "in_progress")
 
             assert (await house.get(crowd[2]))["status"] == "queued"
-            assert house.services.dispatcher.load().running == 2
+            assert house.services.dispatcher.running() == 2
             await client.post(f"/v1/flows/{his}/cancel")
         for flow_id in reversed(crowd[1:]):
             await house.client.post(f"/v1/flows/{flow_id}/cancel")
-        assert house.services.dispatcher.load() == type(house.services.dispatcher.load())(0, 0)
+        assert (house.services.dispatcher.running(), await house.services.dispatcher.waiting()) == (0, 0)

@@ -29,6 +29,8 @@ def test_server_takes_orders_and_worker_runs_them(fleet: Fleet, provider: Provid
     assert fleet.server.client.get("/readyz").json()["status"] == "degraded"
     (flow_id,) = fleet.begin()
     assert fleet.flows.get(flow_id)["status"] == "queued"
+    metrics = fleet.server.client.get("/metrics").text
+    assert "\ncfx_flows_waiting 1.0\n" in metrics, "the server itself runs none"
     fleet.hire()
     stream = list(fleet.flows.stream(flow_id))
     assert [int(event["id"]) for event in stream] == list(range(1, len(stream) + 1))

@@ -134,7 +134,7 @@ async def test_two_workers_share_one_user_s_places(postgres_url: str) -> None:
     async with office(postgres_url, graph, at_once=1) as one, office(postgres_url, graph, at_once=1) as two:
         mine = [await one.queue(ALICE) for _ in range(5)]
         await eventually(lambda: len(graph.running) == 2)
-        assert (one.dispatcher.load().running, two.dispatcher.load().running) == (1, 1)
+        assert (one.dispatcher.running(), two.dispatcher.running()) == (1, 1)
         for flow_id in mine:
             await eventually(lambda here=flow_id: here in graph.running)  # type: ignore[misc]
             graph.end(flow_id)
