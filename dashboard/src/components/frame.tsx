@@ -54,7 +54,7 @@ export function Frame({ children }: { children: ReactNode }) {
 
 function Side({ path }: { path: string }) {
   return (
-    <div className="sticky top-0 z-30 flex shrink-0 border-line bg-panel/85 backdrop-blur max-md:h-12 max-md:items-center max-md:border-b max-md:px-2 md:h-dvh md:w-52 md:flex-col md:border-r md:p-3">
+    <header className="sticky top-0 z-30 flex shrink-0 border-line bg-panel/85 backdrop-blur max-md:h-12 max-md:items-center max-md:border-b max-md:px-2 md:h-dvh md:w-52 md:flex-col md:border-r md:p-3">
       <Link href="/" aria-label="CF-X Flow, overview" className="flex items-center gap-2 rounded-md px-2 font-semibold tracking-tight md:mb-4 md:h-9">
         <Logo className="size-5" />
         <span className="max-md:hidden">CF-X Flow</span>
@@ -72,7 +72,7 @@ function Side({ path }: { path: string }) {
         <LogOut aria-hidden className="size-4" />
         <span className="max-md:sr-only">Sign out</span>
       </button>
-    </div>
+    </header>
   );
 }
 
