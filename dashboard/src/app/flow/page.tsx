@@ -1,8 +1,13 @@
 import type { Metadata } from "next";
-import { PageHead } from "@/components/ui";
+import { Suspense } from "react";
+import { FlowPage } from "./flow-page";
 
 export const metadata: Metadata = { title: "Flow" };
 
 export default function Page() {
-  return <PageHead title="Flow" />;
+  return (
+    <Suspense>
+      <FlowPage />
+    </Suspense>
+  );
 }

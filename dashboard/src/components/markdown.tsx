@@ -1,0 +1,26 @@
+"use client";
+
+import ReactMarkdown, { type Components } from "react-markdown";
+import rehypeSanitize from "rehype-sanitize";
+import remarkGfm from "remark-gfm";
+
+/** Pictures would ask other servers who reads this; links open elsewhere and say nothing of where they were. */
+const COMPONENTS: Components = {
+  img: ({ alt, src }) => <span className="text-faint">[picture: {alt || String(src ?? "")}]</span>,
+  a: ({ children, href }) => (
+    <a href={href} target="_blank" rel="noopener noreferrer nofollow">
+      {children}
+    </a>
+  ),
+};
+
+/** Markdown that a model wrote: HTML in it is not interpreted. */
+export default function Markdown({ text }: { text: string }) {
+  return (
+    <div className="prose-cfx">
+      <ReactMarkdown remarkPlugins={[remarkGfm]} rehypePlugins={[rehypeSanitize]} components={COMPONENTS} skipHtml>
+        {text}
+      </ReactMarkdown>
+    </div>
+  );
+}
