@@ -16,6 +16,7 @@ from api.chat_flow import FlowReply
 from api.context import Admission, RequestContext, context_of
 from api.downstream import ClientGone, CutOff, Downstream, Pace
 from api.wiring import Services
+from cfx_flow.accounts.bounds import require_stage
 from cfx_flow.chat import ChatCall, FlowWanted, Wishes, cfx_of_failure, read_ask
 from cfx_flow.chat.conversation import Conversation
 from cfx_flow.errors import (
@@ -163,6 +164,8 @@ class _Visit:
         """Nothing but the call may hold the request: it can be large, and a stream long."""
         services, headers = self._services, self._headers
         ask = read_ask(body, headers.wishes, services.models, services.prompts)
+        if self._principal.stages is not None or self._principal.models is not None:
+            require_stage(self._principal, ask.resolved.stage, services.models)
         if ask.request.streamed:
             self._claim = Conversation(ask.request.messages, headers.session_id, replaces=headers.replaces)
         self._context.stage = ask.stage.value

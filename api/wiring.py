@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
+from pydantic import SecretStr
 
 from api.late_graph import LateGraph
 from api.readiness import ReadinessProbe
-from cfx_flow.accounts import Accounts, load_pepper
+from cfx_flow.accounts import Accounts, former_peppers, load_pepper
 from cfx_flow.accounts.key_watch import KeyWatch
 from cfx_flow.accounts.own_keys import OwnKeys
 from cfx_flow.clock import Clock, SystemClock
@@ -107,7 +108,7 @@ async def open_services(
         store = await open_store(settings.store_url, session=_session(settings))
         closing.push_async_callback(store.close)
         pepper = load_pepper(settings)
-        accounts = Accounts(store, pepper, clock, settings.daily_limit, settings.streams_per_user)
+        accounts = _accounts_of(settings, store, pepper, clock)
         closing.push_async_callback(accounts.close)
         key_watch = KeyWatch(accounts)
         closing.push_async_callback(key_watch.close)
@@ -150,6 +151,12 @@ async def open_services(
                 store, models, clock, limits.daily if settings.redis_url else None, parts.queue
             ),
         )
+
+
+def _accounts_of(settings: Settings, store: Store, pepper: SecretStr, clock: Clock) -> Accounts:
+    former = former_peppers(settings)
+    daily, streams = settings.daily_limit, settings.streams_per_user
+    return Accounts(store, pepper, clock, daily, streams, former_peppers=former)
 
 
 @dataclass(frozen=True, slots=True)

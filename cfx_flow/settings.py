@@ -30,6 +30,8 @@ class Settings(BaseModel):
     models_file: Path = Field(HOUSE / "config" / "models.yaml", validation_alias="CFX_MODELS_FILE")
     policy_file: Path = Field(HOUSE / "config" / "policy.yaml", validation_alias="CFX_POLICY_FILE")
     hash_salt: SecretStr | None = Field(None, validation_alias=AliasChoices("CFX_HASH_SALT", "HASH_SALT"))
+    hash_salt_previous: SecretStr | None = Field(None, validation_alias="CFX_HASH_SALT_PREVIOUS")
+    """Former ones, with commas between them."""
     daily_limit: int = Field(1000, ge=0, validation_alias="CFX_DAILY_LIMIT")
     streams_per_user: int = Field(2, ge=1, validation_alias="CFX_STREAMS_PER_USER")
     running_flows_per_user: int = Field(5, ge=1, validation_alias="CFX_RUNNING_FLOWS_PER_USER")

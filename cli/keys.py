@@ -37,32 +37,35 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
         int | None, typer.Option(min=0, help="Streams at a time with this key, instead of the user's limit.")
     ] = None,
     permission: Annotated[list[str] | None, typer.Option(help="For instance workspace; repeatable.")] = None,
+    stage: Annotated[list[str] | None, typer.Option(help="A stage that it may call; repeatable.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model that it may call directly; repeatable.")
+    ] = None,
     expires: Annotated[
         str | None, typer.Option(metavar="WHEN", help="12h, 90d, 4w, or a date such as 2030-01-31 (UTC).")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key. It is shown once: on stdout, alone, so that a script can keep it."""
+    from cfx_flow.accounts.audit import OPERATOR
+    from cfx_flow.accounts.making import KeyWish
+
     expires_at = None if expires is None else read_expiry(expires, datetime.now(UTC))
 
     async def work(accounts: Accounts) -> tuple[str, KeyInfo]:
-        made = await accounts.create_key(
-            user,
+        wish = KeyWish(
             label=label,
-            permissions=permission or (),
+            permissions=frozenset(permission or ()),
             daily_limit=daily_limit,
             max_streams=max_streams,
+            stages=frozenset(stage) if stage else None,
+            models=frozenset(model) if model else None,
             expires_at=expires_at,
         )
+        made = await accounts.make_key(user, wish, OPERATOR)
         return made.key, made
 
-    key, info = _with_accounts(work)
-    if as_json:
-        typer.echo(json.dumps({"id": info.id, "key": key, **_shown(info)}))
-        return
-    typer.echo(f"A key for {info.user_name}. It is not shown again; revoke it with", err=True)
-    typer.echo(f"  cfx keys revoke {info.key_id}", err=True)
-    typer.echo(key)
+    _print_made(*_with_accounts(work), as_json=as_json)
 
 
 @app.command("list")
@@ -91,9 +94,10 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Revoke a key: within 6 seconds it opens nothing any more. Revoking it again changes nothing."""
+    from cfx_flow.accounts.audit import OPERATOR
 
     async def work(accounts: Accounts) -> KeyInfo:
-        return await accounts.revoke_key(which)
+        return await accounts.revoke_key(which, actor=OPERATOR)
 
     info = _with_accounts(work)
     if as_json:
@@ -102,7 +106,37 @@ def revoke(
         typer.echo(f"Revoked {info.key_id} of {info.user_name}. It is refused everywhere within 6 seconds.")
 
 
-def read_expiry(text: str, now: datetime) -> datetime:
+@app.command()
+def rotate(
+    which: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `cfx keys list` shows it.")],
+    grace: Annotated[
+        str, typer.Option(metavar="PERIOD", help="How long the old key goes on: 0h, 12h, 7d.")
+    ] = "24h",
+    as_json: AsJson = False,
+) -> None:
+    """Make another key just like this one, which goes on for a while. The new one is shown once."""
+    from cfx_flow.accounts.audit import OPERATOR
+
+    now = datetime.now(UTC)
+    longer = read_expiry(grace, now, "--grace") - now
+
+    async def work(accounts: Accounts) -> tuple[str, KeyInfo]:
+        made = await accounts.rotate_key(which, longer, actor=OPERATOR)
+        return made.key, made
+
+    _print_made(*_with_accounts(work), as_json=as_json)
+
+
+def _print_made(key: str, info: KeyInfo, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"id": info.id, "key": key, **_shown(info)}))
+        return
+    typer.echo(f"A key for {info.user_name}. It is not shown again; revoke it with", err=True)
+    typer.echo(f"  cfx keys revoke {info.key_id}", err=True)
+    typer.echo(key)
+
+
+def read_expiry(text: str, now: datetime, option: str = "--expires") -> datetime:
     """A period from now, or an ISO date or time; without a zone it is UTC. Raises InvalidRequest."""
     period = _PERIOD.fullmatch(text.strip())
     try:
@@ -111,7 +145,7 @@ def read_expiry(text: str, now: datetime) -> datetime:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidRequest(f"--expires: {text!r} is neither a period (12h, 90d, 4w) nor a date") from None
+        raise InvalidRequest(f"{option}: {text!r} is neither a period (12h, 90d, 4w) nor a date") from None
 
 
 def _with_accounts(work: Callable[[Accounts], Awaitable[T]]) -> T:
@@ -153,6 +187,8 @@ def _shown(info: KeyInfo) -> dict[str, Any]:
         "permissions": sorted(info.permissions),
         "daily_limit": info.daily_limit,
         "max_streams": info.max_streams,
+        "stages": None if info.stages is None else sorted(info.stages),
+        "models": None if info.models is None else sorted(info.models),
         "created_at": _iso(info.created_at),
         "expires_at": _iso(info.expires_at),
         "last_used_at": _iso(info.last_used_at),

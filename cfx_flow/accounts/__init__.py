@@ -2,7 +2,7 @@
 
 from cfx_flow.accounts.accounts import Accounts
 from cfx_flow.accounts.key_rows import KeyInfo, NewKey
-from cfx_flow.accounts.pepper import load_pepper
+from cfx_flow.accounts.pepper import former_peppers, load_pepper
 from cfx_flow.accounts.principal import Principal
 
-__all__ = ["Accounts", "KeyInfo", "NewKey", "Principal", "load_pepper"]
+__all__ = ["Accounts", "KeyInfo", "NewKey", "Principal", "former_peppers", "load_pepper"]

@@ -5,27 +5,30 @@ from __future__ import annotations
 import asyncio
 import hmac
 import uuid
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cfx_flow.accounts.audit import SERVER, Actor, Change, note
 from cfx_flow.accounts.cache import CACHE_TTL_S, AnswerCache
-from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_info, key_match, key_row, select_keys
-from cfx_flow.accounts.keys import hash_key, make_key, read_key_id
+from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_info, key_match, names_in, select_keys
+from cfx_flow.accounts.keys import hash_key, read_key_id
 from cfx_flow.accounts.last_used import LastUsed
+from cfx_flow.accounts.making import ACTIVE, REVOKED, KeyWish, clean, insert_key, retire, wish_of
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.clock import Clock
-from cfx_flow.errors import Conflict, InvalidApiKey, InvalidRequest, NotFound
+from cfx_flow.errors import Conflict, InvalidApiKey, NotFound, StoreUnavailable
 from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import accounts, api_keys
 
-ACTIVE, REVOKED = "active", "revoked"
-MOST_STREAMS = 1000
+log = structlog.get_logger(__name__)
+
 NOBODY = b"\0" * 32
 
 MALFORMED = (
@@ -43,16 +46,19 @@ DISABLED = "This account is disabled. Ask the operator."
 class Accounts:
     """``close()`` waits for the last ``last_used_at`` to be written."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last ones are settings
         self,
         store: Store,
         pepper: SecretStr,
         clock: Clock,
         default_daily_limit: int,
         default_max_streams: int = 2,
+        *,
+        former_peppers: Sequence[SecretStr] = (),
     ) -> None:
         self._store = store
-        self._pepper = pepper.get_secret_value().encode()
+        self._peppers = [each.get_secret_value().encode() for each in (pepper, *former_peppers)]
+        """the one that counts, then those before it"""
         self._clock = clock
         self._default_daily_limit = default_daily_limit
         self._default_max_streams = default_max_streams
@@ -91,20 +97,35 @@ class Accounts:
 
     async def _look_up(self, key_id: str, token: str, label: bytes) -> Principal | str:
         """The Principal, or why not. A failing store raises and is not remembered."""
-        digest = hash_key(self._pepper, token)
         asked_at = self._clock.monotonic()
         async with self._store.read() as connection:
             row = (await connection.execute(select_keys().where(api_keys.c.key_id == key_id))).one_or_none()
         now = self._clock.now()
-        known = hmac.compare_digest(row.key_hash if row else NOBODY, digest)
-        answer = self._judge(row, now) if row and known else UNKNOWN
+        matches = self._matches(row.key_hash if row else NOBODY, token)
+        answer = self._judge(row, now) if row and any(matches) else UNKNOWN
         valid_s = CACHE_TTL_S
         if row and isinstance(answer, Principal):
             if row.expires_at:
                 valid_s = min(valid_s, (row.expires_at - now).total_seconds())
             self._last_used.note(row.id, row.last_used_at)
+            if not matches[0]:
+                await self._hash_anew(row, token)
         self._answers.put(label, answer, until=asked_at + valid_s)
         return answer
+
+    def _matches(self, stored: bytes, token: str) -> list[bool]:
+        """For each pepper, all of them compared: the time it takes tells nothing."""
+        return [hmac.compare_digest(stored, hash_key(pepper, token)) for pepper in self._peppers]
+
+    async def _hash_anew(self, row: Row[Any], token: str) -> None:
+        """A key that was hashed under a former pepper: once all of them were used, that one may go."""
+        digest = hash_key(self._peppers[0], token)
+        same = (api_keys.c.id == row.id) & (api_keys.c.key_hash == row.key_hash)
+        try:
+            async with self._store.transaction() as connection:
+                await connection.execute(update(api_keys).where(same).values(key_hash=digest))
+        except StoreUnavailable as error:
+            log.warning("key not hashed anew", key_id=row.key_id, error=error.message)
 
     def _judge(self, row: Row[Any], now: datetime) -> Principal | str:
         if row.status != ACTIVE:
@@ -122,6 +143,8 @@ class Accounts:
             daily_limit=next(limit for limit in limits if limit is not None),
             max_streams=row.limits.get("streams", self._default_max_streams),
             monthly_usd=row.monthly_usd,
+            stages=names_in(row.limits, "stages"),
+            models=names_in(row.limits, "models"),
             permissions=frozenset(row.permissions),
         )
 
@@ -137,44 +160,44 @@ class Accounts:
         }
         return {key_id: answer for key_id, answer in answers.items() if isinstance(answer, str)}
 
-    async def create_key(  # noqa: PLR0913 - one parameter for each thing that a key has
-        self,
-        user_name: str,
-        *,
-        label: str | None = None,
-        permissions: Iterable[str] = frozenset(),
-        daily_limit: int | None = None,
-        max_streams: int | None = None,
-        expires_at: datetime | None = None,
-    ) -> NewKey:
-        """Makes the account when it is absent. Raises InvalidRequest, or Conflict for a disabled account."""
+    async def create_key(self, user_name: str, *, actor: Actor = SERVER, **wish: Any) -> NewKey:
+        """Makes the account when it is absent; ``wish``: what a KeyWish has.
+
+        Raises InvalidRequest, or Conflict for a disabled account.
+        """
+        return await self.make_key(user_name, KeyWish(**wish), actor)
+
+    async def make_key(self, user_name: str, wish: KeyWish, actor: Actor) -> NewKey:
         now = self._clock.now()
-        user_name = _clean(user_name, "user name")
-        label = None if label is None else _clean(label, "label")
-        granted = frozenset(_clean(name, "permission") for name in permissions)
-        _check_limits(daily_limit, max_streams)
-        if expires_at is not None and expires_at <= now:
-            raise InvalidRequest("the expiry lies in the past", param="expires_at")
-        fresh = make_key()
+        user_name, wish = clean(user_name, "user name"), wish.checked(now)
         async with self._store.transaction() as connection:
-            user_id = await self._account_id(connection, user_name, now)
-            info = KeyInfo(
-                id=str(uuid.uuid4()),
-                key_id=fresh.key_id,
-                user_id=user_id,
-                user_name=user_name,
-                label=label,
-                status=ACTIVE,
-                permissions=granted,
-                daily_limit=daily_limit,
-                max_streams=max_streams,
-                created_at=now,
-                expires_at=expires_at,
-                last_used_at=None,
+            owner = (await self._account_id(connection, user_name, now), user_name)
+            made = await insert_key(connection, self._peppers[0], owner, wish, now)
+            change = Change(
+                action="key.created", user_id=made.user_id, subject=made.key_id, detail=wish.detail()
             )
-            digest = hash_key(self._pepper, fresh.text)
-            await connection.execute(api_keys.insert().values(key_row(info, digest)))
-        return NewKey(**{name: getattr(info, name) for name in KeyInfo.__slots__}, key=fresh.text)
+            await note(connection, actor, change, now)
+        return made
+
+    async def rotate_key(
+        self, which: str, grace: timedelta, *, owner_id: str | None = None, actor: Actor = SERVER
+    ) -> NewKey:
+        """Another key just like it, which works from now on; the old one for ``grace`` longer. ``which`` and
+        ``owner_id`` as in ``revoke_key``. Raises NotFound, Conflict, InvalidRequest."""
+        now = self._clock.now()
+        async with self._store.transaction() as connection:
+            row = await _found(connection, _match(which, owner_id))
+            if row.disabled_at is not None:
+                raise Conflict(f"the account {row.name!r} is disabled; it gets no new keys")
+            old = key_info(row)
+            await retire(connection, old, grace, now)
+            owner = (old.user_id, old.user_name)
+            made = await insert_key(connection, self._peppers[0], owner, wish_of(old), now)
+            detail = {"replaced_by": made.key_id, "grace_s": int(grace.total_seconds())}
+            change = Change(action="key.rotated", user_id=old.user_id, subject=old.key_id, detail=detail)
+            await note(connection, actor, change, now)
+        self.forget()
+        return made
 
     async def _account_id(self, connection: AsyncConnection, name: str, now: datetime) -> str:
         """Of the account with this name, made now if need be; two makers at once get the same one."""
@@ -197,24 +220,29 @@ class Accounts:
         async with self._store.read() as connection:
             return [key_info(row) for row in await connection.execute(query)]
 
+    async def key(self, which: str, *, owner_id: str | None = None) -> KeyInfo:
+        """As in ``revoke_key``. Raises NotFound."""
+        async with self._store.read() as connection:
+            return key_info(await _found(connection, _match(which, owner_id)))
+
     async def has_keys(self) -> bool:
         """Whether any key was ever made: the first start makes one."""
         async with self._store.read() as connection:
             return (await connection.execute(select(api_keys.c.id).limit(1))).first() is not None
 
-    async def revoke_key(self, which: str, *, owner_id: str | None = None) -> KeyInfo:
+    async def revoke_key(self, which: str, *, owner_id: str | None = None, actor: Actor = SERVER) -> KeyInfo:
         """``which``: the key's id, its public id, or the whole key. Revoking twice changes nothing.
         With ``owner_id`` another's key is not found. Raises NotFound."""
-        match = key_match(which.strip())
-        if owner_id is not None:
-            match &= api_keys.c.user_id == owner_id
+        match = _match(which, owner_id)
         async with self._store.transaction() as connection:
-            await connection.execute(update(api_keys).where(match).values(status=REVOKED))
-            row = (await connection.execute(select_keys().where(match))).one_or_none()
-        if row is None:
-            raise NotFound("there is no such key; `cfx keys list` shows the ids")
+            revoked = update(api_keys).where(match, api_keys.c.status == ACTIVE).values(status=REVOKED)
+            has_changed = (await connection.execute(revoked)).rowcount > 0
+            info = key_info(await _found(connection, match))
+            if has_changed:
+                change = Change(action="key.revoked", user_id=info.user_id, subject=info.key_id, detail={})
+                await note(connection, actor, change, self._clock.now())
         self.forget()
-        return key_info(row)
+        return info
 
     def forget(self) -> None:
         """Whoever asks next is looked up anew: something about keys or accounts has changed."""
@@ -226,16 +254,13 @@ class Accounts:
         await self._last_used.close()
 
 
-def _check_limits(daily_limit: int | None, max_streams: int | None) -> None:
-    if daily_limit is not None and not 0 <= daily_limit < 2**31:
-        raise InvalidRequest("a daily limit is a number from 0 to 2147483647", param="daily_limit")
-    if max_streams is not None and not 0 <= max_streams <= MOST_STREAMS:
-        raise InvalidRequest(f"a key has 0 to {MOST_STREAMS} streams at a time", param="max_streams")
+def _match(which: str, owner_id: str | None) -> Any:
+    match = key_match(which.strip())
+    return match if owner_id is None else match & (api_keys.c.user_id == owner_id)
 
 
-def _clean(text: str, what: str) -> str:
-    """Names end up on terminals and in tables: printable, not empty, at most 200 characters."""
-    text = text.strip()
-    if not text or len(text) > 200 or not text.isprintable():
-        raise InvalidRequest(f"a {what} is 1 to 200 printable characters", param=what.replace(" ", "_"))
-    return text
+async def _found(connection: AsyncConnection, match: Any) -> Any:
+    row = (await connection.execute(select_keys().where(match))).one_or_none()
+    if row is None:
+        raise NotFound("there is no such key; `cfx keys list` shows the ids")
+    return row

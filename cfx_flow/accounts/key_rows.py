@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,10 @@ class KeyInfo:
     permissions: frozenset[str]
     daily_limit: int | None
     max_streams: int | None
+    stages: frozenset[str] | None
+    """that it may call; None: all"""
+    models: frozenset[str] | None
+    """that it may call directly, by public id; None: the whole whitelist"""
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -70,14 +75,26 @@ def key_info(row: Row[Any]) -> KeyInfo:
         permissions=frozenset(row.permissions),
         daily_limit=row.limits.get("daily"),
         max_streams=row.limits.get("streams"),
+        stages=names_in(row.limits, "stages"),
+        models=names_in(row.limits, "models"),
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
     )
 
 
+def names_in(limits: Mapping[str, Any], name: str) -> frozenset[str] | None:
+    names = limits.get(name)
+    return None if names is None else frozenset(names)
+
+
 def key_row(info: KeyInfo, digest: bytes) -> dict[str, Any]:
-    limits = {"daily": info.daily_limit, "streams": info.max_streams}
+    limits = {
+        "daily": info.daily_limit,
+        "streams": info.max_streams,
+        "stages": None if info.stages is None else sorted(info.stages),
+        "models": None if info.models is None else sorted(info.models),
+    }
     return {
         "id": info.id,
         "user_id": info.user_id,

@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from cfx_flow.accounts.accounts import ACTIVE, GONE, Accounts
+from cfx_flow.accounts.accounts import GONE, Accounts
+from cfx_flow.accounts.audit import Actor
 from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_info, select_keys
+from cfx_flow.accounts.making import ACTIVE, KeyWish, wish_of
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.clock import Clock
 from cfx_flow.errors import Conflict, InvalidApiKey, NotFound, PermissionDenied, RateLimitExceeded
@@ -26,15 +28,6 @@ ADMIN = "admin"
 MOST_ACTIVE = 100
 MOST_AN_HOUR = 20
 _HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyWish:
-    label: str | None = None
-    permissions: frozenset[str] = frozenset()
-    daily_limit: int | None = None
-    max_streams: int | None = None
-    expires_at: datetime | None = None
 
 
 class OwnKeys:
@@ -53,14 +46,7 @@ class OwnKeys:
             wish = within(wish, own, caller)
         async with self._turn:  # one maker at a time, so that the count below is the count that holds
             await self._require_room(for_whom.user_id)
-            return await self._accounts.create_key(
-                for_whom.name,
-                label=wish.label,
-                permissions=wish.permissions,
-                daily_limit=wish.daily_limit,
-                max_streams=wish.max_streams,
-                expires_at=wish.expires_at,
-            )
+            return await self._accounts.make_key(for_whom.name, wish, Actor.of(caller))
 
     async def page(
         self, caller: Principal, *, user: str | None = None, limit: int, cursor: str | None = None
@@ -78,9 +64,22 @@ class OwnKeys:
 
     async def revoke(self, caller: Principal, key_id: str) -> KeyInfo:
         """By its id or public id; an admin anybody's. Raises NotFound."""
-        return await self._accounts.revoke_key(
-            key_id, owner_id=None if caller.role == ADMIN else caller.user_id
-        )
+        return await self._accounts.revoke_key(key_id, owner_id=self._whose(caller), actor=Actor.of(caller))
+
+    async def rotate(self, caller: Principal, key_id: str, grace: timedelta) -> NewKey:
+        """A key cannot bring forth one that may more than itself. Raises NotFound, PermissionDenied,
+        Conflict, RateLimitExceeded, InvalidRequest."""
+        owner_id = self._whose(caller)
+        own, old = await self._key_of(caller), await self._accounts.key(key_id, owner_id=owner_id)
+        if caller.role != ADMIN and old.id != own.id and within(wish_of(old), own, caller) != wish_of(old):
+            raise _too_much("key", "that key is bound less than this one")
+        async with self._turn:
+            await self._require_room(old.user_id)
+            return await self._accounts.rotate_key(old.id, grace, owner_id=owner_id, actor=Actor.of(caller))
+
+    def _whose(self, caller: Principal) -> str | None:
+        """keys it may change; None: everybody's"""
+        return None if caller.role == ADMIN else caller.user_id
 
     async def _account(self, caller: Principal, user: str | None) -> _Account:
         if user is None or user == caller.name:
@@ -135,6 +134,8 @@ def within(wish: KeyWish, own: KeyInfo, caller: Principal) -> KeyWish:
         wish,
         daily_limit=_bounded("daily_limit", wish.daily_limit, own.daily_limit, caller.daily_limit),
         max_streams=_bounded("max_streams", wish.max_streams, own.max_streams, caller.max_streams),
+        stages=_some_of("stages", wish.stages, own.stages),
+        models=_some_of("models", wish.models, own.models),
         expires_at=_ending(wish.expires_at, own.expires_at),
     )
 
@@ -145,6 +146,14 @@ def _bounded(name: str, wished: int | None, own: int | None, resolved: int) -> i
         return own
     if wished > resolved:
         raise _too_much(name, f"its own {name} is {resolved}")
+    return wished
+
+
+def _some_of(name: str, wished: frozenset[str] | None, own: frozenset[str] | None) -> frozenset[str] | None:
+    if own is None or wished is None:
+        return own if wished is None else wished
+    if lacking := sorted(wished - own):
+        raise _too_much(name, f"it may not call {lacking[0][:50]!r} itself")
     return wished
 
 

@@ -36,6 +36,13 @@ def load_pepper(settings: Settings) -> SecretStr:
     return SecretStr(_read_or_make(database.parent / FILE_NAME, database))
 
 
+def former_peppers(settings: Settings) -> tuple[SecretStr, ...]:
+    """Under which keys may still be hashed: each is hashed anew when it is used."""
+    former = settings.hash_salt_previous
+    texts = (text.strip() for text in former.get_secret_value().split(",")) if former else ()
+    return tuple(SecretStr(text) for text in texts if text)
+
+
 def _read_or_make(file: Path, database: Path) -> str:
     try:
         if not file.exists():

@@ -21,4 +21,8 @@ class Principal:
     """resolved: the key's own limit, else the setting"""
     monthly_usd: Decimal | None = None
     """the account's budget; None: it has none"""
+    stages: frozenset[str] | None = None
+    """that the key may call; None: all"""
+    models: frozenset[str] | None = None
+    """that it may call directly, by public id; None: the whole whitelist"""
     permissions: frozenset[str] = field(default_factory=frozenset)

@@ -25,11 +25,11 @@ from cfx_flow.flows.request import (
     StageRequest,
     Strict,
     Worker,
-    targets_of,
+    require_models,
     within,
 )
 from cfx_flow.flows.submit import Origin, new_flow
-from cfx_flow.stages.model import FlowLimits, Models, StageName
+from cfx_flow.stages.model import FlowLimits, Models
 
 PLANNING = ("plan", "approve_plan")
 """the nodes whose output is the plan from there on"""
@@ -118,8 +118,7 @@ def _with_plan(step: Step, plan: str) -> Step:
 def _options(
     parent: Flow, kept: Sequence[Step], request: ForkRequest, models: Models, origin: Origin
 ) -> FlowOptions:
-    for stage, choice in request.stages.items():
-        targets_of(models, StageName(stage), choice.model)
+    require_models(request.stages, models, origin.caller)
     before = parent.options
     return replace(
         before,

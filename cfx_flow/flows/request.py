@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, TypeVar
 
@@ -19,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from cfx_flow.accounts.bounds import require_flow
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import InvalidRequest, PermissionDenied
 from cfx_flow.flows.model import Budget, FlowOptions
@@ -147,8 +149,7 @@ def options_of(request: FlowRequest, models: Models, principal: Principal) -> Fl
 
     Raises InvalidRequest above a ceiling, PermissionDenied for a model off the whitelist.
     """
-    for stage, choice in request.stages.items():
-        targets_of(models, StageName(stage), choice.model)
+    require_models(request.stages, models, principal)
     limits = models.flow
     most = Budget(limits.usd, limits.tokens, limits.seconds)
     return FlowOptions(
@@ -162,6 +163,13 @@ def options_of(request: FlowRequest, models: Models, principal: Principal) -> Fl
         webhook=request.webhook.url if request.webhook else None,
         workspace=request.workspace.path,
     )
+
+
+def require_models(stages: Mapping[Worker, StageRequest], models: Models, principal: Principal) -> None:
+    """Raises PermissionDenied for what is not on the whitelist, or not this key's to ask for."""
+    for stage, choice in stages.items():
+        targets_of(models, StageName(stage), choice.model)
+    require_flow(principal, ((stage, choice.model) for stage, choice in stages.items()), models)
 
 
 def targets_of(models: Models, name: StageName, model: str | None) -> tuple[Target, ...]:

@@ -79,6 +79,22 @@ api_keys = Table(
     Index(None, "user_id"),
 )
 
+audit_log = Table(
+    "audit_log",  # see accounts/audit.py
+    metadata,
+    Column("id", _id(), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("actor_id", _id()),  # none for commands
+    Column("actor_key_id", _id()),
+    Column("action", String(32), nullable=False),
+    Column("user_id", _id(), nullable=False),  # whose key or account it is
+    Column("subject", String(200), nullable=False),
+    Column("detail", Json, nullable=False),
+    Index(None, "user_id", "created_at"),
+    Index(None, "created_at"),
+)
+
 usage_counters = Table(
     "usage_counters",
     metadata,

@@ -78,6 +78,8 @@ ESCALATIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "above the user's limit": ({}, {"daily_limit": 1001}),
     "more streams": ({"max_streams": 1}, {"max_streams": 2}),
     "above the server's streams": ({}, {"max_streams": 3}),
+    "a stage": ({"stages": frozenset({"plan"})}, {"stages": ["plan", "code"]}),
+    "a model": ({"models": frozenset({"a"})}, {"models": ["b"]}),
     "a later end": ({"expires_at": SOON}, {"expires_at": LATER.isoformat()}),
 }
 
@@ -130,6 +132,34 @@ async def test_list_comes_in_pages(people: People) -> None:
     error_of(await ada.get("/v1/keys", params={"cursor": "x"}), 400, "invalid_request")
 
 
+async def test_rotated_key_is_shown_once_and_the_old_one_says_when_it_ends(people: People) -> None:
+    old = await people.key("ada", daily_limit=7)
+    ada = await people.client(old)
+    answer = await ada.post(f"/v1/keys/{old.key_id}/rotate", json={"grace_s": 60})
+    made = answer.json()
+    assert (answer.status_code, answer.headers["cache-control"], made["daily_limit"]) == (201, "no-store", 7)
+    fresh = await people.client(made["key"])
+    listed = (await fresh.get("/v1/keys")).json()["data"]
+    assert [(one["id"], one["is_current"], one["expires_at"] is None) for one in listed] == [
+        (made["id"], True, True),
+        (old.id, False, False),
+    ]
+    assert (await ada.post(f"/v1/keys/{old.id}/rotate")).status_code == 201
+    error_of(await ada.post(f"/v1/keys/{old.id}/rotate", json={"grace_s": -1}), 400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "bounds", [{"daily_limit": 5}, {"stages": frozenset({"plan"})}, {"expires_at": SOON}], ids=str
+)
+async def test_bound_key_cannot_rotate_one_that_may_more(people: People, bounds: dict[str, Any]) -> None:
+    free, bound = await people.key("ada"), await people.key("ada", **bounds)
+    bobs = await people.key("bob")
+    ada = await people.client(bound)
+    error_of(await ada.post(f"/v1/keys/{free.id}/rotate"), 403, "permission_denied")
+    error_of(await ada.post(f"/v1/keys/{bobs.id}/rotate"), 404, "not_found")
+    assert (await ada.post(f"/v1/keys/{bound.id}/rotate")).status_code == 201
+
+
 HOSTILE: list[Any] = [
     {"label": "a\0b"},
     {"label": ""},
@@ -146,6 +176,10 @@ HOSTILE: list[Any] = [
     {"permissions": ["x"] * 51},
     {"permissions": ["\0"]},
     {"permissions": "workspace"},
+    {"stages": ["think"]},
+    {"stages": []},
+    {"models": ["\0"]},
+    {"models": ["m"] * 101},
     {"role": "admin"},
     {"user": "a\0"},
     [],
