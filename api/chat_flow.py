@@ -52,22 +52,23 @@ class FlowReply:
     async def answer(self, request: ChatRequest) -> None:
         """Raises ClientGone, CutOff, and whatever is wrong with the request."""
         body, principal = _flow_request(request), self._admission.principal
-        with (
-            self._house.flows.feed.reader(principal.user_id),
-            self._house.key_watch.over(principal.api_key_id, self._end_for),
-        ):
-            flow = await begin_flow(self._house, self._admission, self._context.request_id, body)
-            self._downstream.watch(streamed=request.streamed)
-            try:
-                await (self._stream(flow, request) if request.streamed else self._whole(flow))
-            except asyncio.CancelledError:
-                reason = self._downstream.why_stopped()
-                if reason is None:
-                    raise
-                await self._cancel(flow)
-                raise reason from None
-            finally:
-                self._downstream.unwatch()
+        async with self._house.readers.place(principal.user_id):
+            with self._house.key_watch.over(principal.api_key_id, self._end_for):
+                await self._carry_out(body, request)
+
+    async def _carry_out(self, body: bytes, request: ChatRequest) -> None:
+        flow = await begin_flow(self._house, self._admission, self._context.request_id, body)
+        self._downstream.watch(streamed=request.streamed)
+        try:
+            await (self._stream(flow, request) if request.streamed else self._whole(flow))
+        except asyncio.CancelledError:
+            reason = self._downstream.why_stopped()
+            if reason is None:
+                raise
+            await self._cancel(flow)
+            raise reason from None
+        finally:
+            self._downstream.unwatch()
 
     def _end_for(self, error: CfxError) -> None:
         self._downstream.stop(CutOff(error))

@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import structlog
@@ -77,7 +77,7 @@ class EventStream(StreamingResponse):
     def __init__(
         self,
         events: AsyncIterator[Event | None],
-        guard: AbstractContextManager[None],
+        guard: AbstractAsyncContextManager[None],
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._frames = frames(events)
@@ -86,7 +86,7 @@ class EventStream(StreamingResponse):
         self._guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._guard:
+        async with self._guard:
             sending = asyncio.create_task(self.stream_response(send))
             leaving = asyncio.create_task(self.listen_for_disconnect(receive))
             try:

@@ -24,6 +24,7 @@ from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.dispatch import DRAIN_S, Dispatcher, InProcessDispatcher, QueueDispatcher
 from cfx_flow.flows.feed import Feed, watch
+from cfx_flow.flows.readers import Readers
 from cfx_flow.flows.runner import FlowRunner
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.ledger import Budgets, Meter, RequestLog
@@ -68,6 +69,7 @@ class Services:
     limiter: RateLimiter
     budgets: Budgets
     slots: StreamSlots
+    readers: Readers
     resends: Resends
     request_log: RequestLog
     meter: Meter
@@ -136,6 +138,7 @@ async def open_services(
             limiter=limits.daily,
             budgets=ledger.budgets,
             slots=limits.slots,
+            readers=Readers(limits.slots),
             resends=Resends(clock),
             request_log=ledger.request_log,
             meter=meter,

@@ -101,7 +101,7 @@ async def accepted(request: Request, house: House, flow: Flow, prefer: str | Non
     headers = {"location": f"/v1/flows/{flow.id}"}
     feed, read = house.flows.feed, partial(house.flows.events, flow.id)
     if "text/event-stream" in request.headers.get("accept", ""):
-        return EventStream(follow(read, feed, flow.id, 0), feed.reader(flow.user_id), headers)
+        return EventStream(follow(read, feed, flow.id, 0), house.readers.place(flow.user_id), headers)
     wait_s = preferred_wait_s(prefer)
     if wait_s is None:
         return JSONResponse(accepted_json(flow), 202, headers)
@@ -140,7 +140,7 @@ async def get_events(
     if flow.status.ended and after >= flow.last_seq:
         return Response(status_code=204)  # tells an EventSource that there is nothing to come back for
     feed = house.flows.feed
-    return EventStream(follow(read, feed, flow_id, after), feed.reader(caller.user_id))
+    return EventStream(follow(read, feed, flow_id, after), house.readers.place(caller.user_id))
 
 
 @router.get("/{flow_id}/diff")

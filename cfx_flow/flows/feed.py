@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from cfx_flow.errors import StoreUnavailable, TooManyConcurrentRequests
+from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.model import Event
 
-READERS_PER_USER = 20
 POLL_S = 1.0
 """events written by another process ring no bell here, unless somebody watches"""
 LOOK_EVERY_S = 0.25
@@ -21,7 +19,6 @@ class Feed:
 
     def __init__(self) -> None:
         self._bells: dict[str, set[asyncio.Event]] = {}
-        self._readers: Counter[str] = Counter()
         self.closed = False
 
     def close(self) -> None:
@@ -38,7 +35,7 @@ class Feed:
     @property
     def idle(self) -> bool:
         """Nobody reads."""
-        return not (self._bells or self._readers)
+        return not self._bells
 
     def ring(self, flow_id: str) -> None:
         for bell in self._bells.get(flow_id, ()):
@@ -54,21 +51,6 @@ class Feed:
             self._bells[flow_id].discard(bell)
             if not self._bells[flow_id]:
                 del self._bells[flow_id]
-
-    @contextmanager
-    def reader(self, user_id: str) -> Iterator[None]:
-        """Raises TooManyConcurrentRequests for the reader after the twentieth."""
-        if self._readers[user_id] >= READERS_PER_USER:
-            raise TooManyConcurrentRequests(
-                f"You are following {READERS_PER_USER} flows already. Close one of the event streams first."
-            )
-        self._readers[user_id] += 1
-        try:
-            yield
-        finally:
-            self._readers[user_id] -= 1
-            if not self._readers[user_id]:
-                del self._readers[user_id]
 
 
 async def follow(

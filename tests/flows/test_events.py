@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 
 from api.app import create_app
 from api.sse import frame, frames
-from cfx_flow.flows.feed import READERS_PER_USER, Feed, follow
+from cfx_flow.clock import SystemClock
+from cfx_flow.flows.feed import Feed, follow
 from cfx_flow.flows.model import Event
+from cfx_flow.flows.readers import READERS_PER_USER, Readers
+from cfx_flow.limits.open import open_limits
 from tests.flows.conftest import House
 from tests.support.clock import FakeClock
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
@@ -138,22 +141,26 @@ async def test_a_reader_that_leaves_frees_its_place(house: House, provider: Prov
     assert feed.idle
 
 
-async def test_the_twenty_first_reader_is_told_to_wait(house: House, provider: Provider) -> None:
+async def test_the_twenty_first_reader_is_told_to_wait_whichever_processes_have_the_others(
+    any_house: House, provider: Provider
+) -> None:
     provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, **SLOW)]))
-    flow_id = await house.start()
-    user_id = (await house.services.accounts.list_keys("alice"))[0].user_id
-    feed = house.services.flows.feed
-    places = [feed.reader(user_id) for _ in range(READERS_PER_USER)]
-    for place in places:
-        place.__enter__()
+    flow_id = await any_house.start()
+    user_id = (await any_house.services.accounts.list_keys("alice"))[0].user_id
+    async with AsyncExitStack() as elsewhere:
+        limits = await elsewhere.enter_async_context(
+            open_limits(any_house.services.settings.store_url, SystemClock(), redis_url=None)
+        )
+        for _ in range(READERS_PER_USER):
+            await elsewhere.enter_async_context(Readers(limits.slots).place(user_id))
+        refused = await any_house.client.get(
+            f"/v1/flows/{flow_id}/events", headers={"accept": "text/event-stream"}
+        )
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_concurrent_requests")
+        assert "following 20 flows" in refused.json()["error"]["message"]
 
-    refused = await house.client.get(f"/v1/flows/{flow_id}/events", headers={"accept": "text/event-stream"})
-    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_concurrent_requests")
-
-    for place in places:
-        place.__exit__(None, None, None)
-    await house.client.post(f"/v1/flows/{flow_id}/cancel")
-    async with reading(house, flow_id) as reader:
+    await any_house.client.post(f"/v1/flows/{flow_id}/cancel")
+    async with reading(any_house, flow_id) as reader:
         await reader.until("flow.completed")
 
 
