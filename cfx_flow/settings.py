@@ -24,6 +24,8 @@ class Settings(BaseModel):
     data_dir: Path = Field(Path(".cfx"), validation_alias="CFX_DATA_DIR")
     database_url: str = Field("", validation_alias="CFX_DATABASE_URL")
     """Empty: SQLite in ``data_dir``."""
+    app_password: SecretStr | None = Field(None, validation_alias="CFX_APP_PASSWORD")
+    """Of the role ``cfx_app``, for ``cfx migrate`` alone."""
     litellm_url: str | None = Field(None, validation_alias="CFX_LITELLM_URL")
     litellm_key: SecretStr | None = Field(None, validation_alias="CFX_LITELLM_KEY")
     redis_url: SecretStr | None = Field(None, validation_alias="CFX_REDIS_URL")

@@ -16,11 +16,15 @@ def migrate(
     """Bring the database in CFX_DATABASE_URL to this version's schema. Running it again changes nothing.
 
     Several servers may be started at once: they take turns. Make a backup of a database that matters first.
+
+    On Postgres it logs in as the owner of the tables. With CFX_APP_PASSWORD set, the role cfx_app may log in
+    with it from then on: for the server and its workers (docs/postgres.md).
     """
     from cfx_flow.settings import Settings
     from cfx_flow.store.migrate import migrate as upgrade
 
-    done = upgrade(Settings.load(os.environ).store_url)
+    settings = Settings.load(os.environ)
+    done = upgrade(settings.store_url, settings.app_password)
     if as_json:
         typer.echo(json.dumps({**asdict(done), "changed": done.changed}))
     elif done.before != done.after:

@@ -99,7 +99,7 @@ async def create_flow(
 async def accepted(request: Request, house: House, flow: Flow, prefer: str | None) -> Response:
     """The flow's events, or the flow once it has ended, for who prefers to wait; else its address."""
     headers = {"location": f"/v1/flows/{flow.id}"}
-    feed, read = house.flows.feed, partial(house.flows.events, flow.id)
+    feed, read = house.flows.feed, partial(house.flows.events, flow.id, person=flow.user_id)
     if "text/event-stream" in request.headers.get("accept", ""):
         return EventStream(follow(read, feed, flow.id, 0), house.readers.place(flow.user_id), headers)
     wait_s = preferred_wait_s(prefer)
@@ -133,7 +133,7 @@ async def get_events(
 ) -> Response:
     """As server-sent events, live until ``flow.completed``, where the client accepts them; else JSON."""
     flow = await house.flows.get(caller.user_id, flow_id)
-    read = partial(house.flows.events, flow_id)
+    read = partial(house.flows.events, flow.id, person=flow.user_id)
     if "text/event-stream" not in request.headers.get("accept", ""):
         events = await read(after)
         return JSONResponse({"data": [event_json(event) for event in events], "last_seq": flow.last_seq})

@@ -67,7 +67,7 @@ async def fork_flow(
         steps = await house.flows.steps_for(caller.user_id, flow_id)
         flow, kept = fork(parent, steps, read_as(ForkRequest, body), house.models, origin)
         await admission.require_left()
-        story = story_of(flow, kept, await house.flows.all_events(flow_id))
+        story = story_of(flow, kept, await house.flows.all_events(flow_id, person=caller.user_id))
         flow = await house.flows.create(flow, ticket, story)
         await house.dispatcher.wake(flow.id, caller.user_id)
     return await accepted(request, house, flow, sent.prefer)

@@ -61,7 +61,8 @@ class FlowReads:
         """Raises NotFound, for another user's flow too."""
         if not is_uuid(flow_id):
             raise NotFound(_NO_FLOW)
-        found = await self._find(Ask(sql.OWN_FLOW, {"flow_id": flow_id, "user_id": user_id}))
+        ask = Ask(sql.OWN_FLOW, {"flow_id": flow_id, "user_id": user_id})
+        found = await self._find(ask, person=user_id)
         if not found:
             raise NotFound(_NO_FLOW)
         return flow_of(found[0])
@@ -73,7 +74,7 @@ class FlowReads:
         query = select(*sql.PLAIN).where(flows.c.user_id == user_id, *wanted.conditions())
         after = None if cursor is None else Position.from_cursor(cursor)
         query = newest_first(query, flows.c.created_at, flows.c.id, after).limit(limit + 1)
-        async with self._store.read() as connection:
+        async with self._store.read(person=user_id) as connection:
             found = [flow_of(row) for row in (await connection.execute(query)).mappings()]
         page = found[:limit]
         last = Position(page[-1].created_at, page[-1].id) if len(found) > limit else None
@@ -89,7 +90,7 @@ class FlowReads:
     async def with_patch(self, user_id: str, flow_id: str) -> tuple[Flow, str | None]:
         """Raises NotFound."""
         query = select(*sql.PLAIN, flows.c.patch).where(flows.c.user_id == user_id, flows.c.id == flow_id)
-        row = await self._row(query, flow_id)
+        row = await self._row(query, flow_id, user_id)
         return flow_of(row), row["patch"]
 
     async def plan(self, user_id: str, flow_id: str) -> Step:
@@ -102,7 +103,7 @@ class FlowReads:
             .order_by(flow_steps.c.n.desc())
             .limit(1)
         )
-        async with self._store.read() as connection:
+        async with self._store.read(person=user_id) as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         if row is None:
             raise NotFound("This flow has no plan yet.")
@@ -120,19 +121,21 @@ class FlowReads:
         """All of them, in order. Raises NotFound for a flow that is not there."""
         await self.get(user_id, flow_id)
         query = select(flow_steps).where(flow_steps.c.flow_id == flow_id).order_by(flow_steps.c.n)
-        async with self._store.read() as connection:
+        async with self._store.read(person=user_id) as connection:
             return [step_of(row) for row in (await connection.execute(query)).mappings()]
 
-    async def all_events(self, flow_id: str) -> Sequence[Event]:
+    async def all_events(self, flow_id: str, *, person: str | None = None) -> Sequence[Event]:
         events: list[Event] = []
-        while page := await self.events(flow_id, events[-1].seq if events else 0):
+        while page := await self.events(flow_id, events[-1].seq if events else 0, person=person):
             events += page
         return events
 
-    async def events(self, flow_id: str, after: int = 0, limit: int = EVENTS_AT_ONCE) -> Sequence[Event]:
+    async def events(
+        self, flow_id: str, after: int = 0, limit: int = EVENTS_AT_ONCE, *, person: str | None = None
+    ) -> Sequence[Event]:
         """In order of seq. Whoever asks has made sure that the flow is the reader's."""
-        values = {"flow_id": flow_id, "after": after, "at_most": limit}
-        return [event_of(row) for row in await self._find(Ask(sql.EVENTS, values))]
+        ask = Ask(sql.EVENTS, {"flow_id": flow_id, "after": after, "at_most": limit})
+        return [event_of(row) for row in await self._find(ask, person=person)]
 
     async def step(self, flow_id: str, n: int) -> Step | None:
         found = await self._find(Ask(sql.STEP, {"flow_id": flow_id, "n": n}))
@@ -164,11 +167,11 @@ class FlowReads:
         values = {"flow_id": flow_id, "ns": ns, "id": checkpoint_id}
         return [WriteRow(**row) for row in await self._find(Ask(sql.WRITES, values))]
 
-    async def _find(self, ask: Ask) -> Sequence[Row]:
+    async def _find(self, ask: Ask, *, person: str | None = None) -> Sequence[Row]:
         def looking() -> Steps[Sequence[Row]]:
             return (yield ask)
 
-        return await self._store.look(looking)
+        return await self._store.look(looking, person=person)
 
     async def last_seqs(self, flow_ids: Collection[str]) -> Mapping[str, int]:
         """Of each flow's newest event."""
@@ -176,10 +179,10 @@ class FlowReads:
         async with self._store.read() as connection:
             return {row.id: row.last_seq for row in await connection.execute(query)}
 
-    async def _row(self, query: Select[Any], flow_id: str) -> Any:
+    async def _row(self, query: Select[Any], flow_id: str, user_id: str) -> Any:
         if not is_uuid(flow_id):
             raise NotFound(_NO_FLOW)
-        async with self._store.read() as connection:
+        async with self._store.read(person=user_id) as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         if row is None:
             raise NotFound(_NO_FLOW)

@@ -82,7 +82,7 @@ async def read_page(  # noqa: PLR0913 - the last one is for tests of what takes 
 ) -> Page:
     """At most ``limit`` rows, newest first. Raises InvalidRequest for a strange cursor."""
     after = None if cursor is None else Position.from_cursor(cursor)
-    async with store.read() as connection:
+    async with store.read(person=user_id) as connection:
         reading = _Reading(connection, user_id, wanted)
         if not wanted.needs_scan:
             return await reading.page(limit, after)

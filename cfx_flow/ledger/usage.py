@@ -54,7 +54,7 @@ async def read_usage_of(store: Store, user_id: str, first: date, last: date) -> 
         .where(daily_usage.c.user_id == user_id, daily_usage.c.day.between(first, last))
         .order_by(daily_usage.c.day.desc(), daily_usage.c.stage, daily_usage.c.model)
     )
-    async with store.read() as connection:
+    async with store.read(person=user_id) as connection:
         return [
             UsageOf(day, stage or None, model or None, Used(*counts))
             for day, stage, model, *counts in await connection.execute(query)

@@ -51,7 +51,7 @@ async def read_vitals(store: Store, user_id: str, since: datetime) -> Vitals:
         .order_by(logs.created_at.desc())
         .limit(SAMPLE + 1)
     )
-    async with store.read() as connection:
+    async with store.read(person=user_id) as connection:
         rows = (await connection.execute(query)).all()
     sample = rows[:SAMPLE]
     stages = sorted({row.stage for row in sample if row.stage is not None})

@@ -48,4 +48,5 @@ def sqlite_file(url: str) -> Path | None:
 
 def libpq_address(url: str) -> str:
     """Of a Postgres, for what speaks to it without SQLAlchemy. It holds the password: never log it."""
-    return read_address(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    address = read_address(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return address.replace(" ", "%20")  # SQLAlchemy leaves spaces in passwords, which libpq refuses

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from cfx_flow.store.address import read_address, sqlite_file
 from cfx_flow.store.jobs import Job, work_through
+from cfx_flow.store.roles import as_person, begin_with_role
 from cfx_flow.store.sqlite import BEGIN, BUSY_TIMEOUT_S, prepare_file, set_up_engine
 from cfx_flow.store.sqlite_connection import connect_sqlite
 from cfx_flow.store.sqlite_jobs import FULL, SqliteJobs
@@ -48,7 +49,7 @@ class Store:
         """None on Postgres"""
         self.busy_timeout_s = busy_timeout_s
         self._engine = engine
-        self._writing = engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
+        self._writing = engine if file is None else engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
         self._turn: AbstractAsyncContextManager[None] = nullcontext()
         self._jobs: SqliteJobs | None = None
         if file is not None:
@@ -58,10 +59,15 @@ class Store:
             )
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One consistent view on SQLite, READ COMMITTED on Postgres; nothing written through it is kept."""
+    async def read(self, *, person: str | None = None) -> AsyncIterator[AsyncConnection]:
+        """One consistent view on SQLite, READ COMMITTED on Postgres; nothing written through it is kept.
+
+        ``person``: a user's id. Postgres then shows what is theirs and nothing else, whatever is asked.
+        """
         with store_errors():
             async with self._engine.connect() as connection:
+                if person is not None and self.file is None:
+                    await connection.execution_options(**{BEGIN: as_person(person)})
                 yield connection
 
     @asynccontextmanager
@@ -80,11 +86,11 @@ class Store:
         async with self.transaction() as connection:
             return await work_through(connection, job())
 
-    async def look(self, job: Job[T]) -> T:
-        """A job that only reads."""
+    async def look(self, job: Job[T], *, person: str | None = None) -> T:
+        """A job that only reads; for ``person``, see ``read``."""
         if self._jobs is not None:
             return self._jobs.look(job)
-        async with self.read() as connection:
+        async with self.read(person=person) as connection:
             return await work_through(connection, job())
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
@@ -112,11 +118,12 @@ async def open_store(
     if path is None:
         engine = create_async_engine(
             read_address(url),
-            connect_args=POSTGRES_CONNECT | session_options(session or {}),
+            connect_args=POSTGRES_CONNECT | {"autocommit": True} | session_options(session or {}),
             pool_timeout=POOL_TIMEOUT_S,
             json_serializer=json_text,
             **POSTGRES_POOL,
         )
+        begin_with_role(engine.sync_engine)
         return Store(engine, busy_timeout_s)
     await asyncio.to_thread(prepare_file, path)
     engine = create_async_engine(

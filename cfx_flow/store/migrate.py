@@ -6,12 +6,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
 from sqlalchemy import Connection, inspect, text
 
 from cfx_flow.errors import ConfigError, StoreUnavailable
 from cfx_flow.settings import HOUSE
+from cfx_flow.store.app_role import let_app_log_in, require_rights
 from cfx_flow.store.engine import Store, open_engine
-from cfx_flow.store.queue_schema import migrate_queue
+from cfx_flow.store.queue_schema import is_queue_ours, migrate_queue
+from cfx_flow.store.row_security import open_queue_to_service
 from cfx_flow.store.trouble import NO_SCHEMA, store_errors
 
 MIGRATIONS = HOUSE / "migrations"
@@ -34,22 +37,26 @@ class Migrated:
         return self.before != self.after or self.queue_changed
 
 
-def migrate(url: str) -> Migrated:
+def migrate(url: str, app_password: SecretStr | None = None) -> Migrated:
     """Upgrades to the newest revision, in one transaction: a crash in the middle leaves the old schema.
 
-    Raises ConfigError for a database that a newer version has written, StoreUnavailable when it does
-    not answer. Synchronous: call it with ``asyncio.to_thread``.
+    ``app_password``: with it the application's role may log in from then on (Postgres only).
+
+    Raises ConfigError for a database that a newer version has written, or whose role may not do this;
+    StoreUnavailable when it does not answer. Synchronous: call it with ``asyncio.to_thread``.
     """
     head, known = read_revisions()
     engine = open_engine(url)
     try:
-        with store_errors(), engine.connect() as connection:
+        with store_errors(), require_rights(), engine.connect() as connection:
             before = stored_revision(connection)
         _refuse_newer(before, known)
         queue_changed = False
         if before != head or engine.dialect.name == "postgresql":
-            with store_errors(), engine.begin() as connection:
+            with store_errors(), require_rights(), engine.begin() as connection:
                 queue_changed = _bring_up(connection, is_new=before != head)
+                if app_password is not None:
+                    let_app_log_in(connection, app_password)
     finally:
         engine.dispose()
     return Migrated(dialect=engine.dialect.name, before=before, after=head, queue_changed=queue_changed)
@@ -62,7 +69,12 @@ def _bring_up(connection: Connection, *, is_new: bool) -> bool:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
     if is_new:
         _upgrade(connection)
-    return migrate_queue(connection) if is_postgres else False
+    if not is_postgres:
+        return False
+    queue_changed = migrate_queue(connection)
+    if is_new or queue_changed:
+        open_queue_to_service(connection, is_ours=is_queue_ours(connection))
+    return queue_changed
 
 
 def _upgrade(connection: Connection) -> None:

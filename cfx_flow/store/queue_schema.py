@@ -34,6 +34,11 @@ def migrate_queue(connection: Connection) -> bool:
     return bool(missing)
 
 
+def is_queue_ours(connection: Connection) -> bool:
+    """Of a database that has one: whether we keep its tables up to date."""
+    return _marked(connection) is not None
+
+
 def _migrations() -> Sequence[str]:
     folder = resources.files("procrastinate.sql").joinpath("migrations")
     return sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg import pq
 
-from cfx_flow.store.address import read_address
+from cfx_flow.store.address import libpq_address
 from cfx_flow.store.trouble import NO_ANSWER, explain_postgres, unavailable
 
 ANSWER_TIMEOUT_S = 5.0
@@ -48,6 +48,10 @@ class Statement:
         self.name = b"cfx_" + hashlib.sha256(self.sql).hexdigest()[:24].encode()
 
 
+_AS_SERVICE = Statement("SELECT set_config('role', 'service_role', true)")
+"""First in each transaction (see roles.py). A statement, not a setting of the session, which may be a
+pooler's."""
+
 Transaction: TypeAlias = Sequence[tuple[Statement, Values]]
 Rows: TypeAlias = list[Values]
 
@@ -73,8 +77,7 @@ class QuickPostgres:
     """Connects with the first transaction, and again after a loss. Several may be under way."""
 
     def __init__(self, url: str) -> None:
-        address = read_address(url).set(drivername="postgresql")
-        self._conninfo = address.render_as_string(hide_password=False)
+        self._conninfo = libpq_address(url)
         self._connection: psycopg.AsyncConnection[tuple[object, ...]] | None = None
         self._socket = -1
         """remembered: libpq forgets it when it is lost, and the loop still watches it"""
@@ -134,7 +137,7 @@ class QuickPostgres:
             return self._connection
 
     def _send(self, pgconn: pq.abc.PGconn, transaction: Transaction) -> None:
-        for statement, values in transaction:
+        for statement, values in ((_AS_SERVICE, ()), *transaction):
             if not self._may_prepare:
                 pgconn.send_query_params(statement.sql, values)
                 continue

@@ -66,7 +66,7 @@ api_keys = Table(
     "api_keys",
     metadata,
     Column("id", _id(), primary_key=True),
-    Column("user_id", _id(), ForeignKey("accounts.user_id"), nullable=False),
+    Column("user_id", _id(), ForeignKey("accounts.user_id", ondelete="CASCADE"), nullable=False),
     Column("key_id", String(32), nullable=False, unique=True),  # the public part: the look-up column
     Column("key_hash", LargeBinary(32), nullable=False),
     Column("label", String(200)),

@@ -20,6 +20,10 @@ NO_ANSWER = (
     "and that CFX_DATABASE_URL names the right host, user, password and database."
 )
 NO_SCHEMA = "The database has not been prepared for this version. Operator: run `cfx migrate`."
+NO_RIGHTS = (
+    "The database does not let us in as its application. Operator: run `cfx migrate`, and let "
+    "CFX_DATABASE_URL log in as cfx_app; docs/postgres.md says how."
+)
 
 _SQLITE = {
     "SQLITE_BUSY": BUSY,
@@ -36,6 +40,8 @@ _SQLITE = {
 _POSTGRES = {
     "25006": "The database is read-only. Operator: point CFX_DATABASE_URL at the primary server.",
     "40": BUSY,
+    "22023": NO_RIGHTS,  # there is no such role yet
+    "42501": NO_RIGHTS,
     "42P01": NO_SCHEMA,
     "42703": NO_SCHEMA,
     "53100": "The database's disk is full. Operator: free some space.",

@@ -30,13 +30,24 @@ def open_app(conninfo: str, tasks: dict[str, Handler], is_over: Callable[[], boo
     """``tasks``: what to do with a flow's id, by the job's name. After ``is_over`` nothing is waited for."""
     logging.getLogger("procrastinate").setLevel(logging.WARNING)  # each job is told by what it does
     connector = _PatientConnector(
-        is_over, conninfo=conninfo, min_size=1, max_size=4, kwargs={"prepare_threshold": None}
+        is_over,
+        conninfo=conninfo,
+        min_size=1,
+        max_size=4,
+        kwargs={"prepare_threshold": None},
+        configure=_act_as_service,
     )
     app = App(connector=connector)
     app.job_manager = _Jobs(connector)
     for name, handle in tasks.items():
         app.task(name=name)(_task(handle))
     return app
+
+
+async def _act_as_service(connection: psycopg.AsyncConnection[Any]) -> None:
+    """For the session, which is its own: workers speak to no transaction pooler."""
+    await connection.execute("SET ROLE service_role")
+    await connection.commit()
 
 
 def _task(handle: Handler) -> Callable[..., Awaitable[None]]:

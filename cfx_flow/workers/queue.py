@@ -75,7 +75,9 @@ class FlowQueue:
         async with self._store.transaction() as connection:
             if not (await connection.execute(_ALONE, {"seed": _LOOK})).scalar():
                 return 0
+            await connection.execute(_AS_OURSELVES)
             await connection.execute(_THAW, {"name": WORKER_SESSION, "silent_s": FROZEN_S})
+            await connection.execute(_AS_SERVICE)
             if stalled:
                 await connection.execute(_REMOVE, {"ids": list(stalled), "seed": LOCKS})
             return await self._recover(connection)
@@ -94,6 +96,7 @@ class FlowQueue:
     async def workers(self) -> int:
         """That are connected now."""
         async with self._store.read() as connection:
+            await connection.execute(_AS_OURSELVES)
             return int((await connection.execute(_WORKERS, {"name": WORKER_SESSION})).scalar_one())
 
     async def _recover(self, connection: AsyncConnection) -> int:
@@ -129,6 +132,9 @@ def _sql(statement: str) -> TextClause:
     return text(statement)
 
 
+# Postgres shows and ends sessions for the role that has logged in to them, and for no other.
+_AS_OURSELVES = text("SET LOCAL ROLE NONE")
+_AS_SERVICE = text("SET LOCAL ROLE service_role")
 _TURN = _sql("SELECT {not_for_ever}, pg_advisory_xact_lock(hashtextextended(:user_id, :seed))")
 _FILL = _sql("""
     WITH mine AS (

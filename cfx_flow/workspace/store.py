@@ -52,7 +52,7 @@ class SnapshotStore:
         def job() -> Steps[Sequence[Row]]:
             return (yield Ask(query, {"user_id": user_id, "id": snapshot_id}))
 
-        for row in await self._store.look(job):
+        for row in await self._store.look(job, person=user_id):
             return next(iter(row.values()))
         raise _unknown(snapshot_id)
 

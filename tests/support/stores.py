@@ -20,7 +20,7 @@ import pytest
 from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.migrate import MIGRATIONS, migrate
 from tests.support.clock import FakeClock
-from tests.support.postgres import PostgresServer, empty_database, running_postgres
+from tests.support.postgres import PostgresServer, as_app, empty_database, running_postgres
 
 BACKENDS = ("sqlite", pytest.param("postgres", marks=pytest.mark.e2e))
 """the fast half asks SQLite only; the slow half asks both"""
@@ -54,17 +54,24 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def worker_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+def migrated_postgres(postgres_server: PostgresServer) -> str:
+    """The name of a migrated database, to be copied."""
+    return postgres_server.ensure_template(_template_name(), migrate)
+
+
+@pytest.fixture(scope="session")
+def worker_postgres_url(postgres_server: PostgresServer, migrated_postgres: str) -> Iterator[str]:
     """This worker's database: one for each test would take up to a second, emptying takes 10 ms."""
-    url = postgres_server.create_database(postgres_server.ensure_template(_template_name(), migrate))
+    url = postgres_server.create_database(migrated_postgres)
     yield url
     postgres_server.drop_database(url)
 
 
 @pytest.fixture
 def postgres_url(worker_postgres_url: str) -> Iterator[str]:
-    """Migrated and empty; a test that changes the schema takes ``empty_database_url`` instead."""
-    yield worker_postgres_url
+    """Migrated and empty, as the application logs in; a test that changes the schema takes
+    ``empty_database_url`` instead."""
+    yield as_app(worker_postgres_url)
     empty_database(worker_postgres_url)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import procrastinate
 import psycopg
 import pytest
+from procrastinate import PsycopgConnector
 
 from cfx_flow.errors import ConfigError, StoreUnavailable
 from cfx_flow.flows.model import Flow, FlowStatus
@@ -18,7 +19,7 @@ from cfx_flow.workers.queue import LOCKS, QUEUE, RUN, FlowQueue
 from cfx_flow.workers.sessions import require_sessions
 from tests.support.offices import Graph, Office, office, person
 from tests.support.pooler import transaction_pooler
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import AS_SERVICE, PostgresServer, connect_as_service
 from tests.support.stores import eventually
 
 pytestmark = pytest.mark.e2e
@@ -35,7 +36,7 @@ async def desk(postgres_url: str) -> AsyncIterator[Office]:
 
 def jobs(url: str) -> list[dict[str, Any]]:
     columns = "task_name, queue_name, priority, lock, queueing_lock, args, status, scheduled_at, attempts"
-    with psycopg.connect(url, row_factory=psycopg.rows.dict_row) as connection:
+    with connect_as_service(url, row_factory=psycopg.rows.dict_row) as connection:
         return connection.execute(f"SELECT {columns} FROM procrastinate_jobs ORDER BY id").fetchall()
 
 
@@ -44,9 +45,9 @@ async def test_our_job_is_the_one_that_procrastinate_itself_would_make(
 ) -> None:
     flow_id = await desk.queue(ALICE)
     (ours,) = jobs(postgres_url)
-    with psycopg.connect(postgres_url) as connection:
+    with connect_as_service(postgres_url) as connection:
         connection.execute("DELETE FROM procrastinate_jobs")
-    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=postgres_url))
+    app = procrastinate.App(connector=PsycopgConnector(conninfo=postgres_url, kwargs=AS_SERVICE))
     async with app.open_async():
         deferrer = app.configure_task(RUN, queue=QUEUE, lock=flow_id, queueing_lock=flow_id)
         await deferrer.defer_async(flow_id=flow_id)
@@ -77,7 +78,7 @@ async def test_places_hold_when_a_hundred_are_queued_at_once(desk: Office, postg
 async def test_a_flow_that_lost_its_job_gets_another(desk: Office, postgres_url: str) -> None:
     mine = [await desk.queue(ALICE) for _ in range(3)]
     await desk.flows.claim(mine[0])
-    with psycopg.connect(postgres_url) as connection:
+    with connect_as_service(postgres_url) as connection:
         connection.execute("DELETE FROM procrastinate_jobs")
     assert await desk.dispatcher.recover() == 2
     assert {job["lock"] for job in jobs(postgres_url)} == set(mine[:2])
@@ -87,7 +88,7 @@ async def test_a_flow_that_lost_its_job_gets_another(desk: Office, postgres_url:
 async def test_whoever_holds_the_lock_runs_the_flow_job_or_not(desk: Office, postgres_url: str) -> None:
     flow_id = await desk.queue(ALICE)
     await desk.flows.claim(flow_id)
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+    with connect_as_service(postgres_url, autocommit=True) as connection:
         connection.execute("DELETE FROM procrastinate_jobs")
         connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, %s))", (flow_id, LOCKS))
         assert await desk.dispatcher.recover() == 0
@@ -103,7 +104,7 @@ async def eventually_recovered(desk: Office) -> None:
 async def test_a_worker_takes_up_what_a_dead_one_had_taken(desk: Office, postgres_url: str) -> None:
     """Dead between taking the job and its flow's lock, and dead while it ran."""
     mine = [await desk.queue(ALICE) for _ in range(2)]
-    with psycopg.connect(postgres_url) as connection:
+    with connect_as_service(postgres_url) as connection:
         (worker,) = connection.execute("SELECT procrastinate_register_worker_v1()").fetchone() or (0,)
         for _ in mine:
             connection.execute("SELECT procrastinate_fetch_job_v2(%s, %s)", ([QUEUE], worker))
@@ -179,14 +180,16 @@ async def test_workers_are_counted(desk: Office, postgres_url: str) -> None:
     await store.close()
 
 
-async def test_a_database_without_the_queue_s_tables_says_what_to_do(desk: Office, postgres_url: str) -> None:
-    with psycopg.connect(postgres_url) as connection:
+async def test_a_database_without_the_queue_s_tables_says_what_to_do(
+    desk: Office, postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    with psycopg.connect(postgres_server.as_owner(postgres_url)) as connection:
         connection.execute("ALTER TABLE procrastinate_jobs RENAME TO elsewhere")
     try:
         with pytest.raises(StoreUnavailable, match="cfx migrate"):
             await desk.queue(ALICE)
     finally:
-        with psycopg.connect(postgres_url) as connection:
+        with psycopg.connect(postgres_server.as_owner(postgres_url)) as connection:
             connection.execute("ALTER TABLE elsewhere RENAME TO procrastinate_jobs")
 
 
@@ -208,25 +211,27 @@ async def test_many_who_recover_at_once_make_one_job_for_each_flow(desk: Office,
     mine = [await desk.queue(ALICE) for _ in range(2)]
     for flow_id in mine:
         await desk.flows.claim(flow_id)
-    with psycopg.connect(postgres_url) as connection:
+    with connect_as_service(postgres_url) as connection:
         connection.execute("DELETE FROM procrastinate_jobs")
     found = await asyncio.gather(*(desk.dispatcher.recover() for _ in range(10)))
     assert sum(found) == 2
     assert [job["lock"] for job in jobs(postgres_url)] == mine
 
 
-async def test_a_worker_that_can_run_nothing_any_more_says_so(postgres_url: str) -> None:
+async def test_a_worker_that_can_run_nothing_any_more_says_so(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
     """Its supervisor starts it again."""
     async with office(postgres_url, Graph()) as here:
         assert here.worker is not None
         broken = asyncio.ensure_future(here.worker.until_broken())
-        with psycopg.connect(postgres_url) as connection:
+        with psycopg.connect(postgres_server.as_owner(postgres_url)) as connection:
             connection.execute("ALTER TABLE procrastinate_jobs ALTER lock TYPE bytea USING lock::bytea")
         try:
             with pytest.raises(RuntimeError, match="its log says why"):
                 await asyncio.wait_for(broken, 10)
         finally:
-            with psycopg.connect(postgres_url) as connection:
+            with psycopg.connect(postgres_server.as_owner(postgres_url)) as connection:
                 connection.execute("ALTER TABLE procrastinate_jobs ALTER lock TYPE text USING lock::text")
 
 
@@ -236,7 +241,7 @@ async def test_a_second_job_for_a_flow_that_runs_here_runs_it_no_second_time(pos
     async with office(postgres_url, graph) as here:
         flow_id = await here.queue(ALICE)
         await eventually(lambda: graph.running == {flow_id})
-        app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=postgres_url))
+        app = procrastinate.App(connector=PsycopgConnector(conninfo=postgres_url, kwargs=AS_SERVICE))
         async with app.open_async():
             await app.configure_task(RUN, queue=QUEUE).defer_async(flow_id=flow_id)
         await eventually(lambda: [job["queueing_lock"] for job in jobs(postgres_url)] == [flow_id])

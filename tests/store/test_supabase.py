@@ -1,0 +1,171 @@
+"""Migrations on what they find: a plain Postgres, and one that Supabase has set up."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from alembic import command
+from pydantic import SecretStr
+from sqlalchemy import make_url
+
+from cfx_flow.errors import ConfigError
+from cfx_flow.store.engine import open_engine
+from cfx_flow.store.migrate import migrate
+from tests.store.test_migrate import alembic_config
+from tests.support.postgres import PostgresServer
+
+pytestmark = pytest.mark.e2e
+
+# As supabase/postgres makes it: the role that its customers are given is no superuser, the auth schema is
+# another's, and whatever is made in public is granted to everybody.
+SUPABASE = """
+    DO $$ BEGIN
+        CREATE ROLE anon NOLOGIN NOINHERIT;
+        CREATE ROLE authenticated NOLOGIN NOINHERIT;
+        CREATE ROLE service_role NOLOGIN NOINHERIT BYPASSRLS;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    END $$;
+    CREATE ROLE {customer} LOGIN PASSWORD 'customer' CREATEROLE CREATEDB BYPASSRLS;
+    CREATE ROLE {auth_admin} NOLOGIN NOINHERIT;
+    GRANT anon, authenticated, service_role TO {customer} WITH ADMIN OPTION;
+    GRANT ALL ON SCHEMA public TO {customer};
+    CREATE SCHEMA auth AUTHORIZATION {auth_admin};
+    GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role, {customer};
+    CREATE TABLE auth.users (id uuid PRIMARY KEY, email varchar(255) UNIQUE);
+    ALTER TABLE auth.users OWNER TO {auth_admin};
+    GRANT ALL ON auth.users TO {customer};
+    CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$
+        select nullif(current_setting('request.jwt.claims', true)::json ->> 'sub', '')::uuid
+    $$;
+    ALTER DEFAULT PRIVILEGES FOR ROLE {customer} IN SCHEMA public
+        GRANT ALL ON TABLES TO anon, authenticated, service_role;
+    ALTER DEFAULT PRIVILEGES FOR ROLE {customer} IN SCHEMA public
+        GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
+"""
+
+
+@pytest.fixture
+def owner_url(postgres_server: PostgresServer) -> Iterator[str]:
+    url = postgres_server.create_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def supabase(owner_url: str) -> Iterator[str]:
+    """The address of its customer."""
+    names = {name: f"cfx_{name}_{uuid.uuid4().hex[:8]}" for name in ("customer", "auth_admin")}
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(SUPABASE.format(**names))
+    address = make_url(owner_url).set(username=names["customer"], password="customer")
+    yield address.render_as_string(hide_password=False)
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        for name in names.values():
+            connection.execute(f"DROP OWNED BY {name} CASCADE")
+            connection.execute(f"DROP ROLE {name}")
+
+
+def ask(url: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(query).fetchall()
+
+
+AUTH = """
+    SELECT 'table', relname, relowner::regrole::text, coalesce(obj_description(oid, 'pg_class'), '')
+    FROM pg_class WHERE relnamespace = 'auth'::regnamespace
+    UNION ALL
+    SELECT 'function', proname, prosrc, coalesce(obj_description(oid, 'pg_proc'), '')
+    FROM pg_proc WHERE pronamespace = 'auth'::regnamespace
+    ORDER BY 1, 2
+"""
+ROLES = """
+    SELECT rolname, rolsuper, rolinherit, rolcreaterole, rolcanlogin, rolbypassrls FROM pg_roles
+    WHERE rolname IN ('anon', 'authenticated', 'service_role') ORDER BY 1
+"""
+REACHED_BY_ALL = """
+    SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+        AND (has_table_privilege('anon', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
+            OR has_table_privilege('authenticated', oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))
+"""
+
+
+def test_on_supabase_nothing_of_its_own_is_touched(supabase: str, owner_url: str) -> None:
+    before = ask(owner_url, AUTH), ask(owner_url, ROLES)
+    migrate(supabase)
+    assert (ask(owner_url, AUTH), ask(owner_url, ROLES)) == before
+    assert ask(owner_url, REACHED_BY_ALL) == []
+    with open_engine(supabase).begin() as connection:
+        command.downgrade(alembic_config(connection), "base")
+    assert (ask(owner_url, AUTH), ask(owner_url, ROLES)) == before
+    assert migrate(supabase).changed
+
+
+def test_on_supabase_an_account_belongs_to_one_of_its_users(supabase: str, owner_url: str) -> None:
+    migrate(supabase)
+    known, unknown = str(uuid.uuid4()), str(uuid.uuid4())
+    account = "INSERT INTO accounts (user_id, name, role, created_at) VALUES (%s, %s, 'user', now())"
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("INSERT INTO auth.users (id) VALUES (%s)", [known])
+        connection.execute(account, [known, "known"])
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            connection.execute(account, [unknown, "unknown"])
+        connection.execute("DELETE FROM auth.users")
+        assert connection.execute("SELECT * FROM accounts").fetchall() == []
+
+
+def test_on_a_plain_postgres_an_account_makes_its_user(owner_url: str) -> None:
+    migrate(owner_url)
+    made = ask(
+        owner_url,
+        "INSERT INTO accounts (user_id, name, role, created_at)"
+        " VALUES (gen_random_uuid(), 'a', 'user', now()) RETURNING user_id",
+    )
+    assert ask(owner_url, "SELECT id FROM auth.users") == made
+
+
+def test_the_shim_is_gone_when_migrations_go_down(owner_url: str) -> None:
+    migrate(owner_url)
+    with open_engine(owner_url).begin() as connection:
+        command.downgrade(alembic_config(connection), "audit_log")
+    assert ask(owner_url, "SELECT to_regnamespace('auth')") == [(None,)]
+
+
+def test_accounts_made_on_supabase_before_it_was_looked_for_stay(supabase: str, owner_url: str) -> None:
+    with open_engine(supabase).begin() as connection:
+        command.upgrade(alembic_config(connection), "audit_log")
+        connection.exec_driver_sql(
+            "INSERT INTO accounts (user_id, name, role, created_at)"
+            " VALUES (gen_random_uuid(), 'by name', 'user', now())"
+        )
+    migrate(supabase)
+    assert ask(owner_url, "SELECT name FROM accounts") == [("by name",)]
+
+
+def test_a_role_that_may_not_migrate_is_told_which_may(
+    owner_url: str, postgres_server: PostgresServer
+) -> None:
+    from tests.support.postgres import as_app
+
+    with pytest.raises(ConfigError, match=r"permission denied.*CREATEROLE.*not as cfx_app"):
+        migrate(as_app(owner_url))
+    migrate(owner_url)
+    with pytest.raises(ConfigError, match=r"permission denied.*not as cfx_app"):
+        migrate(as_app(owner_url))
+
+
+def test_the_password_of_the_application_is_kept_as_its_verifier(
+    owner_url: str, postgres_server: PostgresServer
+) -> None:
+    """And what stands in Postgres' statement log is not the password."""
+    from tests.support.postgres import APP_PASSWORD
+
+    migrate(owner_url, SecretStr(APP_PASSWORD))
+    ((kept, may_log_in),) = ask(
+        owner_url, "SELECT rolpassword, rolcanlogin FROM pg_authid WHERE rolname = 'cfx_app'"
+    )
+    assert may_log_in
+    assert kept.startswith("SCRAM-SHA-256$")
