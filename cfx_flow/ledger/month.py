@@ -35,7 +35,7 @@ async def read_month(store: Store, user_id: str, now: datetime) -> Month:
         .scalar_subquery()
     )
     limit = select(accounts.c.monthly_usd).where(accounts.c.user_id == user_id).scalar_subquery()
-    async with store.read() as connection:
+    async with store.read(person=user_id) as connection:
         row = (await connection.execute(select(limit.label("limit"), used.label("used")))).one()
     reset_at = datetime.combine(next_month(first), datetime.min.time(), UTC)
     return Month(row.limit, Decimal(row.used).scaleb(-6), reset_at)
