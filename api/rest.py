@@ -16,6 +16,7 @@ from api.routes import (
     models,
     results,
     snapshots,
+    stages,
     status,
     steering,
     usage,
@@ -25,6 +26,7 @@ from api.wiring import Services
 
 ROUTERS: tuple[APIRouter, ...] = (
     models.router,
+    stages.router,
     flows.router,
     steering.router,
     webhooks.router,

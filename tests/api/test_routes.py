@@ -76,6 +76,17 @@ async def test_document_knows_chat_keys_and_the_shape_of_errors(stranger: httpx.
     assert len(names) == len(set(names))
 
 
+async def test_stages_show_models_yaml_without_addresses_and_keys(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/stages")
+    shown = answer.json()
+    assert [stage["stage"] for stage in shown["stages"]] == ["plan", "code", "review"]
+    first = shown["stages"][0]["targets"][0]
+    assert (first["id"], first["input_usd"]) == ("litellm/claude-sonnet-4-5", 3)
+    assert [model["id"] for model in shown["direct"]] == IDS[5:]
+    assert shown["modes"]["architect"] == "plan"
+    assert "http" not in answer.text
+
+
 # Readiness ----------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,8 @@
-import { PageHead } from "@/components/ui";
+import type { Metadata } from "next";
+import { Overview } from "@/overview/overview";
 
+export const metadata: Metadata = { title: "Overview" };
 
 export default function Page() {
-  return <PageHead title="Overview" />;
+  return <Overview />;
 }

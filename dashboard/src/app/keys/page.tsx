@@ -1,8 +1,8 @@
 import type { Metadata } from "next";
-import { PageHead } from "@/components/ui";
+import { Keys } from "@/keys/keys";
 
 export const metadata: Metadata = { title: "Keys" };
 
 export default function Page() {
-  return <PageHead title="Keys" />;
+  return <Keys />;
 }

@@ -1,8 +1,13 @@
 import type { Metadata } from "next";
-import { PageHead } from "@/components/ui";
+import { Suspense } from "react";
+import { Logs } from "@/logs/logs";
 
 export const metadata: Metadata = { title: "Logs" };
 
 export default function Page() {
-  return <PageHead title="Logs" />;
+  return (
+    <Suspense>
+      <Logs />
+    </Suspense>
+  );
 }

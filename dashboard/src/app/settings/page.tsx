@@ -1,8 +1,8 @@
 import type { Metadata } from "next";
-import { PageHead } from "@/components/ui";
+import { Settings } from "@/settings/settings";
 
 export const metadata: Metadata = { title: "Settings" };
 
 export default function Page() {
-  return <PageHead title="Settings" />;
+  return <Settings />;
 }

@@ -1,0 +1,62 @@
+"use client";
+
+import { useMutation } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { post } from "@/api/client";
+import type { KeyMade } from "@/api/types";
+import { Failure } from "@/components/states";
+import { Button, Field, Input, Select } from "@/components/ui";
+
+const LIVES = [["", "Never"], ["7", "In 7 days"], ["30", "In 30 days"], ["90", "In 90 days"], ["365", "In a year"]] as const;
+const DAY_MS = 86_400_000;
+
+export function NewKeyForm({ onMade, onCancel }: { onMade: (made: KeyMade) => void; onCancel: () => void }) {
+  const [label, setLabel] = useState("");
+  const [days, setDays] = useState("90");
+  const [perDay, setPerDay] = useState("");
+  const [streams, setStreams] = useState("");
+  const make = useMutation({
+    mutationFn: () =>
+      post("/v1/keys", {
+        body: {
+          label: label.trim() || null,
+          expires_at: days ? new Date(Date.now() + Number(days) * DAY_MS).toISOString() : null,
+          daily_limit: perDay === "" ? null : Number(perDay),
+          max_streams: streams === "" ? null : Number(streams),
+        },
+      }),
+    onSuccess: onMade,
+  });
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    make.mutate();
+  };
+  return (
+    <form onSubmit={submit} className="space-y-4">
+      <Field label="Label" hint="What it is for: an editor, a script, a machine.">
+        <Input autoFocus maxLength={200} placeholder="laptop" value={label} onChange={(event) => setLabel(event.target.value)} />
+      </Field>
+      <div className="grid gap-4 sm:grid-cols-3">
+        <Field label="Expires">
+          <Select value={days} onChange={(event) => setDays(event.target.value)}>
+            {LIVES.map(([value, name]) => (
+              <option key={value} value={value}>{name}</option>
+            ))}
+          </Select>
+        </Field>
+        <Field label="Calls a day">
+          <Input type="number" min={0} step={1} inputMode="numeric" placeholder="as yours" value={perDay} onChange={(event) => setPerDay(event.target.value)} />
+        </Field>
+        <Field label="Streams at a time">
+          <Input type="number" min={0} step={1} inputMode="numeric" placeholder="as yours" value={streams} onChange={(event) => setStreams(event.target.value)} />
+        </Field>
+      </div>
+      <p className="text-xs text-faint">A key may not give more than the one that you signed in with.</p>
+      {make.error && <Failure compact error={make.error} />}
+      <div className="flex justify-end gap-2">
+        <Button kind="ghost" onClick={onCancel}>Cancel</Button>
+        <Button kind="primary" type="submit" disabled={make.isPending}>{make.isPending ? "Creating" : "Create key"}</Button>
+      </div>
+    </form>
+  );
+}
