@@ -29,7 +29,7 @@ export function CodeText({ text, label }: { text: string; label: string }) {
 export function CopyButton({ text, label, className }: { text: string; label: string; className?: string }) {
   const [done, setDone] = useState(false);
   async function copy(): Promise<void> {
-    await navigator.clipboard.writeText(text);
+    await toClipboard(text);
     setDone(true);
     setTimeout(() => setDone(false), 1_500);
   }
@@ -39,4 +39,16 @@ export function CopyButton({ text, label, className }: { text: string; label: st
       <Icon aria-hidden className="size-3.5" />
     </Button>
   );
+}
+
+/** Pages that came by plain http from another machine have no clipboard but the old one. */
+async function toClipboard(text: string): Promise<void> {
+  if (window.isSecureContext) return navigator.clipboard.writeText(text);
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.style.position = "fixed";
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
 }

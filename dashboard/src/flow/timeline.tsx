@@ -116,7 +116,7 @@ const Bar = memo(function Bar({ step, x0, x1, ms, reachable, selected, onSelect,
       onClick={() => onSelect(step.n)}
       className={clsx(
         "absolute top-1/2 -translate-y-1/2 outline-offset-1 transition-colors",
-        isMark ? clsx("-ml-[5px] size-2.5 rotate-45 rounded-[2px] hover:scale-125", MARKS[tone]) : clsx("h-5 min-w-1 overflow-hidden rounded text-left", FILLS[step.lane]),
+        isMark ? clsx("-ml-[5px] size-2.5 rotate-45 rounded-[2px] hover:scale-125", MARKS[tone]) : clsx("@container h-5 min-w-1 overflow-hidden rounded text-left", FILLS[step.lane]),
         step.state === "running" && !isMark && "animate-breathe",
         (step.state === "failed" || step.state === "cancelled") && !isMark && "opacity-60 ring-2 ring-bad/70 ring-inset",
         step.copied && "opacity-50",
@@ -124,7 +124,7 @@ const Bar = memo(function Bar({ step, x0, x1, ms, reachable, selected, onSelect,
       )}
     >
       {!isMark && (
-        <span aria-hidden className="flex h-full items-center gap-1 px-1.5 text-2xs font-medium whitespace-nowrap text-black/85">
+        <span aria-hidden className="flex h-full items-center px-1.5 text-2xs font-medium whitespace-nowrap text-black/85 @max-[3.5rem]:hidden">
           {step.model ?? (step.chars > 0 ? plural(step.chars, "character") : "")}
         </span>
       )}
@@ -159,8 +159,8 @@ function Ruler({ scale, ticks, rows }: { scale: Scale; ticks: readonly { x: numb
       {scale.pieces
         .filter((piece) => piece.folded)
         .map((piece) => (
-          <span key={piece.from} title={`${duration(piece.to - piece.from)} in which nothing ran`} style={{ left: `${piece.x0 * 100}%`, width: `${(piece.x1 - piece.x0) * 100}%` }} className="absolute inset-y-0 top-7 border-x border-line bg-[repeating-linear-gradient(135deg,transparent_0_4px,var(--color-line)_4px_5px)]">
-            <span className="num absolute bottom-0.5 left-1/2 -translate-x-1/2 rounded bg-panel px-1 text-2xs whitespace-nowrap text-faint">{duration(piece.to - piece.from)}</span>
+          <span key={piece.from} title={`${duration(piece.to - piece.from)} in which nothing ran`} style={{ left: `${piece.x0 * 100}%`, width: `${(piece.x1 - piece.x0) * 100}%` }} className="absolute top-7 bottom-0 border-x border-line bg-[repeating-linear-gradient(135deg,transparent_0_4px,var(--color-line)_4px_5px)]">
+            <span className="num absolute -top-[1.35rem] left-1/2 z-10 -translate-x-1/2 rounded bg-panel px-1 text-2xs whitespace-nowrap text-muted">{duration(piece.to - piece.from)}</span>
           </span>
         ))}
     </div>

@@ -22,15 +22,19 @@ export function money(usd: number): string {
   return `$${usd.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
 }
 
-/** 340 ms, 4.2 s, 3 m 20 s, 2 h 5 m. */
+/** 340 ms, 4.2 s, 3 m 20 s, 2 h, 2 h 5 m. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
   const seconds = ms / 1000;
   if (seconds < 59.95) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   const minutes = Math.floor(Math.round(seconds) / 60);
-  if (minutes < 60) return `${minutes} m ${Math.round(seconds) % 60} s`;
+  if (minutes < 60) return both(minutes, "m", Math.round(seconds) % 60, "s");
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} m` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return hours < 48 ? both(hours, "h", minutes % 60, "m") : both(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+function both(large: number, unit: string, small: number, subunit: string): string {
+  return small ? `${large} ${unit} ${small} ${subunit}` : `${large} ${unit}`;
 }
 
 const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [

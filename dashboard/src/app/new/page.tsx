@@ -1,8 +1,8 @@
 import type { Metadata } from "next";
-import { PageHead } from "@/components/ui";
+import { NewFlow } from "./new-flow";
 
 export const metadata: Metadata = { title: "New flow" };
 
 export default function Page() {
-  return <PageHead title="New flow" />;
+  return <NewFlow />;
 }
