@@ -93,7 +93,8 @@ def main() -> None:
     large()
     print(
         "\nrecovered: exactly, of what can be; wrong: applied, and not what was meant; refused, code: of what"
-        "\nmust be. The peers get the answer with its fence taken off."
+        "\nmust be. The peers get the answer with its fence taken off, aider one fence for each file."
+        "\nmust: recovered >= 97 %, wrong 0, refused >= 99.5 %, code >= 95 %, 2 ms a case, 5 MB in 0.4 s."
     )
     if absent:
         print(f"Skipped, not on this machine: {', '.join(absent)} (aider: `make clients`).")

@@ -151,7 +151,16 @@ class Aider:
         self.process.stdin.write(json.dumps(case) + "\n")
         self.process.stdin.flush()
         outcome = json.loads(self.process.stdout.readline())
-        return outcome.get("files", REFUSED)
+        if "files" not in outcome:
+            return REFUSED
+        return {path: _ended_as_before(text, files.get(path)) for path, text in outcome["files"].items()}
+
+
+def _ended_as_before(text: str, before: str | None) -> str:
+    """aider gives every file that it writes one line end; that alone is not held against it."""
+    if not before or not text:
+        return text
+    return text.rstrip("\n") + before[len(before.rstrip("\n")) :]
 
 
 def available() -> tuple[dict[str, Tool], list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from cfx_flow.diffs.model import Code, Hunk, Problem
+from cfx_flow.diffs.place import Placed
 from cfx_flow.diffs.source import Source
 
 _CONTEXT = 3
@@ -39,15 +40,14 @@ def misses_lines(hunk: Hunk) -> bool:
     return hunk.left[1] > miscount
 
 
-def ends_early(hunk: Hunk, end: int, source: Source) -> bool:
-    """Whether the hunk, which the file goes on after at ``end``, lacks lines that should have followed.
+def ends_early(hunk: Hunk, place: Placed, source: Source) -> bool:
+    """Whether the hunk, which the file goes on after, lacks lines that should have followed.
 
     Counts alone prove little: models miscount. A hunk that promises more was cut if it shows less context
-    below than above, or more, for then another change was to come; if there is room for one more change
-    and its context; or if its counts lead exactly to the file's end. Blank lines that the file has there
+    below than above, or more, for then another change was to come. Blank lines that the file has there
     were only stripped.
     """
-    if end >= len(source.lines):
+    if place.end >= len(source.lines):
         return misses_lines(hunk)
     if not (_is_short(hunk) or (hunk.unclosed and hunk.left is None)):
         return False
@@ -55,19 +55,22 @@ def ends_early(hunk: Hunk, end: int, source: Source) -> bool:
     if hunk.left is None:
         return below == 0 < above
     old, new = hunk.left
-    rest = source.lines[end:]
-    if old == new and not any(line.strip() for line in rest[:old]):
+    if old == new and not any(line.strip() for line in source.lines[place.end : place.end + old]):
         return False
-    if (min(old, new) >= _CONTEXT and old <= len(rest)) or _leads_to_the_end(hunk, source):
+    if _numbers_are_right(hunk, place) and _has_room_for_a_change(hunk.left, len(source.lines) - place.end):
         return True
     return below == 0 or not min(above, _CONTEXT) <= below <= max(above, _CONTEXT)
 
 
-def _leads_to_the_end(hunk: Hunk, source: Source) -> bool:
-    """By its stated line and its count, and nobody miscounts just so."""
-    if hunk.stated is None or hunk.counted is None or hunk.left is None or not min(hunk.left):
-        return False
-    return hunk.stated - 1 + hunk.counted[0] == len(source.lines)
+def _numbers_are_right(hunk: Hunk, place: Placed) -> bool:
+    """As far as they can be held against anything: its line, and the counts of the answer's other hunks."""
+    return hunk.stated == place.start + 1 and hunk.others_count is not False
+
+
+def _has_room_for_a_change(left: tuple[int, int], rest: int) -> bool:
+    """What is missing is as much as one more change and its context, which ends where the file does."""
+    old, new = left
+    return (min(old, new) >= _CONTEXT and old <= rest) or (old == rest and new > 0)
 
 
 def ends_in_a_change(hunk: Hunk) -> bool:

@@ -131,7 +131,7 @@ def _place(hunk: Hunk, source: Source, path: str, policy: Policy) -> Placed:
             raise Refused(cut.problem(hunk, path)) from None
         raise
     elided = any(kind == "elided_context" for kind, _ in found.repairs)
-    if not elided and cut.ends_early(hunk, found.end, source):
+    if not elided and cut.ends_early(hunk, found, source):
         raise Refused(cut.problem(hunk, path))
     return found
 

@@ -242,8 +242,8 @@ class Hunk:
     """the answer ends here in a code fence that was never closed"""
     counts_hold: bool = True
     """the header's counts equal the body"""
-    others_count: bool = False
-    """the answer has other hunks, and the counts of each of them hold"""
+    others_count: bool | None = None
+    """whether the counts of all the answer's other hunks hold; None if it has no others"""
     _marks: str | None = field(init=False, default=None, repr=False, compare=False)
 
     @property

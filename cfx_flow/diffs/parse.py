@@ -47,7 +47,7 @@ def _trust_counts(hunks: list[Hunk]) -> None:
     """Where the answer may have been cut, in its last hunk, it matters whether it counts right elsewhere."""
     if hunks and hunks[-1].left is not None:
         others = hunks[:-1]
-        hunks[-1].others_count = bool(others) and all(h.counted and h.counts_hold for h in others)
+        hunks[-1].others_count = all(h.counted and h.counts_hold for h in others) if others else None
 
 
 @dataclass(slots=True)

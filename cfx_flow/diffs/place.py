@@ -140,9 +140,21 @@ def edits_of(hunk: Hunk, start: int, source: Source, *, returns_as_in_file: bool
         new = [line[1:] for line in hunk.body[run.start() : run.end()] if line[0] == "+"]
         if returns_as_in_file:
             new = [_with_returns_of(source, first, line) for line in new]
-        if source.lines[first : first + removed] != new:
-            edits.append(Edit(first, first + removed, tuple(new)))
+        old = source.lines[first : first + removed]
+        if old != new:
+            edits.append(_least(first, old, new))
     return edits
+
+
+def _least(first: int, old: list[str], new: list[str]) -> Edit:
+    """Without lines that go and come back at either end: they would hide what the edit is beside."""
+    end, new_end = len(old), len(new)
+    while end and new_end and old[end - 1] == new[new_end - 1]:
+        end, new_end = end - 1, new_end - 1
+    start = 0
+    while start < min(end, new_end) and old[start] == new[start]:
+        start += 1
+    return Edit(first + start, first + end, tuple(new[start:new_end]))
 
 
 def _with_returns_of(source: Source, first: int, text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from random import Random
 
@@ -69,8 +70,9 @@ def test_an_answer_cut_at_any_character_is_never_applied_wrongly(framed: str) ->
     """What passes is the whole change, or whole hunks of it where the answer ended between two of them.
 
     Nobody can tell these from a whole answer, so they are left out (ADR 0030): a cut within the very last
-    line that is not blank, where no fence promises an end; and one after the two lines that announce a new
-    file, which are the whole of it if it is empty.
+    line that is not blank, where no fence promises an end; one after the two lines that announce a new
+    file, which are the whole of it if it is empty; and one between lines that come at a file's end, if no
+    more of them are missing than models miscount.
     """
     wrong: list[str] = []
     outcomes: Counter[str] = Counter()
@@ -115,7 +117,13 @@ def _looks_whole(text: str, end: int) -> bool:
     rest = text[end:].split("\n", 1)[-1].removeprefix("```").strip()
     in_last_line = not rest or rest.startswith(("diff --git", "\\ No newline", "@@"))
     announced = text[:end].rstrip("\n").endswith("\nnew file mode 100644")
-    return in_last_line or announced or text[end:].startswith("\\")
+    return in_last_line or announced or text[end:].startswith("\\") or _looks_miscounted(text, end)
+
+
+def _looks_miscounted(text: str, end: int) -> bool:
+    shown = list(takewhile(lambda line: line[:1] == "+", text[:end].split("\n")[-2::-1]))
+    missing = list(takewhile(lambda line: line[:1] == "+", text[end:].split("\n")))
+    return text[end - 1] == "\n" and len(missing) <= max(5, len(shown) // 3)
 
 
 def test_two_thousand_hostile_diffs_write_nothing_outside_and_nothing_when_refused(tmp_path: Path) -> None:

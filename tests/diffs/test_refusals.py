@@ -112,3 +112,10 @@ def test_a_new_file_that_is_there_under_its_name_as_it_stands_is_not_made_under_
     for answer in ("", gone):
         result = check(f"{answer}--- /dev/null\n+++ a/app.py\n@@ -0,0 +1 @@\n+one\n", files)
         assert getattr(result, "code", None) == "new_file_exists"
+
+
+def test_lines_that_go_and_come_back_do_not_hide_that_two_hunks_insert_at_one_place() -> None:
+    one = f"{APP}@@ -4,2 +4,3 @@\n-def one():\n+def one():\n+    first()\n     return 1\n"
+    other = "@@ -4,2 +4,3 @@\n def one():\n+    other()\n-    return 1\n+    return 1\n"
+    assert isinstance(check(one, FILES), Patch)
+    assert getattr(check(one + other, FILES), "code", None) == "conflicting_hunks"
