@@ -47,6 +47,7 @@ def create_app(
                 clock=services.clock,
             ),
             accounts=services.accounts,
+            signed_in=services.signed_in,
             dashboard=_dashboard(services.settings),
         ),
         clock=services.clock,

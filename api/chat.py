@@ -62,6 +62,7 @@ class ChatEndpoint:
         context = context_of(scope)
         if context.admission is None:
             raise InvalidApiKey("There is no key in this request.")
+        _ = context.admission.principal.key_id  # or it is refused
         downstream = Downstream(receive, send, context, self._services.upstream.sweeper, self._pace)
         await _Visit(self._services, context, context.admission, downstream, _Headers.of(scope)).run()
 
@@ -189,7 +190,7 @@ class _Visit:
     def _is_known_resend(self) -> bool:
         if not self._headers.is_resend or self._body is None:
             return False
-        return self._services.resends.is_free(self._principal.api_key_id, self._body)
+        return self._services.resends.is_free(self._principal.key_id, self._body)
 
     async def _whole(self, call: ChatCall) -> None:
         body = await call.complete()
@@ -200,7 +201,7 @@ class _Visit:
         services, principal = self._services, self._principal
         slot = await services.slots.acquire(principal.user_id, principal.max_streams, claim, self._lose_slot)
         try:
-            with services.key_watch.over(principal.api_key_id, self._end_for):
+            with services.key_watch.over(principal.key_id, self._end_for):
                 await self._relay(call, slot)
         finally:
             slot.release()
@@ -241,7 +242,7 @@ class _Visit:
     async def _fail(self, error: CfxError) -> None:
         if self._is_admitted and self._body is not None:
             self._services.resends.failed(
-                self._principal.api_key_id, self._body, self._context.started, was_free=self._is_free
+                self._principal.key_id, self._body, self._context.started, was_free=self._is_free
             )
         limited = isinstance(error, RateLimitExceeded | TooManyConcurrentRequests | BudgetExceeded)
         self._context.error_code = error.code

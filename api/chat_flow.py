@@ -53,7 +53,7 @@ class FlowReply:
         """Raises ClientGone, CutOff, and whatever is wrong with the request."""
         body, principal = _flow_request(request), self._admission.principal
         async with self._house.readers.place(principal.user_id):
-            with self._house.key_watch.over(principal.api_key_id, self._end_for):
+            with self._house.key_watch.over(principal.key_id, self._end_for):
                 await self._carry_out(body, request)
 
     async def _carry_out(self, body: bytes, request: ChatRequest) -> None:

@@ -47,6 +47,7 @@ from cfx_flow.workers.queue import FlowQueue
 from cfx_flow.workspace.store import SnapshotStore
 
 if TYPE_CHECKING:
+    from cfx_flow.accounts.signed_in import SignedIn
     from cfx_flow.workers.worker import FlowWorker
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class Services:
     policy: Policy
     store: Store
     accounts: Accounts
+    signed_in: SignedIn | None
     own_keys: OwnKeys
     key_watch: KeyWatch
     limiter: RateLimiter
@@ -112,6 +114,7 @@ async def open_services(
         pepper = load_pepper(settings)
         accounts = _accounts_of(settings, store, pepper, clock)
         closing.push_async_callback(accounts.close)
+        signed_in = await closing.enter_async_context(_signed_in(settings, store, clock))
         key_watch = KeyWatch(accounts)
         closing.push_async_callback(key_watch.close)
         limits = await closing.enter_async_context(_open_limits(settings, clock))
@@ -123,8 +126,7 @@ async def open_services(
         webhooks = await closing.enter_async_context(open_webhooks(settings, store, pepper, clock))
         graph = LateGraph()
         closing.push_async_callback(graph.close)
-        parts = _flows_of(settings, store, clock, graph, drain_s)
-        await closing.enter_async_context(_closing(parts))
+        parts = await closing.enter_async_context(_closing(_flows_of(settings, store, clock, graph, drain_s)))
         yield Services(
             settings=settings,
             clock=clock,
@@ -133,6 +135,7 @@ async def open_services(
             policy=policy,
             store=store,
             accounts=accounts,
+            signed_in=signed_in,
             own_keys=OwnKeys(store, accounts, clock),
             key_watch=key_watch,
             limiter=limits.daily,
@@ -160,6 +163,25 @@ def _accounts_of(settings: Settings, store: Store, pepper: SecretStr, clock: Clo
     former = former_peppers(settings)
     daily, streams = settings.daily_limit, settings.streams_per_user
     return Accounts(store, pepper, clock, daily, streams, former_peppers=former)
+
+
+@asynccontextmanager
+async def _signed_in(settings: Settings, store: Store, clock: Clock) -> AsyncIterator[SignedIn | None]:
+    """None where no Supabase is."""
+    if settings.supabase_url is None:
+        yield None
+        return
+    from cfx_flow.accounts.jwks import Jwks  # cryptography: for who needs it alone
+    from cfx_flow.accounts.signed_in import SignedIn
+    from cfx_flow.accounts.tokens import Tokens
+
+    jwks = Jwks(f"{settings.supabase_url}/auth/v1/.well-known/jwks.json", clock)
+    tokens = Tokens(settings.supabase_url, jwks, settings.supabase_jwt_secret)
+    signed_in = SignedIn(tokens, store, clock, settings.daily_limit, settings.streams_per_user)
+    try:
+        yield signed_in
+    finally:
+        await signed_in.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +212,13 @@ def _flows_of(settings: Settings, store: Store, clock: Clock, graph: LateGraph, 
 
 
 @asynccontextmanager
-async def _closing(parts: _Flows) -> AsyncIterator[None]:
+async def _closing(parts: _Flows) -> AsyncIterator[_Flows]:
     """Meanwhile readers hear of what other processes write."""
     watching = None
     if parts.queue is not None:
         watching = asyncio.create_task(watch(parts.flows.feed, parts.flows.last_seqs))
     try:
-        yield
+        yield parts
     finally:
         if watching is not None:
             watching.cancel()

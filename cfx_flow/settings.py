@@ -55,6 +55,8 @@ class Settings(BaseModel):
     """A static export; need not be there."""
     supabase_url: str | None = Field(None, validation_alias="SUPABASE_URL")
     supabase_anon_key: str | None = Field(None, validation_alias="SUPABASE_ANON_KEY")
+    supabase_jwt_secret: SecretStr | None = Field(None, validation_alias="SUPABASE_JWT_SECRET")
+    """Of projects that sign with one; others sign with keys that are fetched."""
     metrics_token: SecretStr | None = Field(None, validation_alias="CFX_METRICS_TOKEN")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias="CFX_LOG_LEVEL")
 

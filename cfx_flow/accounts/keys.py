@@ -43,6 +43,11 @@ def read_key_id(key: str) -> str | None:
     return form["key_id"]
 
 
+def is_no_key(token: str) -> bool:
+    """But perhaps a JWT: no key of ours has a dot in it."""
+    return token.count(".") == 2
+
+
 def find_key_id(text: str) -> str | None:
     """The public id in what a person pasted: the id, ``cfx_<id>``, or the whole key."""
     form = _PUBLIC_ID.fullmatch(text)

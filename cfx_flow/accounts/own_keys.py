@@ -71,7 +71,8 @@ class OwnKeys:
         Conflict, RateLimitExceeded, InvalidRequest."""
         owner_id = self._whose(caller)
         own, old = await self._key_of(caller), await self._accounts.key(key_id, owner_id=owner_id)
-        if caller.role != ADMIN and old.id != own.id and within(wish_of(old), own, caller) != wish_of(old):
+        is_other = caller.role != ADMIN and own is not None and old.id != own.id
+        if is_other and within(wish_of(old), own, caller) != wish_of(old):
             raise _too_much("key", "that key is bound less than this one")
         async with self._turn:
             await self._require_room(old.user_id)
@@ -93,8 +94,10 @@ class OwnKeys:
             raise NotFound("There is no such user; `cfx keys create --user NAME` makes one.", param="user")
         return _Account(user_id, user)
 
-    async def _key_of(self, caller: Principal) -> KeyInfo:
-        """As it is now: what is known of the caller may be seconds old."""
+    async def _key_of(self, caller: Principal) -> KeyInfo | None:
+        """As it is now: what is known of the caller may be seconds old. None for who has signed in."""
+        if caller.api_key_id is None:
+            return None
         query = select_keys().where(api_keys.c.id == caller.api_key_id)
         async with self._store.read() as connection:
             row = (await connection.execute(query)).one_or_none()
@@ -125,8 +128,10 @@ class _Account:
     name: str
 
 
-def within(wish: KeyWish, own: KeyInfo, caller: Principal) -> KeyWish:
+def within(wish: KeyWish, own: KeyInfo | None, caller: Principal) -> KeyWish:
     """The wish, with the bounds of the key that makes it where it names none. Raises PermissionDenied."""
+    if own is None:
+        return _within_account(wish, caller)
     lacking = sorted(wish.permissions - own.permissions)
     if lacking:
         raise _too_much("permissions", f"it has no permission {lacking[0][:50]!r} itself")
@@ -138,6 +143,15 @@ def within(wish: KeyWish, own: KeyInfo, caller: Principal) -> KeyWish:
         models=_some_of("models", wish.models, own.models),
         expires_at=_ending(wish.expires_at, own.expires_at),
     )
+
+
+def _within_account(wish: KeyWish, caller: Principal) -> KeyWish:
+    """Of who has signed in: no key's bounds, and no permissions to pass on."""
+    if wish.permissions:
+        raise PermissionDenied("Only an admin gives permissions to keys.", param="permissions")
+    _bounded("daily_limit", wish.daily_limit, None, caller.daily_limit)
+    _bounded("max_streams", wish.max_streams, None, caller.max_streams)
+    return wish
 
 
 def _bounded(name: str, wished: int | None, own: int | None, resolved: int) -> int | None:

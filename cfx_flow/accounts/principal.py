@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from cfx_flow.errors import InvalidApiKey
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -13,8 +15,8 @@ class Principal:
     name: str
     role: str
     """``user`` or ``admin``"""
-    api_key_id: str
-    """uuid of the key's row, never the key"""
+    api_key_id: str | None
+    """uuid of the key's row, never the key; None for who has signed in"""
     daily_limit: int
     """resolved: the key's own limit, else the account's, else the default"""
     max_streams: int = 2
@@ -26,3 +28,12 @@ class Principal:
     models: frozenset[str] | None = None
     """that it may call directly, by public id; None: the whole whitelist"""
     permissions: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def key_id(self) -> str:
+        """Where only keys open: raises InvalidApiKey for who has signed in."""
+        if self.api_key_id is None:
+            raise InvalidApiKey(
+                "Chat takes keys only, not a sign-in. Make one in the dashboard or with POST /v1/keys."
+            )
+        return self.api_key_id

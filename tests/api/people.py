@@ -52,12 +52,13 @@ class People:
 
 
 @asynccontextmanager
-async def opened(database_url: str, folder: Path) -> AsyncIterator[People]:
+async def opened(database_url: str, folder: Path, **more: str) -> AsyncIterator[People]:
     environ = {
         "CFX_DATABASE_URL": database_url,
         "CFX_DATA_DIR": str(folder),
         "CFX_LITELLM_URL": NOBODY,
         "CFX_HASH_SALT": "salt of the tests, of no other use",
+        **more,
     }
     async with AsyncExitStack() as closing:
         services = await closing.enter_async_context(open_services(Settings.load(environ), environ))

@@ -1,0 +1,99 @@
+"""People who come with a token of Supabase Auth, not with a key: into the dashboard, and to their flows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.exc import IntegrityError
+
+from cfx_flow.accounts.accounts import DISABLED
+from cfx_flow.accounts.cache import CACHE_TTL_S, AnswerCache
+from cfx_flow.accounts.principal import Principal
+from cfx_flow.accounts.tokens import ENDED, SignedInAs, Tokens
+from cfx_flow.clock import Clock
+from cfx_flow.errors import InvalidApiKey
+from cfx_flow.store.engine import Store
+from cfx_flow.store.tables import accounts
+
+GONE = "There is no such user any more. Sign in again."
+MAX_NAME = 200
+
+
+class SignedIn:
+    """Whoever Supabase lets in gets an account with their first request; the account decides from then on."""
+
+    def __init__(
+        self, tokens: Tokens, store: Store, clock: Clock, default_daily_limit: int, default_max_streams: int
+    ) -> None:
+        self._tokens, self._store, self._clock = tokens, store, clock
+        self._defaults = default_daily_limit, default_max_streams
+        self._answers = AnswerCache(clock)
+
+    async def authenticate(self, token: str) -> Principal:
+        """Raises InvalidApiKey. As with keys, an answer is kept for 5 s at most: a disabled account is out
+        within that time."""
+        label = self._answers.label(token)
+        answer = self._answers.get(label)
+        if answer is None:
+            answer = await self._look_up(token, label)
+        if isinstance(answer, str):
+            raise InvalidApiKey(answer)
+        return answer
+
+    async def _look_up(self, token: str, label: bytes) -> Principal | str:
+        asked_at = self._clock.monotonic()
+        valid_s = CACHE_TTL_S
+        answer: Principal | str
+        try:
+            person = await self._tokens.read(token)
+            valid_s = min(valid_s, (person.expires_at - self._clock.now()).total_seconds())
+            answer = await self._principal(person) if valid_s > 0 else ENDED
+        except InvalidApiKey as error:
+            answer = error.message
+        self._answers.put(label, answer, until=asked_at + valid_s)
+        return answer
+
+    async def _principal(self, person: SignedInAs) -> Principal | str:
+        account = await self._account(person) or await self._made(person)
+        if account is None:
+            return GONE
+        if account.disabled_at is not None:
+            return DISABLED
+        daily_limit, max_streams = self._defaults
+        return Principal(
+            user_id=account.user_id,
+            name=account.name,
+            role=account.role,
+            api_key_id=None,
+            daily_limit=daily_limit if account.daily_limit is None else account.daily_limit,
+            max_streams=max_streams,
+        )
+
+    async def _account(self, person: SignedInAs) -> Row[Any] | None:
+        async with self._store.read(person=person.user_id) as connection:
+            query = select(accounts).where(accounts.c.user_id == person.user_id)
+            return (await connection.execute(query)).one_or_none()
+
+    async def _made(self, person: SignedInAs) -> Row[Any] | None:
+        """Named by the address, or where somebody else has that name, by the id. None: deleted meanwhile."""
+        for name in (_clean(person.email), person.user_id):
+            row = {"user_id": person.user_id, "name": name, "role": "user", "created_at": self._clock.now()}
+            if name is None:
+                continue
+            try:
+                async with self._store.transaction() as connection:
+                    insert = self._store.insert(accounts).values(row).on_conflict_do_nothing()
+                    await connection.execute(insert)
+            except IntegrityError:
+                return None
+            if (account := await self._account(person)) is not None:
+                return account
+        return None
+
+    async def close(self) -> None:
+        await self._tokens.close()
+
+
+def _clean(email: str | None) -> str | None:
+    return email if email and email.isprintable() and len(email) <= MAX_NAME else None
