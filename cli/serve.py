@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cfx_flow.errors import ConfigError
+from cfx_flow.lean import import_leanly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +78,7 @@ class Voice:
 def _serve(settings: Settings, environ: dict[str, str], voice: Voice) -> None:
     """Whatever can be wrong is found out before anything is written."""
     gc.disable()  # until the server has imported everything: see cfx_flow/collector.py
+    import_leanly()
 
     import uvloop
 

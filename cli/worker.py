@@ -14,6 +14,7 @@ import typer
 
 from cfx_flow.collector import keep_what_was_imported
 from cfx_flow.errors import ConfigError
+from cfx_flow.lean import import_leanly
 
 if TYPE_CHECKING:
     from cfx_flow.settings import Settings
@@ -59,6 +60,7 @@ def worker(port: Port = None, drain: Drain = None, as_json: AsJson = False) -> N
 
 def _work(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
     gc.disable()  # until everything is imported: see cfx_flow/collector.py
+    import_leanly()
 
     import uvloop
 
