@@ -170,6 +170,23 @@ async def test_a_try_that_died_with_its_process_is_made_again(
     assert len({heard.headers["webhook-id"] for heard in receiver.heard}) == 1
 
 
+async def test_an_end_that_came_while_no_server_ran_is_told_when_one_runs_again(
+    open_house: OpenHouse, postgres_url: str, provider: Provider, receiver: Receiver, sender: Sender
+) -> None:
+    """The worker that ends the flow knows no webhook hosts, and carries nothing itself."""
+    provider.script(*loop([says(GOOD_DIFF)]))
+    server = {"CFX_WEBHOOK_HOSTS": receiver.hosts, "CFX_WITH_WORKER": "false"}
+    async with open_house(postgres_url, **server) as before:
+        flow_id = await before.start(webhook={"url": receiver.url})
+    async with open_house(postgres_url) as worker:
+        worker.services.webhooks.courier.start()
+        assert (await worker.ended(flow_id))["status"] == "approved"
+    assert not receiver.heard
+    async with open_house(postgres_url, **server) as after, carrying(after, sender):
+        await webhook(after, await after.get(flow_id), "delivered", 1)
+    assert [json.loads(heard.body)["data"]["status"] for heard in receiver.heard] == ["approved"]
+
+
 async def test_of_two_couriers_one_carries(
     open_house: OpenHouse, database_url: str, provider: Provider, receiver: Receiver, trusting: ssl.SSLContext
 ) -> None:
