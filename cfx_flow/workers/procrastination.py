@@ -68,6 +68,10 @@ class _Jobs(JobManager):
             log.warning("job_was_taken_over", job_id=job.id, flow_id=job.lock)
 
 
+_IT_PASSES = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
+"""no answer, no space, a server that starts, or one that is a replica for now"""
+
+
 class _PatientConnector(PsycopgConnector):
     """Asks again until the database answers."""
 
@@ -96,7 +100,7 @@ class _PatientConnector(PsycopgConnector):
             try:
                 return await work()
             except exceptions.ConnectorException as error:
-                if self._is_over() or not isinstance(error.__cause__, psycopg.OperationalError):
+                if self._is_over() or not isinstance(error.__cause__, _IT_PASSES):
                     raise
                 log.warning("queue_does_not_answer", error=str(error.__cause__).strip())
             await asyncio.sleep(AGAIN_S)
