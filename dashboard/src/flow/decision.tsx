@@ -4,14 +4,14 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { CirclePause } from "lucide-react";
 import { useState } from "react";
 import { ApiError, get, post } from "@/api/client";
-import type { Flow } from "@/api/types";
+import type { Flow, Gate } from "@/api/types";
 import { Failure } from "@/components/states";
 import { Button, Field, TextArea } from "@/components/ui";
 
 type Word = "approve" | "reject" | "revise";
 
 /** A person's word at a gate, bound to the version that is on the screen. */
-export function DecisionCard({ flow }: { flow: Flow }) {
+export function DecisionCard({ flow, onLook }: { flow: Flow; onLook: (gate: Gate) => void }) {
   const queries = useQueryClient();
   const [comment, setComment] = useState("");
   const [plan, setPlan] = useState<string | null>(null);
@@ -39,7 +39,12 @@ export function DecisionCard({ flow }: { flow: Flow }) {
         <div className="min-w-0 flex-1 space-y-3">
           <div>
             <h2 className="text-sm font-semibold">{gate === "plan" ? "The plan waits for your word" : "The patch waits for your word"}</h2>
-            <p className="mt-0.5 text-[0.8125rem] break-words text-muted">{flow.message}</p>
+            <p className="mt-0.5 text-[0.8125rem] break-words text-muted">
+              {flow.message}{" "}
+              <button type="button" onClick={() => onLook(gate)} className="rounded text-accent hover:underline">
+                Look at the {gate}
+              </button>
+            </p>
           </div>
           {plan !== null && (
             <Field label="The plan to carry out" hint="It ends in its contract, the block marked json cfx-plan, to which every patch is held.">

@@ -1,7 +1,7 @@
 "use client";
 
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useRef } from "react";
+import { memo, useRef } from "react";
 import type { FlowEvent } from "@/api/types";
 import { Badge, Money, Panel, stageTone } from "@/components/ui";
 import { count, duration, moment, plural } from "@/lib/format";
@@ -27,7 +27,7 @@ export default function EventList({ events, onStep }: { events: readonly FlowEve
   );
 }
 
-function Line({ event, begin, top, onStep }: { event: FlowEvent; begin: number; top: number; onStep: (n: number) => void }) {
+const Line = memo(function Line({ event, begin, top, onStep }: { event: FlowEvent; begin: number; top: number; onStep: (n: number) => void }) {
   const { step } = event;
   return (
     <li style={{ transform: `translateY(${top}px)`, height: ROW_PX }} className="absolute inset-x-0 flex items-center gap-3 border-b border-line/40 px-4 text-xs">
@@ -48,7 +48,7 @@ function Line({ event, begin, top, onStep }: { event: FlowEvent; begin: number; 
       {event.cost_usd !== null && <Money usd={event.cost_usd} className="text-muted" />}
     </li>
   );
-}
+});
 
 function told(event: FlowEvent): string {
   const { data } = event;

@@ -47,6 +47,14 @@ describe("a flow's story", () => {
     expect(story.to).toBeNull();
   });
 
+  test("says how a person decided", () => {
+    const { steps } = storyOf([
+      event("step.started", 10, { step: 4, data: { node: "approve_plan" } }),
+      event("step.completed", 11, { step: 4, data: { node: "approve_plan", decision: "revise" } }),
+    ]);
+    expect(outcomeOf(steps[0]!)).toEqual(["warn", "revise"]);
+  });
+
   test("knows from when to when a person was waited for", () => {
     const { waits } = storyOf([
       event("approval.requested", 10, { data: { gate: "plan" } }),

@@ -41,6 +41,8 @@ export interface StepBar {
   readonly copied: boolean;
   readonly check: Check | null;
   readonly review: Review | null;
+  /** a person's word, at a gate */
+  readonly decision: string | null;
 }
 
 export interface Wait {
@@ -127,6 +129,7 @@ function begun(event: FlowEvent, n: number, at: number): Draft<StepBar> {
     copied: event.data.copied === true,
     check: null,
     review: null,
+    decision: null,
   };
 }
 
@@ -136,6 +139,7 @@ function complete(step: Draft<StepBar>, event: FlowEvent, at: number): void {
   step.tokens = (event.input_tokens ?? 0) + (event.output_tokens ?? 0);
   step.costUsd = event.cost_usd ?? 0;
   step.copied ||= event.data.copied === true;
+  step.decision = typeof event.data.decision === "string" ? event.data.decision : null;
 }
 
 function stop(step: Draft<StepBar>, at: number, state: StepState): void {
@@ -154,9 +158,14 @@ export type Outcome = "good" | "bad" | "warn" | "plain";
 
 /** How a step went, in a word and a tone. */
 export function outcomeOf(step: StepBar): readonly [Outcome, string] {
+  if (step.decision) return verdict(step.decision);
   if (step.check) return step.check.status === "accepted" ? ["good", "accepted"] : ["bad", step.check.code ?? "refused"];
-  if (step.review) return [step.review.verdict === "approve" ? "good" : step.review.verdict === "revise" ? "warn" : "bad", step.review.verdict];
+  if (step.review) return verdict(step.review.verdict);
   if (step.state === "failed") return ["bad", "failed"];
   if (step.state === "cancelled") return ["plain", "cancelled"];
   return ["plain", step.state === "running" ? "running" : "done"];
+}
+
+function verdict(word: string): readonly [Outcome, string] {
+  return [word === "approve" ? "good" : word === "revise" ? "warn" : "bad", word];
 }

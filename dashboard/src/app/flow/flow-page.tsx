@@ -4,7 +4,7 @@ import clsx from "clsx";
 import { SearchX } from "lucide-react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
-import { useEffect, useMemo } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { isMissing } from "@/api/client";
 import type { Flow } from "@/api/types";
 import { Empty, Failure, Loading } from "@/components/states";
@@ -60,19 +60,20 @@ function Shown({ flow }: { flow: Flow }) {
   const story = useMemo(() => storyOf(following.events), [following.events]);
   const running = !hasEnded(flow.status);
   const now = useNow(running ? 250 : 3_600_000);
-  const hasPatch = story.steps.some((step) => step.check?.status === "accepted");
-  const tab = tabOf(params.get("tab")) ?? (hasPatch ? "changes" : "steps");
+  const [first] = useState<Tab>(() => firstTab(flow)); // what one reads does not go away by itself
+  const tab = tabOf(params.get("tab")) ?? first;
   const selected = Number(params.get("step")) || null;
+  const openStep = useCallback((n: number) => set({ tab: "steps", step: String(n) }), [set]);
   useEffect(() => {
     document.title = `${titleOf(flow.task).slice(0, 80)} · CF-X Flow`;
   }, [flow.task]);
   return (
     <div className="space-y-5">
       <FlowHead flow={flow} now={now} following={following} story={story} />
-      {flow.status === "requires_action" && flow.gate && <DecisionCard key={flow.version} flow={flow} />}
+      {flow.status === "requires_action" && flow.gate && <DecisionCard key={flow.version} flow={flow} onLook={(gate) => set({ tab: gate === "plan" ? "plan" : "changes" })} />}
       <Panel title="Timeline" aside={<LinkState following={following} />} className="overflow-hidden">
         {story.steps.length > 0 ? (
-          <Timeline story={story} now={now} selected={tab === "steps" ? selected : null} onSelect={(n) => set({ tab: "steps", step: String(n) })} />
+          <Timeline story={story} now={now} selected={tab === "steps" ? selected : null} onSelect={openStep} />
         ) : following.error ? (
           <Failure error={following.error} />
         ) : running ? (
@@ -85,14 +86,20 @@ function Shown({ flow }: { flow: Flow }) {
         <Tabs tab={tab} onChange={(next) => set({ tab: next })} />
         <div role="tabpanel" aria-labelledby={`tab-${tab}`} id="tabpanel">
           {tab === "changes" && <Changes flow={flow} story={story} />}
-          {tab === "steps" && <Steps flow={flow} story={story} selected={selected} onSelect={(n) => set({ step: String(n) })} />}
+          {tab === "steps" && <Steps flow={flow} story={story} selected={selected} onSelect={openStep} />}
           {tab === "plan" && <PlanView flow={flow} story={story} />}
-          {tab === "events" && <EventList events={following.events} onStep={(n) => set({ tab: "steps", step: String(n) })} />}
+          {tab === "events" && <EventList events={following.events} onStep={openStep} />}
           {tab === "details" && <Details flow={flow} />}
         </div>
       </div>
     </div>
   );
+}
+
+/** What a person comes for: a result, what waits for their word, or what is going on. */
+function firstTab(flow: Flow): Tab {
+  if (flow.status === "approved" || flow.gate === "patch") return "changes";
+  return flow.gate === "plan" ? "plan" : "steps";
 }
 
 function tabOf(name: string | null): Tab | null {
