@@ -67,6 +67,7 @@ class Engine:
             asker=Answering(),
             limiter=services.limiter,
             request_log=services.request_log,
+            budgets=services.budgets,
             clock=services.clock,
         )
         self._flows, self._snapshots, self._clock = flows, snapshots, services.clock

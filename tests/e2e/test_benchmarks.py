@@ -1,4 +1,4 @@
-"""The benchmark of the gateway runs, in its shortest form; what it measures then means nothing."""
+"""The benchmarks run, in their shortest form; what they measure then means nothing."""
 
 from __future__ import annotations
 
@@ -22,3 +22,12 @@ def test_benchmark_of_the_gateway_measures_every_row(tmp_path: Path) -> None:
     measured = json.loads(report.read_text())["this"]
     expected = {row.id for row in ROWS if "litellm" not in row.id}
     assert {row for row in expected - measured.keys() if "redis" not in row} == set()
+
+
+def test_benchmark_of_flows_ends_every_flow_approved() -> None:
+    argv = [sys.executable, "-m", "benchmarks.flows", "--flows", "2"]
+    done = subprocess.run(
+        argv, cwd=HOUSE, env=child_environ(), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("{'approved': 2}") == 4
