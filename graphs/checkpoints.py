@@ -37,6 +37,9 @@ T = TypeVar("T")
 TYPED = "cfx:typed"
 """the one key of an object that stands for a value which JSON does not know"""
 
+FIRST_NODE = 1
+"""LangGraph's number of the step in which it runs; before it come the input and its way into the state"""
+
 
 class Pen(Protocol):
     """What a flow's run writes with."""
@@ -101,7 +104,8 @@ class FlowSaver(BaseCheckpointSaver[int]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Durable on return, with all that the step has written."""
+        """Durable on return, with all that the step has written. Before the first node nothing has been done:
+        such a checkpoint rides with the first call's journal."""
         flow_id, ns = _place(config)
         row = CheckpointRow(
             flow_id=flow_id,
@@ -109,10 +113,13 @@ class FlowSaver(BaseCheckpointSaver[int]):
             id=checkpoint["id"],
             parent_id=get_checkpoint_id(config),
             body=_checkpoint_text(checkpoint),
-            meta=to_text(get_checkpoint_metadata(config, metadata)),
+            meta=_meta_text(get_checkpoint_metadata(config, metadata)),
         )
         self._is_new = False
-        await self._pen.commit(Entry(checkpoint=row))
+        if metadata["step"] < FIRST_NODE:
+            self._pen.put(Entry(checkpoint=row))
+        else:
+            await self._pen.commit(Entry(checkpoint=row))
         return _config(flow_id, ns, row.id)
 
     async def aput_writes(
@@ -172,22 +179,31 @@ def to_text(value: object) -> str:
 
 
 def _checkpoint_text(checkpoint: Checkpoint) -> str:
-    """Ours hold small plain values, which the quicker encoder writes alike; around them LangGraph has only
-    words and numbers."""
-    if all(_is_plain(value) for value in checkpoint["channel_values"].values()):
-        return msgspec.json.encode(checkpoint).decode()
-    return to_text(checkpoint)
+    """Around the channels' values LangGraph has only words and numbers."""
+    return _quick_text(checkpoint) if _is_plain(checkpoint["channel_values"]) else to_text(checkpoint)
+
+
+def _meta_text(meta: CheckpointMetadata) -> str:
+    return _quick_text(meta) if _is_plain(meta) else to_text(meta)
+
+
+def _quick_text(plain: object) -> str:
+    """As ``to_text`` writes small plain values, and ours are."""
+    return msgspec.json.encode(plain).decode()
 
 
 def _is_plain(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(_is_plain(item) for item in value.values())
-    if isinstance(value, list):
-        return all(type(item) is int for item in value)
-    return type(value) in _PLAIN and (not isinstance(value, str) or value.isascii())
+    kind = type(value)
+    if kind is str:
+        return cast(str, value).isascii()
+    if kind is dict:
+        return all(map(_is_plain, cast(dict[str, Any], value).values()))
+    if kind is list:
+        return all(map(_is_plain, cast(list[Any], value)))
+    return kind in _PLAIN
 
 
-_PLAIN = frozenset({bool, int, str, type(None)})
+_PLAIN = frozenset({bool, int, type(None)})
 
 
 def from_text(text: str) -> Any:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import ClauseElement, Dialect, Executable, Uuid
+from sqlalchemy import JSON, ClauseElement, Dialect, Executable, Uuid
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from cfx_flow.store.jobs import Ask, Row, Values
+from cfx_flow.store.types import json_text
 
 Convert = Callable[[Any], Any] | None
 
@@ -28,7 +29,7 @@ class Compiled:
         self._fixed = {name: value for name, value in compiled.params.items() if name not in asked}
         names = compiled.positiontup or []
         self._pick = _picker(names)
-        converts = [compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
+        converts = [_into(compiled.binds[name].type, dialect) for name in names]
         self._converts = [(place, convert) for place, convert in enumerate(converts) if convert is not None]
         columns = getattr(statement, "exported_columns", ())
         self._columns = [(column.name, _out_of(column.type, dialect)) for column in columns]
@@ -74,6 +75,12 @@ def _picker(names: Sequence[str]) -> Callable[[Values], list[Any]]:
         return lambda values: [values[name] for name in names]
     pick = itemgetter(*names)
     return lambda values: list(pick(values))
+
+
+def _into(kind: TypeEngine[Any], dialect: Dialect) -> Convert:
+    if isinstance(kind, JSON):
+        return json_text
+    return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
 def _out_of(kind: TypeEngine[Any], dialect: Dialect) -> Convert:

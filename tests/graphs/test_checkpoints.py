@@ -13,6 +13,7 @@ from typing import Any
 
 import ormsgpack
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.types import Interrupt
@@ -43,11 +44,16 @@ class OpenPen:
 
 
 class EagerSaver(FlowSaver):
-    """The suite reads writes back before the next checkpoint, as nobody does within a run."""
+    """The suite reads back what waits for the next commit, as nobody does within a run."""
 
     def __init__(self, pen: OpenPen, flows: FlowStore) -> None:
         super().__init__(pen, flows)
         self._open_pen = pen
+
+    async def aput(self, *arguments: Any, **named: Any) -> RunnableConfig:
+        config = await super().aput(*arguments, **named)
+        await self._open_pen.commit()
+        return config
 
     async def aput_writes(self, *arguments: Any, **named: Any) -> None:
         await super().aput_writes(*arguments, **named)
