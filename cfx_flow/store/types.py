@@ -50,7 +50,11 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _sqlite_text(moment: datetime | None) -> str | None:
-    return None if moment is None else _utc(moment).isoformat(" ", "microseconds")[:26]
+    """``2026-01-31 12:00:00.000000``, which ``isoformat`` takes three times as long to write."""
+    if moment is None:
+        return None
+    text = msgspec.json.encode(_utc(moment)).decode()  # "2026-01-31T12:00:00Z", in quotes
+    return f"{text[1:11]} {text[12:20]}.{moment.microsecond:06}"
 
 
 class Usd(TypeDecorator[Decimal]):
