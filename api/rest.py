@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from api.openapi import describe
 from api.refusals import install_error_handlers
 from api.routes import (
+    admin,
     flows,
     keys,
     logs,
@@ -36,6 +37,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     logs.router,
     keys.router,
     status.router,
+    admin.router,
     metrics.router,
 )
 

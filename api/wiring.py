@@ -11,17 +11,19 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
-from pydantic import SecretStr
 
 from api.late_graph import LateGraph
 from api.readiness import ReadinessProbe
-from cfx_flow.accounts import Accounts, former_peppers, load_pepper
+from cfx_flow.accounts import Accounts, load_pepper
 from cfx_flow.accounts.key_watch import KeyWatch
+from cfx_flow.accounts.open import open_doors
 from cfx_flow.accounts.own_keys import OwnKeys
+from cfx_flow.accounts.users import Users
 from cfx_flow.clock import Clock, SystemClock
 from cfx_flow.contract.load import load_policy
 from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import StoreUnavailable
+from cfx_flow.flows.disabled import DisabledOwners
 from cfx_flow.flows.dispatch import DRAIN_S, Dispatcher, InProcessDispatcher, QueueDispatcher
 from cfx_flow.flows.feed import Feed, watch
 from cfx_flow.flows.readers import Readers
@@ -67,6 +69,7 @@ class Services:
     accounts: Accounts
     signed_in: SignedIn | None
     own_keys: OwnKeys
+    users: Users
     key_watch: KeyWatch
     limiter: RateLimiter
     budgets: Budgets
@@ -81,6 +84,7 @@ class Services:
     flows: FlowStore
     webhooks: Webhooks
     dispatcher: Dispatcher
+    disabled_owners: DisabledOwners
     worker: FlowWorker | None
     graph: LateGraph
     readiness: ReadinessProbe
@@ -112,14 +116,10 @@ async def open_services(
         store = await open_store(settings.store_url, session=_session(settings))
         closing.push_async_callback(store.close)
         pepper = load_pepper(settings)
-        accounts = _accounts_of(settings, store, pepper, clock)
-        closing.push_async_callback(accounts.close)
-        signed_in = await closing.enter_async_context(_signed_in(settings, store, clock))
-        key_watch = KeyWatch(accounts)
-        closing.push_async_callback(key_watch.close)
         limits = await closing.enter_async_context(_open_limits(settings, clock))
         meter = Meter(model_names(models))
         ledger = await closing.enter_async_context(open_ledger(store, clock, meter))
+        doors = await closing.enter_async_context(open_doors(settings, store, pepper, clock, ledger.budgets))
         upstream = UpstreamClient()
         await upstream.open()
         closing.push_async_callback(upstream.close)
@@ -134,10 +134,11 @@ async def open_services(
             prompts=prompts,
             policy=policy,
             store=store,
-            accounts=accounts,
-            signed_in=signed_in,
-            own_keys=OwnKeys(store, accounts, clock),
-            key_watch=key_watch,
+            accounts=doors.accounts,
+            signed_in=doors.signed_in,
+            own_keys=doors.own_keys,
+            users=doors.users,
+            key_watch=doors.key_watch,
             limiter=limits.daily,
             budgets=ledger.budgets,
             slots=limits.slots,
@@ -151,37 +152,13 @@ async def open_services(
             flows=parts.flows,
             webhooks=webhooks,
             dispatcher=parts.dispatcher,
+            disabled_owners=DisabledOwners(parts.flows, parts.dispatcher),
             worker=parts.worker,
             graph=graph,
             readiness=ReadinessProbe(
                 store, models, clock, limits.daily if settings.redis_url else None, parts.queue
             ),
         )
-
-
-def _accounts_of(settings: Settings, store: Store, pepper: SecretStr, clock: Clock) -> Accounts:
-    former = former_peppers(settings)
-    daily, streams = settings.daily_limit, settings.streams_per_user
-    return Accounts(store, pepper, clock, daily, streams, former_peppers=former)
-
-
-@asynccontextmanager
-async def _signed_in(settings: Settings, store: Store, clock: Clock) -> AsyncIterator[SignedIn | None]:
-    """None where no Supabase is."""
-    if settings.supabase_url is None:
-        yield None
-        return
-    from cfx_flow.accounts.jwks import Jwks  # cryptography: for who needs it alone
-    from cfx_flow.accounts.signed_in import SignedIn
-    from cfx_flow.accounts.tokens import Tokens
-
-    jwks = Jwks(f"{settings.supabase_url}/auth/v1/.well-known/jwks.json", clock)
-    tokens = Tokens(settings.supabase_url, jwks, settings.supabase_jwt_secret)
-    signed_in = SignedIn(tokens, store, clock, settings.daily_limit, settings.streams_per_user)
-    try:
-        yield signed_in
-    finally:
-        await signed_in.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +190,15 @@ def _flows_of(settings: Settings, store: Store, clock: Clock, graph: LateGraph, 
 
 @asynccontextmanager
 async def _closing(parts: _Flows) -> AsyncIterator[_Flows]:
-    """Meanwhile readers hear of what other processes write."""
-    watching = None
+    """Meanwhile readers hear of what other processes write, and flows of disabled accounts are stopped."""
+    tasks = [asyncio.create_task(DisabledOwners(parts.flows, parts.dispatcher).keep_looking())]
     if parts.queue is not None:
-        watching = asyncio.create_task(watch(parts.flows.feed, parts.flows.last_seqs))
+        tasks.append(asyncio.create_task(watch(parts.flows.feed, parts.flows.last_seqs)))
     try:
         yield parts
     finally:
-        if watching is not None:
-            watching.cancel()
+        for task in tasks:
+            task.cancel()
         await parts.dispatcher.close()
 
 

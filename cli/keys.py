@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import re
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cfx_flow.errors import InvalidRequest
+from cli.beside_store import Desk, beside_store
 
 if TYPE_CHECKING:
-    from cfx_flow.accounts import Accounts, KeyInfo
-
-T = TypeVar("T")
+    from cfx_flow.accounts import KeyInfo
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make, list and revoke keys.")
 
@@ -52,7 +48,7 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
 
     expires_at = None if expires is None else read_expiry(expires, datetime.now(UTC))
 
-    async def work(accounts: Accounts) -> tuple[str, KeyInfo]:
+    async def work(desk: Desk) -> tuple[str, KeyInfo]:
         wish = KeyWish(
             label=label,
             permissions=frozenset(permission or ()),
@@ -62,10 +58,10 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
             models=frozenset(model) if model else None,
             expires_at=expires_at,
         )
-        made = await accounts.make_key(user, wish, OPERATOR)
+        made = await desk.accounts.make_key(user, wish, OPERATOR)
         return made.key, made
 
-    _print_made(*_with_accounts(work), as_json=as_json)
+    _print_made(*beside_store(work), as_json=as_json)
 
 
 @app.command("list")
@@ -75,10 +71,10 @@ def list_keys(
 ) -> None:
     """List keys, newest first, the revoked ones too. The keys themselves are not stored anywhere."""
 
-    async def work(accounts: Accounts) -> list[KeyInfo]:
-        return await accounts.list_keys(user)
+    async def work(desk: Desk) -> list[KeyInfo]:
+        return await desk.accounts.list_keys(user)
 
-    keys = _with_accounts(work)
+    keys = beside_store(work)
     if as_json:
         typer.echo(json.dumps({"data": [_shown(info) for info in keys]}))
     elif keys:
@@ -96,10 +92,10 @@ def revoke(
     """Revoke a key: within 6 seconds it opens nothing any more. Revoking it again changes nothing."""
     from cfx_flow.accounts.audit import OPERATOR
 
-    async def work(accounts: Accounts) -> KeyInfo:
-        return await accounts.revoke_key(which, actor=OPERATOR)
+    async def work(desk: Desk) -> KeyInfo:
+        return await desk.accounts.revoke_key(which, actor=OPERATOR)
 
-    info = _with_accounts(work)
+    info = beside_store(work)
     if as_json:
         typer.echo(json.dumps(_shown(info)))
     else:
@@ -120,11 +116,11 @@ def rotate(
     now = datetime.now(UTC)
     longer = read_expiry(grace, now, "--grace") - now
 
-    async def work(accounts: Accounts) -> tuple[str, KeyInfo]:
-        made = await accounts.rotate_key(which, longer, actor=OPERATOR)
+    async def work(desk: Desk) -> tuple[str, KeyInfo]:
+        made = await desk.accounts.rotate_key(which, longer, actor=OPERATOR)
         return made.key, made
 
-    _print_made(*_with_accounts(work), as_json=as_json)
+    _print_made(*beside_store(work), as_json=as_json)
 
 
 def _print_made(key: str, info: KeyInfo, *, as_json: bool) -> None:
@@ -146,34 +142,6 @@ def read_expiry(text: str, now: datetime, option: str = "--expires") -> datetime
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidRequest(f"{option}: {text!r} is neither a period (12h, 90d, 4w) nor a date") from None
-
-
-def _with_accounts(work: Callable[[Accounts], Awaitable[T]]) -> T:
-    return asyncio.run(_open_and_work(work))
-
-
-async def _open_and_work(work: Callable[[Accounts], Awaitable[T]]) -> T:
-    """Migrates a SQLite store on the way; Postgres is the operator's to migrate, StoreUnavailable says so."""
-    from cfx_flow.accounts import Accounts, load_pepper
-    from cfx_flow.clock import SystemClock
-    from cfx_flow.settings import Settings
-    from cfx_flow.store.engine import open_store
-    from cfx_flow.store.migrate import migrate, require_schema
-
-    settings = Settings.load(os.environ)
-    pepper = load_pepper(settings)
-    store = await open_store(settings.store_url)
-    try:
-        if store.dialect == "sqlite":
-            await asyncio.to_thread(migrate, settings.store_url)
-        await require_schema(store)
-        accounts = Accounts(store, pepper, SystemClock(), settings.daily_limit)
-        try:
-            return await work(accounts)
-        finally:
-            await accounts.close()
-    finally:
-        await store.close()
 
 
 def _shown(info: KeyInfo) -> dict[str, Any]:

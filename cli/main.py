@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "verify": "cli.apply:verify",
     "diff": "cli.diff:app",
     "keys": "cli.keys:app",
+    "users": "cli.users:app",
     "migrate": "cli.migrate:migrate",
     "config": "cli.config:app",
 }

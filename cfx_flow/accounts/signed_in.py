@@ -68,6 +68,7 @@ class SignedIn:
             api_key_id=None,
             daily_limit=daily_limit if account.daily_limit is None else account.daily_limit,
             max_streams=max_streams,
+            monthly_usd=account.monthly_usd,
         )
 
     async def _account(self, person: SignedInAs) -> Row[Any] | None:
@@ -90,6 +91,10 @@ class SignedIn:
             if (account := await self._account(person)) is not None:
                 return account
         return None
+
+    def forget(self) -> None:
+        """Whoever asks next is looked up anew: something about accounts has changed."""
+        self._answers.clear()
 
     async def close(self) -> None:
         await self._tokens.close()

@@ -48,6 +48,8 @@ class Reason(StrEnum):
     INTERNAL = "internal"
     CRASHED = "crashed"
     USER = "user"
+    DISABLED = "disabled"
+    """its owner's account"""
 
 
 class Gate(StrEnum):

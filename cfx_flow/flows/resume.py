@@ -1,7 +1,7 @@
 """Going on with a flow that has ended: which may, and with what budget and how many rounds.
 
 **Source**: SPEC section 5: every failed flow except ``state``, and those rejected by ``max_rounds``
-or ``no_progress``.
+or ``no_progress``. Beside them what was stopped when its owner's account was disabled.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class ResumeRequest(Strict):
 
 def may_resume(outcome: Outcome) -> bool:
     """Whether its checkpoints are worth keeping."""
+    if outcome.reason is Reason.DISABLED:
+        return True
     if outcome.status is FlowStatus.FAILED:
         return outcome.reason is not Reason.STATE
     return outcome.status is FlowStatus.REJECTED and outcome.reason in (

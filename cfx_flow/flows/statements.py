@@ -25,6 +25,7 @@ from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.model import UNFINISHED, Flow, FlowStatus
 from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import (
+    accounts,
     effects,
     flow_checkpoint_writes,
     flow_checkpoints,
@@ -50,6 +51,12 @@ UNFINISHED_FLOWS = (
     select(flows.c.id, flows.c.user_id)
     .where(_is_one_of([FlowStatus.QUEUED, FlowStatus.IN_PROGRESS]))
     .order_by(flows.c.created_at, flows.c.id)
+)
+OF_DISABLED_OWNERS = (
+    select(flows.c.id)
+    .join(accounts, accounts.c.user_id == flows.c.user_id)
+    .where(_is_one_of([FlowStatus.QUEUED, FlowStatus.IN_PROGRESS]), accounts.c.disabled_at.is_not(None))
+    .limit(1000)
 )
 NEW_FLOW = insert(flows).values({name: bindparam(name) for name in (*Flow.__slots__, "patch")})
 

@@ -146,6 +146,10 @@ class FlowStore(FlowReads):
         """(flow id, user id) of all that a restart must go on with, oldest first."""
         return [(row["id"], row["user_id"]) for row in await self._find(Ask(sql.UNFINISHED_FLOWS, {}))]
 
+    async def of_disabled_owners(self) -> Sequence[str]:
+        """Ids of flows that run, or wait for their turn, though their user's account is disabled."""
+        return [row["id"] for row in await self._find(Ask(sql.OF_DISABLED_OWNERS, {}))]
+
     async def claim(self, flow_id: str, *, paused: int | None = 0) -> Flow | None:
         """Takes the flow into a new epoch, which fences out whoever ran it before. None: there is nothing
         to run, since it has ended or waits for a person.

@@ -102,3 +102,25 @@ def test_postgres_is_migrated_by_its_operator_only(empty_database_url: str, tmp_
     migrated = json.loads(cfx(tmp_path, "migrate", "--json", **environ).stdout)
     assert migrated["changed"] == empty_database_url.startswith("postgresql")
     assert json.loads(cfx(tmp_path, "keys", "create", "--user", "ada", "--json", **environ).stdout)["key"]
+
+
+@pytest.mark.e2e
+def test_accounts_are_made_limited_disabled_and_their_keys_rotated(tmp_path: Path) -> None:
+    made = cfx(tmp_path, "users", "create", "ada", "--monthly-usd", "20", "--json")
+    assert json.loads(made.stdout)["monthly_usd"] == 20, made.stderr
+    assert "already" in cfx(tmp_path, "users", "create", "ada").stderr
+    key = json.loads(cfx(tmp_path, "keys", "create", "--user", "ada", "--stage", "code", "--json").stdout)
+    assert (key["user_id"], key["stages"]) == (json.loads(made.stdout)["id"], ["code"])
+    new = json.loads(cfx(tmp_path, "keys", "rotate", key["id"], "--grace", "2h", "--json").stdout)
+    assert (new["stages"], new["expires_at"]) == (["code"], None)
+    assert (
+        cfx(tmp_path, "users", "limit", "ada", "--monthly-usd", "none", "--daily-limit", "9").returncode == 0
+    )
+    assert cfx(tmp_path, "users", "disable", "ada").returncode == 0
+    refused = cfx(tmp_path, "keys", "rotate", new["id"])
+    assert (refused.returncode, "disabled" in refused.stderr) == (2, True)
+    (ada,) = json.loads(cfx(tmp_path, "users", "list", "--json").stdout)["data"]
+    assert (ada["daily_limit"], ada["monthly_usd"], ada["disabled_at"] is None) == (9, None, False)
+    assert cfx(tmp_path, "users", "enable", ada["id"]).returncode == 0
+    nothing = cfx(tmp_path, "users", "limit", "ada")
+    assert (nothing.returncode, "say what is to change" in nothing.stderr) == (2, True)
