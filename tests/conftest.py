@@ -22,10 +22,12 @@ pytest_plugins = [
     "tests.support.litellm",
     "tests.support.server",
     "tests.support.stores",
+    "tests.support.browser",
 ]
 
 
 LITELLM = "litellm"
+BROWSER = "test_browser"
 PROCESSES = {LITELLM, "provider_process", "postgres_server"}
 
 
@@ -41,13 +43,13 @@ def _plain_tracebacks() -> None:
 
 
 class OneLiteLlm(LoadScopeScheduling):
-    """Tests behind LiteLLM are one unit of work, all others are units of their own.
+    """Tests behind LiteLLM are one unit of work, those in the browser another, all others units of their own.
 
     xdist's own ``loadgroup`` writes the group into ``item._nodeid``, which pytest 9.2 no longer reads.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return LITELLM if LITELLM in nodeid else nodeid
+        return next((shared for shared in (LITELLM, BROWSER) if shared in nodeid), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

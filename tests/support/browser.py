@@ -11,14 +11,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.support.processes import HOUSE
 from tests.support.provider import Provider
 from tests.support.server import UNLIMITED, Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 ARGS = [
     "--no-sandbox",
@@ -47,6 +49,9 @@ def absent(reason: str) -> NoReturn:
 
 @contextmanager
 def launched() -> Iterator[Browser]:
+    from playwright.sync_api import expect, sync_playwright  # 0.3 s, which every run of pytest would pay
+
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=ARGS)
         yield browser
