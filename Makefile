@@ -17,7 +17,7 @@ NPM_STAMP := tests/clients/node_modules/.stamp-$(shell git hash-object tests/cli
 # Pytest rewrites the assertions of every test anew where no bytecode may be written: 4 s a process.
 check test: export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test check lint types campaign bench lock dev litellm node clients dashboard dashboard-types clean
+.PHONY: run test check lint types campaign bench lock dev litellm node clients dashboard dashboard-types screenshots clean
 
 run: $(RUN_STAMP)
 	@$(BIN)/cfx serve --or-demo --with-worker --build-dashboard
@@ -50,6 +50,10 @@ dashboard: $(RUN_STAMP)
 # The API's types in TypeScript; `make check` fails where they are stale.
 dashboard-types: $(RUN_STAMP)
 	@$(BIN)/python -m cli.dashboard.types
+
+# The pictures of docs/screenshots, in the system's Chromium.
+screenshots: $(DEV_STAMP) dashboard
+	$(BIN)/python -m tests.dashboard.screenshots
 
 dev: $(DEV_STAMP)
 litellm: $(LITELLM_STAMP)

@@ -110,7 +110,7 @@ def test_nothing_that_a_model_or_a_caller_writes_is_run(
             plan=[says(plan)],
         )
     )
-    flow_id = flows.run(f"{HOSTILE} task", FILES | {name: "x = 1\n"}, metadata={HOSTILE: HOSTILE})["id"]
+    flow_id = flows.run(f"{HOSTILE} task", FILES | {name: "x = 1\n"}, metadata={"<b>": HOSTILE})["id"]
     provider.reply(says("Hi"))
     answer = dashboard.client.post(
         "/v1/chat/completions",

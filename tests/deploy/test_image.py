@@ -84,4 +84,5 @@ def test_ci_entry_is_strict_requires_everything_and_calls_make_test() -> None:
     subprocess.run(["bash", "-n", str(path)], check=True, timeout=10)
     assert "set -euo pipefail" in text
     assert "export CFX_REQUIRE_ALL=1" in text
+    assert "missing+=(chromium)" in text
     assert text.rstrip().endswith("\nmake test")

@@ -15,6 +15,7 @@ import { NewKeyForm } from "./new-key-form";
 import { Revoke } from "./revoke";
 
 type Shown = { readonly what: "new" } | { readonly what: "made"; readonly made: KeyMade } | { readonly what: "revoke"; readonly key: Key } | null;
+const TITLES = { new: "New key", made: "Your new key", revoke: "Revoke a key" } as const;
 const TONES = { active: "good", revoked: "plain", expired: "warn" } as const;
 
 export function Keys() {
@@ -47,13 +48,9 @@ export function Keys() {
           </div>
         )}
       </Panel>
-      <Dialog title="New key" open={shown?.what === "new"} onClose={close}>
-        <NewKeyForm onMade={(made) => (changed(), show({ what: "made", made }))} onCancel={close} />
-      </Dialog>
-      <Dialog title="Your new key" open={shown?.what === "made"} onClose={close}>
+      <Dialog title={shown === null ? "" : TITLES[shown.what]} open={shown !== null} onClose={close}>
+        {shown?.what === "new" && <NewKeyForm onMade={(made) => (changed(), show({ what: "made", made }))} onCancel={close} />}
         {shown?.what === "made" && <MadeKey made={shown.made} onDone={close} />}
-      </Dialog>
-      <Dialog title="Revoke a key" open={shown?.what === "revoke"} onClose={close}>
         {shown?.what === "revoke" && <Revoke of={shown.key} onDone={() => (changed(), close())} onCancel={close} />}
       </Dialog>
     </>
