@@ -11,12 +11,15 @@ from cfx_flow.contract.feedback import breach_feedback
 from cfx_flow.contract.model import Contract
 from cfx_flow.contract.policy import Policy
 from cfx_flow.diffs import Code, Patch, Problem, Refusal, check
+from cfx_flow.diffs import Policy as DiffPolicy
 from cfx_flow.flows.model import Step
 from cfx_flow.flows.rows import NUL_SHOWN
 from cfx_flow.workspace.snapshot import Snapshot
 
 BREACH = "contract_breach"
 """the code of a diff that fits the files and may not be taken all the same"""
+_ANY = DiffPolicy()
+"""for a patch that was accepted: it is canonical, and held to nothing more"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Judged:
 
 def judge(answer: str, snapshot: Snapshot, terms: Terms, *, cut_off: bool = False) -> Judged:
     """Pure and possibly slow: call it in a thread. ``cut_off``: the upstream says that it is not whole."""
-    result = placed(answer, snapshot, cut_off=cut_off)
+    result = placed(answer, snapshot, terms.policy.diffs, cut_off=cut_off)
     if isinstance(result, Patch) and len(result.diff) > terms.max_chars:
         result = _refusal(_too_long(len(result.diff), terms.max_chars))
     if isinstance(result, Refusal):
@@ -93,10 +96,12 @@ def judge(answer: str, snapshot: Snapshot, terms: Terms, *, cut_off: bool = Fals
     return Judged(result, terms.contract, found)
 
 
-def placed(answer: str, snapshot: Snapshot, *, cut_off: bool = False) -> Patch | Refusal:
+def placed(
+    answer: str, snapshot: Snapshot, policy: DiffPolicy = _ANY, *, cut_off: bool = False
+) -> Patch | Refusal:
     if cut_off:
         return _refusal(_CUT_OFF)
-    result = check(answer, snapshot.texts)
+    result = check(answer, snapshot.texts, policy)
     if isinstance(result, Patch) and (problems := tuple(_collisions(result, snapshot))):
         return Refusal(str(problems[0].code), problems)
     return result

@@ -9,6 +9,7 @@ from fnmatch import translate
 from functools import cache
 from typing import Literal
 
+from cfx_flow.diffs import Policy as DiffPolicy
 from cfx_flow.review.convergence import Guard
 from cfx_flow.review.finding import Severity
 
@@ -87,6 +88,7 @@ class Policy:
     rules: Mapping[Rule, Ruling] = field(default_factory=lambda: DEFAULT_RULES)
     paths: Mapping[PathKind, Sequence[str]] = field(default_factory=lambda: DEFAULT_PATHS)
     guard: Guard = field(default_factory=Guard)
+    diffs: DiffPolicy = field(default_factory=DiffPolicy)
 
     def is_(self, kind: PathKind, path: str) -> bool:
         """Of two patterns that fit, the later one holds; ``!`` takes out. Case does not count."""

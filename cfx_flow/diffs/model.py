@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, get_args
 
 
 class Code(StrEnum):
@@ -38,9 +38,8 @@ class Code(StrEnum):
     NO_CHANGE = "no_change"
 
 
-JUDGEMENT_REPAIRS = frozenset(
-    {"unmarked_context", "indentation", "elided_context", "context_typo", "html_escaped"}
-)
+Judgement = Literal["unmarked_context", "indentation", "elided_context", "context_typo", "html_escaped"]
+JUDGEMENT_REPAIRS: frozenset[str] = frozenset(get_args(Judgement))
 """Repairs that interpret what was meant, not only how it was written down."""
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from cfx_flow.contract.load import load_policy
 from cfx_flow.contract.policy import DEFAULT_PATHS, DEFAULT_RULES, Policy, Ruling
+from cfx_flow.diffs import JUDGEMENT_REPAIRS
+from cfx_flow.diffs import Policy as DiffPolicy
 from cfx_flow.errors import ConfigError
 from cfx_flow.review.convergence import Guard
 from cfx_flow.settings import HOUSE
@@ -27,11 +29,14 @@ def test_the_shipped_file_says_what_holds_without_it() -> None:
     assert policy.paths == DEFAULT_PATHS
     assert policy.guard == Guard()
     assert list(policy.rules) == list(DEFAULT_RULES)
+    assert policy.diffs == DiffPolicy()
 
 
 def test_every_rule_stands_in_the_shipped_file() -> None:
     text = SHIPPED.read_text("utf-8")
-    assert [name for name in (*DEFAULT_RULES, *DEFAULT_PATHS) if f"{name}:" not in text] == []
+    assert [
+        name for name in (*DEFAULT_RULES, *DEFAULT_PATHS, *JUDGEMENT_REPAIRS) if f"{name}:" not in text
+    ] == []
 
 
 def test_what_a_file_says_holds_and_the_rest_is_as_shipped(tmp_path: Path) -> None:
@@ -44,9 +49,19 @@ def test_what_a_file_says_holds_and_the_rest_is_as_shipped(tmp_path: Path) -> No
     assert policy.guard == Guard(max_replans=0)
 
 
+def test_each_judgement_of_the_diff_check_can_be_switched_off_and_its_limits_set(tmp_path: Path) -> None:
+    text = "diffs:\n  max_files: 3\n  protected: [infra/*]\n  judgement: {context_typo: false, indentation: true}\n"
+    diffs = load_policy(written(tmp_path, text)).diffs
+    assert diffs == DiffPolicy(
+        max_files=3, protected=("infra/*",), judgement=JUDGEMENT_REPAIRS - {"context_typo"}
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "line", "key", "said"),
     [
+        ("diffs:\n  judgement:\n    guessing: false\n", 3, "diffs.judgement.guessing", "context_typo"),
+        ("diffs:\n  max_files: 0\n", 2, "diffs.max_files", "greater"),
         ("rules:\n  cy_file: {severity: low, action: note}\n", 2, "rules.cy_file", "ci_file"),
         ("rules:\n  ci_file: {severity: low}\n", 2, "rules.ci_file.action", "is missing"),
         (
@@ -56,7 +71,7 @@ def test_what_a_file_says_holds_and_the_rest_is_as_shipped(tmp_path: Path) -> No
             "critical",
         ),
         ("rules:\n  ci_file:\n    severity: low\n    action: shout\n", 4, "rules.ci_file.action", "reject"),
-        ("rule: {}\n", 1, "rule", "known here: rules, paths, convergence"),
+        ("rule: {}\n", 1, "rule", "known here: rules, paths, convergence, diffs"),
         ("paths:\n  ci: build.sh\n", 2, "paths.ci", "takes a list"),
         ("convergence:\n  plateau_rounds: 0\n", 2, "convergence.plateau_rounds", "greater than"),
         ("convergence:\n  severity_floor: 3\n", 2, "convergence.severity_floor", "critical"),

@@ -1,0 +1,27 @@
+"""The machine's verdict on CODE's answer, by the operator's policy."""
+
+from __future__ import annotations
+
+from cfx_flow.contract.policy import Policy
+from cfx_flow.diffs import JUDGEMENT_REPAIRS
+from cfx_flow.diffs import Policy as DiffPolicy
+from cfx_flow.workspace.snapshot import from_files
+from graphs.judge import Judged, Terms, judge
+
+FILES = {"x": "first line\nsecond line\nthird line\n"}
+MISSPELT = "--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n first line\n-second line\n+2\n thrd line\n"
+
+
+def judged(diffs: DiffPolicy) -> Judged:
+    return judge(MISSPELT, from_files(FILES), Terms(None, False, Policy(diffs=diffs), 10_000))
+
+
+def test_a_judgement_is_taken_unless_the_operator_switched_it_off() -> None:
+    assert judged(DiffPolicy()).accepted
+    strict = judged(DiffPolicy(judgement=JUDGEMENT_REPAIRS - {"context_typo"}))
+    assert (strict.code, "     3|third line" in strict.text) == ("context_not_found", True)
+
+
+def test_protected_paths_and_limits_are_the_operators() -> None:
+    assert judged(DiffPolicy(protected=("x",))).code == "protected_path"
+    assert judged(DiffPolicy(max_bytes=10)).code == "oversize"
