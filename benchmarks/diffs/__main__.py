@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from benchmarks.diffs.cases import Case, generated, sample
+from benchmarks.diffs.judgements import judgements
 from benchmarks.diffs.large import large
 from benchmarks.diffs.tools import Tool, available, ours
 
@@ -87,9 +88,9 @@ def main() -> None:
     tools, absent = available()
     measure("Shared sample (real commits)", sample(), tools, kinds=options.kinds)
     measure("Generated", generated(options.edits), tools, kinds=options.kinds)
-    measure(
-        "Generated, ours alone", generated(options.own, seed=10_000), {"cfx diff": ours}, kinds=options.kinds
-    )
+    own = list(generated(options.own, seed=10_000))
+    measure("Generated, ours alone", own, {"cfx diff": ours}, kinds=options.kinds)
+    judgements(own)
     large()
     print(
         "\nrecovered: exactly, of what can be; wrong: applied, and not what was meant; refused, code: of what"

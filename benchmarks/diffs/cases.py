@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.diffs.generator import project, random_edit
+from tests.diffs.real import real_edit
 from tests.diffs.slips import CONTENT, FORM, JUDGED, REFUSED
 from tests.support.cases import shared_data
 
@@ -37,10 +38,10 @@ def sample() -> Iterator[Case]:
 
 
 def generated(edits: int, seed: int = 0) -> Iterator[Case]:
-    """Every slip on every edit that gives an occasion for it."""
+    """Every slip on every edit that gives an occasion for it; every other edit is one of real text."""
     for number in range(seed, seed + edits):
         dice = Random(number)
-        edit = random_edit(project(dice), dice)
+        edit = real_edit(dice) if number % 2 else random_edit(project(dice), dice)
         for name, slip in {**FORM, **JUDGED}.items():
             if (answer := slip(edit, Random(number))) is not None:
                 yield Case(name, edit.before, answer, edit.after)
