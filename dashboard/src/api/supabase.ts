@@ -1,6 +1,6 @@
 /** Sign-in of people by Supabase Auth; its library keeps the token fresh, and we take each new one over. */
 import { GoTrueClient } from "@supabase/auth-js";
-import { currentSession, signIn, signOut } from "./session";
+import { currentSession, onSession, signIn, signOut } from "./session";
 import type { UiConfig } from "./types";
 
 type Supabase = NonNullable<UiConfig["supabase"]>;
@@ -30,11 +30,12 @@ export async function signInWithPassword(supabase: Supabase, email: string, pass
   if (error) throw error;
 }
 
-/** After a page was loaded anew: goes on refreshing what session storage has kept. */
+/** Goes on refreshing what session storage has kept, after a page was loaded anew; tells when the person has left. */
 export function keepFresh(supabase: Supabase): void {
-  clientOf(supabase);
-}
-
-export async function leave(): Promise<void> {
-  await client?.signOut({ scope: "local" });
+  const known = clientOf(supabase);
+  const stop = onSession(() => {
+    if (currentSession()) return;
+    stop();
+    void known.signOut({ scope: "local" });
+  });
 }

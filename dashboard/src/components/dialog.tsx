@@ -10,7 +10,10 @@ export function Dialog({ title, open, onClose, children, wide = false }: { title
   useEffect(() => {
     const dialog = element.current;
     if (!dialog) return;
-    if (open && !dialog.open) dialog.showModal();
+    if (open && !dialog.open) {
+      dialog.showModal();
+      dialog.querySelector<HTMLElement>("input, select, textarea")?.focus(); // not the cross, which comes first
+    }
     if (!open && dialog.open) dialog.close();
   }, [open]);
   return (

@@ -4,7 +4,9 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState } from "react";
 import { newQueryClient } from "@/api/query";
 import { onReachable, isReachable } from "@/api/reachable";
+import { get } from "@/api/client";
 import { currentSession, onSession } from "@/api/session";
+import { useSession } from "@/lib/hooks";
 
 export function Providers({ children }: { children: ReactNode }) {
   const [client] = useState(newQueryClient);
@@ -20,5 +22,19 @@ export function Providers({ children }: { children: ReactNode }) {
       back();
     };
   }, [client]);
+  useFreshToken();
   return <QueryClientProvider client={client}>{children}</QueryClientProvider>;
+}
+
+/** A token of Supabase lasts an hour: its library, which knows how to get the next, is loaded for who signed in so. */
+function useFreshToken(): void {
+  const kind = useSession()?.kind;
+  useEffect(() => {
+    if (kind !== "supabase") return;
+    async function load(): Promise<void> {
+      const [{ supabase }, { keepFresh }] = await Promise.all([get("/v1/ui-config"), import("@/api/supabase")]);
+      if (supabase) keepFresh(supabase);
+    }
+    load().catch(() => undefined); // then the session ends with its token, and the page of sign-in says so
+  }, [kind]);
 }

@@ -37,7 +37,7 @@ function Viewer({ flow, story, checks }: { flow: Flow; story: Story; checks: rea
   const after = usePatch(flow.id, shown?.n ?? null);
   const before = usePatch(flow.id, against?.n ?? null);
   const parsed = useMemo(() => parse(after.data, against ? before.data : null), [after.data, before.data, against]);
-  const findings = useMemo(() => (shown ? findingsOf(story, shown) : []), [story, shown]);
+  const findings = useMemo(() => (shown && !against ? findingsOf(story, shown) : []), [story, shown, against]);
   const diff = useRef<DiffHandle>(null);
   const error = after.error ?? before.error;
   if (error) return <Failure error={error} retry={() => void Promise.all([after.refetch(), before.refetch()])} />;
@@ -87,7 +87,7 @@ function Viewer({ flow, story, checks }: { flow: Flow; story: Story; checks: rea
         <div className="flex items-start gap-4">
           {parsed.length > 1 && <FileList files={parsed} findings={findings} onShow={(path) => diff.current?.show(path)} />}
           <Panel className="flex-1 overflow-hidden">
-            <DiffView handle={diff} files={parsed} layout={layout} findings={against ? [] : findings} className="max-h-[calc(100dvh-7rem)] min-h-40" />
+            <DiffView handle={diff} files={parsed} layout={layout} findings={findings} className="max-h-[calc(100dvh-7rem)] min-h-40" />
           </Panel>
         </div>
       )}

@@ -1,7 +1,7 @@
 "use client";
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Ban, Download, FileDiff, FileText, GitFork, Package, RotateCcw, Undo2 } from "lucide-react";
+import { Ban, Download, FileDiff, FileText, FolderInput, GitFork, Package, RotateCcw, Undo2 } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
 import { post } from "@/api/client";
@@ -10,12 +10,13 @@ import { Dialog } from "@/components/dialog";
 import { Menu, MenuEntry } from "@/components/menu";
 import { Failure } from "@/components/states";
 import { Button } from "@/components/ui";
+import { ApplyForm } from "./apply";
 import { ForkForm, ResumeForm } from "./again-forms";
 import { download } from "./use-flow";
 import { canResume, hasEnded } from "./words";
 
 export function Actions({ flow, lastStep }: { flow: Flow; lastStep: number }) {
-  const [open, setOpen] = useState<"resume" | "fork" | "cancel" | null>(null);
+  const [open, setOpen] = useState<"resume" | "fork" | "cancel" | "apply" | "rollback" | null>(null);
   const queries = useQueryClient();
   const router = useRouter();
   const close = (): void => setOpen(null);
@@ -34,7 +35,23 @@ export function Actions({ flow, lastStep }: { flow: Flow; lastStep: number }) {
       <Button size="sm" onClick={() => setOpen("fork")}>
         <GitFork aria-hidden className="size-3.5" /> Fork
       </Button>
+      {flow.workspace && flow.status === "approved" && (
+        <Menu label="Folder">
+          <MenuEntry onClick={() => setOpen("apply")}>
+            <FolderInput aria-hidden className="size-4 text-muted" /> Write into the folder
+          </MenuEntry>
+          <MenuEntry onClick={() => setOpen("rollback")}>
+            <Undo2 aria-hidden className="size-4 text-muted" /> Take it back
+          </MenuEntry>
+        </Menu>
+      )}
       <Downloads flow={flow} />
+      <Dialog title="Write into the folder" open={open === "apply"} onClose={close}>
+        <ApplyForm flow={flow} way="apply" />
+      </Dialog>
+      <Dialog title="Take it back" open={open === "rollback"} onClose={close}>
+        <ApplyForm flow={flow} way="rollback" />
+      </Dialog>
       <Dialog title="Cancel this flow?" open={open === "cancel"} onClose={close}>
         <CancelForm flow={flow} onDone={close} />
       </Dialog>

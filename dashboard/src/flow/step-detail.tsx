@@ -2,7 +2,7 @@
 
 import dynamic from "next/dynamic";
 import { useState } from "react";
-import type { Flow, Repair, Step } from "@/api/types";
+import type { Repair, Step } from "@/api/types";
 import { CodeText } from "@/components/code-text";
 import { Loading } from "@/components/states";
 import { Badge, Segmented, stageTone } from "@/components/ui";
@@ -16,15 +16,16 @@ const PatchView = dynamic(() => import("@/diff/patch-view"), { loading: () => <L
 
 type View = "result" | "input" | "raw";
 
-export function StepDetail({ step, bar }: { flow: Flow; step: Step; bar: StepBar }) {
+/** `step` may be on its way while it runs: what the events say is there already. */
+export function StepDetail({ step, bar }: { step: Step | undefined; bar: StepBar }) {
   const [view, show] = useState<View>("result");
   const [tone, word] = outcomeOf(bar);
   return (
-    <article aria-label={`Step ${step.n}`}>
+    <article aria-label={`Step ${bar.n}`}>
       <header className="space-y-3 border-b border-line p-4">
         <div className="flex flex-wrap items-center gap-2">
           <h2 className="text-sm font-semibold">
-            Step {step.n}: {step.node.replace("_", " ")}
+            Step {bar.n}: {bar.node.replace("_", " ")}
           </h2>
           <Badge tone={tone}>{word}</Badge>
           {bar.copied && <Badge>taken over</Badge>}
@@ -32,19 +33,19 @@ export function StepDetail({ step, bar }: { flow: Flow; step: Step; bar: StepBar
             <Segmented label="What of the step" value={view} onChange={show} options={[["result", "Result"], ["input", "Input"], ["raw", "As it came"]]} />
           </div>
         </div>
-        <Took bar={bar} input={step.input_tokens} output={step.output_tokens} attempts={step.attempts} />
+        <Took bar={bar} input={step?.input_tokens ?? 0} output={step?.output_tokens ?? 0} attempts={step?.attempts ?? 0} />
       </header>
       <div className="space-y-5 p-4">
         {view === "result" && <Result step={step} bar={bar} />}
-        {view === "input" && <Input input={step.input} />}
-        {view === "raw" && <CodeText text={step.output ?? ""} label="answer" />}
+        {view === "input" && step && <Input input={step.input} />}
+        {view === "raw" && <CodeText text={step?.output ?? ""} label="answer" />}
       </div>
     </article>
   );
 }
 
-function Result({ step, bar }: { step: Step; bar: StepBar }) {
-  if (step.status === "started") return <p className="text-[0.8125rem] text-muted">It runs{bar.chars ? `; ${plural(bar.chars, "character")} have come` : ""}.</p>;
+function Result({ step, bar }: { step: Step | undefined; bar: StepBar }) {
+  if (!step || step.status === "started") return <p className="text-[0.8125rem] text-muted">It runs{bar.chars ? `; ${plural(bar.chars, "character")} have come` : ""}.</p>;
   const { check, review } = bar;
   return (
     <>

@@ -39,7 +39,7 @@ export default function Steps({ flow, story, selected, onSelect }: Props) {
       </Panel>
       <div ref={detail} className="min-w-0 scroll-my-4">
         <Panel>
-          {asked.data ? <StepDetail flow={flow} step={asked.data} bar={open} /> : asked.error ? <Failure error={asked.error} retry={() => void asked.refetch()} /> : <Loading rows={10} label="Loading the step" />}
+          {asked.data || (open.state === "running" && !asked.error) ? <StepDetail key={open.n} step={asked.data} bar={open} /> : asked.error ? <Failure error={asked.error} retry={() => void asked.refetch()} /> : <Loading rows={10} label="Loading the step" />}
         </Panel>
       </div>
     </div>

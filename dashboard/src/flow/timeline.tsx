@@ -116,7 +116,7 @@ const Bar = memo(function Bar({ step, x0, x1, ms, reachable, selected, onSelect,
       onClick={() => onSelect(step.n)}
       className={clsx(
         "absolute top-1/2 -translate-y-1/2 outline-offset-1 transition-colors",
-        isMark ? clsx("-ml-[5px] size-2.5 rotate-45 rounded-[2px] hover:scale-125", MARKS[tone]) : clsx("@container h-5 min-w-1 overflow-hidden rounded text-left", FILLS[step.lane]),
+        isMark ? clsx("-ml-[5px] size-2.5 rotate-45 rounded-[2px] hover:scale-125", MARKS[tone]) : clsx("@container h-5 min-w-1 overflow-hidden rounded text-left shadow-[inset_-1px_0_0_var(--color-panel)]", FILLS[step.lane]),
         step.state === "running" && !isMark && "animate-breathe",
         (step.state === "failed" || step.state === "cancelled") && !isMark && "opacity-60 ring-2 ring-bad/70 ring-inset",
         step.copied && "opacity-50",
