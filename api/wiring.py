@@ -35,6 +35,8 @@ from cfx_flow.limits import RateLimiter, StreamSlots
 from cfx_flow.limits.open import Limits, open_limits
 from cfx_flow.limits.resends import Resends
 from cfx_flow.prompts import Prompts
+from cfx_flow.retention.prune import Pruner
+from cfx_flow.retention.rules import rules_of
 from cfx_flow.settings import Settings
 from cfx_flow.stages.catalogue import model_names
 from cfx_flow.stages.check import load_config
@@ -126,7 +128,8 @@ async def open_services(
         webhooks = await closing.enter_async_context(open_webhooks(settings, store, pepper, clock))
         graph = LateGraph()
         closing.push_async_callback(graph.close)
-        parts = await closing.enter_async_context(_closing(_flows_of(settings, store, clock, graph, drain_s)))
+        parts = _flows_of(settings, store, clock, graph, drain_s)
+        await closing.enter_async_context(_tended(settings, store, clock, parts))
         yield Services(
             settings=settings,
             clock=clock,
@@ -189,13 +192,17 @@ def _flows_of(settings: Settings, store: Store, clock: Clock, graph: LateGraph, 
 
 
 @asynccontextmanager
-async def _closing(parts: _Flows) -> AsyncIterator[_Flows]:
-    """Meanwhile readers hear of what other processes write, and flows of disabled accounts are stopped."""
+async def _tended(settings: Settings, store: Store, clock: Clock, parts: _Flows) -> AsyncIterator[None]:
+    """Meanwhile readers hear of what other processes write, and flows of disabled accounts are stopped,
+    and what is old goes."""
     tasks = [asyncio.create_task(DisabledOwners(parts.flows, parts.dispatcher).keep_looking())]
+    if settings.prune_every_s:
+        pruner = Pruner(store, clock, rules_of(settings))
+        tasks.append(asyncio.create_task(pruner.keep_running(settings.prune_every_s)))
     if parts.queue is not None:
         tasks.append(asyncio.create_task(watch(parts.flows.feed, parts.flows.last_seqs)))
     try:
-        yield parts
+        yield
     finally:
         for task in tasks:
             task.cancel()

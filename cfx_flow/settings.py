@@ -49,6 +49,14 @@ class Settings(BaseModel):
     """Absolute folders, with ``:`` between them; below them flows may work in place."""
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")
     stalled_reader_s: float = Field(120.0, ge=1, le=86_400, validation_alias="CFX_STALLED_READER_S")
+    keep_logs_days: int = Field(90, ge=0, le=36_500, validation_alias="CFX_KEEP_LOGS_DAYS")
+    """0, here and below: for ever."""
+    keep_flows_days: int = Field(90, ge=0, le=36_500, validation_alias="CFX_KEEP_FLOWS_DAYS")
+    keep_resumable_days: int = Field(30, ge=0, le=36_500, validation_alias="CFX_KEEP_RESUMABLE_DAYS")
+    keep_snapshots_days: int = Field(7, ge=0, le=36_500, validation_alias="CFX_KEEP_SNAPSHOTS_DAYS")
+    keep_audit_days: int = Field(730, ge=0, le=36_500, validation_alias="CFX_KEEP_AUDIT_DAYS")
+    prune_every_s: float = Field(3600.0, ge=0, le=604_800, validation_alias="CFX_PRUNE_EVERY_S")
+    """0: never."""
     public_url: str | None = Field(None, validation_alias="CFX_PUBLIC_URL")
     """As people write it, without a slash at its end; None: as each of them reached us."""
     dashboard_dir: Path = Field(HOUSE / "dashboard" / "site", validation_alias="CFX_DASHBOARD_DIR")

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "keys": "cli.keys:app",
     "users": "cli.users:app",
     "migrate": "cli.migrate:migrate",
+    "prune": "cli.prune:prune",
     "config": "cli.config:app",
 }
 """command → where its function, or its Typer app, stands; in the order of ``cfx --help``"""

@@ -49,6 +49,7 @@ def _rare(column: str, where: str) -> Index:
 
 
 _PENDING = "state = 'pending'"
+_ENDED = "completed_at IS NOT NULL"
 
 accounts = Table(
     "accounts",
@@ -210,6 +211,8 @@ flows = Table(
     Index(None, "user_id", "created_at"),
     Index(None, "status"),
     _rare("status", "status IN ('queued', 'in_progress')"),  # whose turn it is
+    Index(None, "completed_at", sqlite_where=text(_ENDED), postgresql_where=text(_ENDED)),
+    Index(None, "user_id", "snapshot_id"),
 )
 
 idempotency_keys = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Column, Select, bindparam, select
@@ -22,19 +23,21 @@ class SnapshotStore:
         self._store, self._clock = store, clock
 
     async def put(self, user_id: str, snapshot: Snapshot) -> None:
-        """Writing the same one again changes nothing."""
+        """Writing the same one again keeps it for longer, if it is some days old."""
         archive = await aside(snapshot.total_bytes, pack, snapshot)
-        statement = (
-            self._store.insert(snapshots)
-            .values(
-                user_id=user_id,
-                id=snapshot.id,
-                file_count=len(snapshot.files),
-                total_bytes=snapshot.total_bytes,
-                archive=archive,
-                created_at=self._clock.now(),
-            )
-            .on_conflict_do_nothing(index_elements=["user_id", "id"])
+        now = self._clock.now()
+        statement = self._store.insert(snapshots).values(
+            user_id=user_id,
+            id=snapshot.id,
+            file_count=len(snapshot.files),
+            total_bytes=snapshot.total_bytes,
+            archive=archive,
+            created_at=now,
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=["user_id", "id"],
+            set_={"created_at": now},
+            where=snapshots.c.created_at < now - timedelta(days=1),
         )
         async with self._store.transaction() as connection:
             await connection.execute(statement)
