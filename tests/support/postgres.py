@@ -118,9 +118,12 @@ def empty_database(url: str) -> None:
 
 
 @contextlib.contextmanager
-def running_postgres(run_id: str, settings: str = SPEED_NOT_SAFETY) -> Iterator[PostgresServer]:
-    """``run_id`` is equal in all workers of one run; ``settings`` are of postgresql.conf."""
-    given = os.environ.get("CFX_TEST_DATABASE_URL")
+def running_postgres(
+    run_id: str, settings: str = SPEED_NOT_SAFETY, *, is_own: bool = False
+) -> Iterator[PostgresServer]:
+    """``run_id`` is equal in all workers of one run; ``settings`` are of postgresql.conf. ``is_own``: to be
+    stopped and started, so never the one that somebody else runs."""
+    given = None if is_own else os.environ.get("CFX_TEST_DATABASE_URL")
     if given:
         theirs = PostgresServer(given, "CFX_TEST_DATABASE_URL")
         theirs.let_app_log_in()
