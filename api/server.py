@@ -82,13 +82,19 @@ class Server(uvicorn.Server):
         if isinstance(ended, Exception):
             raise ended
 
+    def _asked_to_stop(self, number: int) -> None:
+        """The second time running steps are stopped where they are."""
+        if self.should_exit:
+            self._services.dispatcher.hurry()
+        self.handle_exit(number, None)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """uvicorn raises the signal again when it has ended, which would kill us before the request
         log is flushed and the database closed."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(number, self._asked_to_stop, number)
         try:
             yield
         finally:

@@ -24,7 +24,7 @@ from cfx_flow.contract.load import load_policy
 from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.disabled import DisabledOwners
-from cfx_flow.flows.dispatch import DRAIN_S, Dispatcher, InProcessDispatcher, QueueDispatcher
+from cfx_flow.flows.dispatch import Dispatcher, InProcessDispatcher, QueueDispatcher
 from cfx_flow.flows.feed import Feed, watch
 from cfx_flow.flows.readers import Readers
 from cfx_flow.flows.runner import FlowRunner
@@ -104,7 +104,7 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, environ: Mapping[str, str], *, drain_s: float = DRAIN_S
+    settings: Settings, environ: Mapping[str, str], *, drain_s: float = 5.0
 ) -> AsyncIterator[Services]:
     """Expects a migrated database. Raises ConfigError before anything is opened.
 
@@ -178,7 +178,9 @@ def _flows_of(settings: Settings, store: Store, clock: Clock, graph: LateGraph, 
     if store.dialect == "sqlite":
         flows = FlowStore(store, clock, Feed())
         runner = FlowRunner(flows, graph, clock, settings.flow_retakes)
-        return _Flows(flows, InProcessDispatcher(flows, runner, per_user=per_user, in_all=at_once))
+        return _Flows(
+            flows, InProcessDispatcher(flows, runner, per_user=per_user, in_all=at_once, drain_s=drain_s)
+        )
     queue = FlowQueue(store, per_user)
     flows = FlowStore(store, clock, Feed(), queue.submit)
     worker = None

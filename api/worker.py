@@ -51,8 +51,8 @@ async def _stop_signals(services: Services) -> AsyncIterator[asyncio.Event]:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def asked() -> None:
-        if stop.is_set() and services.worker is not None:
-            services.worker.hurry()
+        if stop.is_set():
+            services.dispatcher.hurry()
         stop.set()
 
     signals = (signal.SIGTERM, signal.SIGINT)

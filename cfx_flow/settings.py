@@ -43,6 +43,7 @@ class Settings(BaseModel):
     flow_retakes: int = Field(10, ge=1, le=1000, validation_alias="CFX_FLOW_RETAKES")
     with_worker: bool = Field(False, validation_alias="CFX_WITH_WORKER")
     """Of ``cfx serve`` on Postgres; on SQLite the server runs its flows in any case."""
+    serve_drain_s: float = Field(5.0, ge=0, le=3600, validation_alias="CFX_SERVE_DRAIN_S")
     worker_drain_s: float = Field(60.0, ge=0, le=3600, validation_alias="CFX_WORKER_DRAIN_S")
     worker_port: int | None = Field(None, ge=0, le=65535, validation_alias="CFX_WORKER_PORT")
     workspace_roots: str = Field("", validation_alias="CFX_WORKSPACE_ROOTS")

@@ -132,7 +132,7 @@ async def _run(
     from api.wiring import open_services
 
     url = _url_of(listener)
-    async with open_services(settings, environ) as services:
+    async with open_services(settings, environ, drain_s=settings.serve_drain_s) as services:
         key = await _first_key(services)
         credentials = _leave_credentials(settings.data_dir, url, key)
         server = Server(services, tell_served)

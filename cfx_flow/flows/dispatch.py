@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 log = structlog.stdlib.get_logger(__name__)
 
-DRAIN_S = 5.0
-"""how long a shutdown waits for running steps before it stops them in the middle"""
-
 CANCEL_S = 1.0
 """how long a cancel waits for the flow's task"""
 
@@ -60,7 +57,12 @@ class Dispatcher(Protocol):
         ...
 
     async def close(self) -> None:
-        """Stop at resumable points; what runs stays ``in_progress`` for the next process."""
+        """Stop at resumable points; what runs stays ``in_progress`` for the next process. What has not
+        stopped within the time that was set for it is stopped in the middle."""
+        ...
+
+    def hurry(self) -> None:
+        """What has not stopped yet is stopped in the middle."""
         ...
 
 
@@ -75,8 +77,10 @@ class _Lane:
 class InProcessDispatcher:
     """``per_user``: flows of one user that run at a time; ``in_all``: of everybody's."""
 
-    def __init__(self, flows: FlowStore, runner: FlowRunner, *, per_user: int, in_all: int) -> None:
-        self._flows, self._runner = flows, runner
+    def __init__(
+        self, flows: FlowStore, runner: FlowRunner, *, per_user: int, in_all: int, drain_s: float
+    ) -> None:
+        self._flows, self._runner, self._drain_s = flows, runner, drain_s
         self._per_user, self._in_all = per_user, in_all
         self._lanes: dict[str, _Lane] = defaultdict(_Lane)
         self._arrivals = count()
@@ -118,16 +122,22 @@ class InProcessDispatcher:
     async def close(self) -> None:
         self._drain.requested.set()
         self._flows.feed.close()
-        tasks = [task for lane in self._lanes.values() for task in lane.running.values()]
+        tasks = self._tasks()
         for lane in self._lanes.values():
             lane.waiting.clear()
         if not tasks:
             return
-        _, late = await asyncio.wait(tasks, timeout=DRAIN_S)
-        for task in late:
-            task.cancel()
+        _, late = await asyncio.wait(tasks, timeout=self._drain_s)
+        self.hurry()
         if late:
             await asyncio.wait(late)
+
+    def hurry(self) -> None:
+        for task in self._tasks():
+            task.cancel()
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [task for lane in self._lanes.values() for task in lane.running.values()]
 
     def _fill(self) -> None:
         if self._drain.requested.is_set():
@@ -192,3 +202,7 @@ class QueueDispatcher:
         self._feed.close()
         if self._worker is not None:
             await self._worker.close()
+
+    def hurry(self) -> None:
+        if self._worker is not None:
+            self._worker.hurry()

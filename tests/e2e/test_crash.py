@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -151,6 +152,27 @@ def test_server_that_is_asked_to_stop_leaves_the_flow_to_the_next_one(
     server.start()
     assert flows.finish(flow_id)["status"] == "approved"
     assert len(provider.calls(PLAN)) == 1
+
+
+def test_server_that_is_given_the_time_lets_calls_end_and_a_second_signal_does_not(
+    own_server: OwnServer, provider: Provider
+) -> None:
+    server = own_server(CFX_SERVE_DRAIN_S="60")
+    flows = Flows(server.client)
+    provider.script(*loop([says(GOOD_DIFF, **MINUTES), says(GOOD_DIFF)], plan=[says(PLAN_TEXT, delay_s=6)]))
+    flow_id = flows.start()
+    provider.wait_for_calls(1, PLAN)
+    assert server.process.stop(grace_s=30) == 0
+    server.start()
+    provider.wait_for_calls(1, CODE)
+    assert len(provider.calls(PLAN)) == 1
+    server.process.process.terminate()
+    time.sleep(1)
+    assert server.process.alive
+    assert server.process.stop(grace_s=10) == 0
+    assert "Traceback" not in server.log_tail()
+    server.start()
+    assert flows.finish(flow_id)["status"] == "approved"
 
 
 def test_event_reader_goes_on_where_it_stopped_after_the_kill(

@@ -9,7 +9,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cfx_flow.flows.dispatch import DRAIN_S
 from tests.support.disks import filled_up, no_file_grows, read_only, small_disk
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, Flows, loop, says
 from tests.support.postgres import PostgresServer
@@ -105,7 +104,7 @@ def test_flows_pause_while_postgres_is_read_only(
     ids = begin(server, provider)
     writable(url, is_so=False)
     pause(server, "read-only")
-    time.sleep(DRAIN_S + 1)  # the queue finds it out too, and stops nothing for that
+    time.sleep(6)  # longer than a drain: the queue finds it out too, and stops nothing for that
     writable(url, is_so=True)
     all_go_on(server, provider, ids)
     server.process.stop()

@@ -125,7 +125,7 @@ async def office(
         if sqlite_file(url) is not None:
             flows = FlowStore(store, clock, Feed())
             runner = FlowRunner(flows, graph, clock)
-            inside = InProcessDispatcher(flows, runner, per_user=per_user, in_all=at_once)
+            inside = InProcessDispatcher(flows, runner, per_user=per_user, in_all=at_once, drain_s=drain_s)
             closing.push_async_callback(inside.close)
             await inside.recover()
             yield Office(flows, inside, snapshots)
