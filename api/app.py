@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -87,6 +88,6 @@ class FrontDoor:
         )
         self._rest = rest
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         app = self._plain.get(scope["path"], self._rest) if scope["type"] == "http" else self._rest
-        await app(scope, receive, send)
+        return app(scope, receive, send)

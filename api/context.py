@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,6 +20,22 @@ if TYPE_CHECKING:
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 KEY = "cfx"
+LINE = "cfx.line"
+
+
+class Line:
+    """The caller's connection, for whoever answers: our ``Protocol`` puts it into the scope's state."""
+
+    __slots__ = ("is_lost", "on_lost")
+
+    def __init__(self) -> None:
+        self.is_lost = False
+        self.on_lost: Callable[[], None] | None = None
+
+    def lose(self) -> None:
+        self.is_lost = True
+        if self.on_lost is not None:
+            self.on_lost()
 
 
 class Admission:
@@ -90,6 +107,7 @@ class RequestContext:
     started: float
     """the clock's monotonic seconds"""
     request_id: str
+    line: Line
     principal: Principal | None = None
     admission: Admission | None = None
     stage: str | None = None

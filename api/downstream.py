@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass
 
 import msgspec
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 
 from api.context import Headers, RequestContext
 from api.errors import error_response
@@ -32,8 +32,6 @@ class Pace:
 
     open_after_s: float = 9.0
     ping_after_s: float = 14.0
-    watch_after_s: float = 0.05
-    """a call that is answered sooner needs no watcher, and a task costs more than the rest of it"""
 
 
 class ClientGone(Exception):
@@ -67,15 +65,14 @@ class Downstream:
         self._quiet_since = 0.0
         self._aside: asyncio.Task[None] | None = None
         self._task: asyncio.Task[object] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._watcher: asyncio.Task[None] | None = None
         self._reason: Exception | None = None
 
     async def read_body(self) -> bytes:
-        """Raises ClientGone, and what the body cap raises."""
+        """Once. Raises ClientGone, and what the body cap raises."""
+        receive, self._receive = self._receive, _read_already
         pieces = []
         while True:
-            message = await self._receive()
+            message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             pieces.append(message.get("body", b""))
@@ -87,18 +84,16 @@ class Downstream:
         self._is_watched = True
         self._task = asyncio.current_task(self._loop)
         self._quiet_since = self._loop.time()
-        self._timer = self._loop.call_later(self._pace.watch_after_s, self._start_watcher)
+        self._context.line.on_lost = self._gone
         if streamed:
             self._sweeper.add(self)
+        if self._context.line.is_lost:
+            self._gone()
 
     def unwatch(self) -> None:
         self._is_watched = False
+        self._context.line.on_lost = None
         self._sweeper.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None  # it leads back here: what was in a circle would wait for the collector
-        if self._watcher is not None:
-            self._watcher.cancel()
 
     def stop(self, reason: Exception) -> None:
         """Breaks off whatever the task is waiting for. Only the first reason counts, and none once the
@@ -172,7 +167,7 @@ class Downstream:
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def _send_last(self, body: bytes) -> None:
-        """Ended first, then sent: to the watcher the end of a response looks like a caller who left."""
+        """Ended first, then sent: a caller who leaves with the last byte has had it all."""
         self.has_ended = True
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -190,11 +185,9 @@ class Downstream:
         if aside is not None:
             await aside
 
-    def _start_watcher(self) -> None:
-        self._watcher = self._loop.create_task(self._watch())
-
-    async def _watch(self) -> None:
-        """The body is read, so the only message left is the end of the connection."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    def _gone(self) -> None:
         self.stop(ClientGone())
+
+
+async def _read_already() -> Message:
+    raise RuntimeError("the body can be read once")

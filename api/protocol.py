@@ -16,8 +16,12 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.context import LINE, Line
 from api.transport import Transport
+from api.wake import Wake
 from cfx_flow.errors import InvalidRequest
+from cfx_flow.few import Few
+from cfx_flow.upstream.patience import Sweeper
 
 MAX_HEAD_BYTES = 64 * 1024
 LINGER_S = 1.0
@@ -37,33 +41,43 @@ class Protocol(HttpToolsProtocol):
         "_head_bytes",
         "_is_in_head",
         "_is_refused",
+        "_line",
         "_owed_since",
-        "_silence_check",
         "_silent_s",
         "_stall_check",
         "_stall_s",
+        "_sweeper",
     )
 
     def __init__(
-        self, *arguments: Any, stall_s: float = STALL_S, silent_s: float = SILENT_S, **options: Any
+        self,
+        *arguments: Any,
+        sweeper: Sweeper,
+        stall_s: float = STALL_S,
+        silent_s: float = SILENT_S,
+        **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
+        self._sweeper = sweeper
         self._stall_s = stall_s
         self._silent_s = silent_s
         self._owed_since = 0.0
-        self._silence_check: asyncio.TimerHandle | None = None
         self._stall_check: asyncio.TimerHandle | None = None
         self._is_in_head = False
         self._head_bytes = 0
         self._is_refused = False
+        self._line = Line()
+        self.pipeline = Few()  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Transport(transport, self.loop))  # type: ignore[arg-type]
+        self.flow._is_writable_event = Wake(is_set=True)  # type: ignore[assignment]
         self._owed_since = self.loop.time()
-        self._listen_until(self._owed_since + self._silent_s)
+        self._sweeper.add(self)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["state"][LINE] = self._line
         self._is_in_head, self._head_bytes = True, 0
         self._owed_since = self.loop.time()
 
@@ -71,10 +85,17 @@ class Protocol(HttpToolsProtocol):
         self._is_in_head = False
         self._owed_since = self.loop.time()
         super().on_headers_complete()
+        # Before anybody waits: its task has not begun.
+        self.cycle.message_event = Wake()  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         self._owed_since = self.loop.time()
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """From here on the end of the connection is what may come: it is not seen while nothing is read."""
+        super().on_message_complete()
+        self.flow.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -99,9 +120,9 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_looking()
-        if self._silence_check is not None:
-            self._silence_check.cancel()
+        self._sweeper.discard(self)
         super().connection_lost(exc)
+        self._line.lose()
 
     def timeout_keep_alive_handler(self) -> None:
         """The end of a response that fits the buffer may wait there unread; closing would wait for it."""
@@ -109,17 +130,9 @@ class Protocol(HttpToolsProtocol):
             self.transport.abort()
         super().timeout_keep_alive_handler()
 
-    def _listen_until(self, moment: float) -> None:
-        """One timer a connection, whatever it carries: it is set anew when it has run out."""
-        self._silence_check = self.loop.call_at(moment, self._listen)
-
-    def _listen(self) -> None:
-        now = self.loop.time()
-        if not self._is_owed:
-            self._listen_until(now + self._silent_s)
-        elif now < self._owed_since + self._silent_s:
-            self._listen_until(self._owed_since + self._silent_s)
-        else:
+    def sweep(self, now: float) -> None:
+        """Up to a sweep late: a timer for every connection would take 0.7 kB each."""
+        if self._is_owed and now >= self._owed_since + self._silent_s:
             log.info("sender.silent", silent_s=self._silent_s)
             self.transport.abort()
 

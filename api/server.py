@@ -32,7 +32,11 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 create_app(services, self._rest, tell_served=tell_served),
-                http=partial(Protocol, stall_s=services.settings.stalled_reader_s),  # type: ignore[arg-type]
+                http=partial(  # type: ignore[arg-type]
+                    Protocol,
+                    sweeper=services.upstream.sweeper,
+                    stall_s=services.settings.stalled_reader_s,
+                ),
                 ws="none",
                 lifespan="off",
                 log_config=None,

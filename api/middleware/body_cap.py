@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cfx_flow.errors import BodyTooLarge
@@ -12,10 +14,9 @@ class BodyCap:
         self._app = app
         self._max_bytes = max_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._max_bytes:
             raise self._too_large()
@@ -29,7 +30,7 @@ class BodyCap:
                 raise self._too_large()
             return message
 
-        await self._app(scope, counted, send)
+        return self._app(scope, counted, send)
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.context import KEY, Headers, RequestContext
+from api.context import KEY, LINE, Headers, Line, RequestContext
 from api.errors import error_response
 from api.logs import Served, WriteServed, tell_served
 from api.middleware.limits import limit_headers
@@ -58,9 +58,10 @@ class Entry:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        context = RequestContext(self._clock.monotonic(), self._new_id())
+        state = scope.setdefault("state", {})
+        line = state.get(LINE) or Line()  # another server than ours never loses it
+        state[KEY] = context = RequestContext(self._clock.monotonic(), self._new_id(), line)
         scope["path"] = clean_path(scope["path"])
-        scope.setdefault("state", {})[KEY] = context
         reply = _Reply(send, context)
         try:
             await self._app(scope, receive, reply)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import datetime
 
 import structlog
@@ -26,14 +27,14 @@ class Limits:
         self._used_up = UsedUp(clock)
         self._clock = clock
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http":
             context = context_of(scope)
             if context.principal is not None:
                 context.admission = Admission(
                     self._limiter, self._used_up, self._budgets, context.principal, self._clock
                 )
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 async def limit_headers(admission: Admission | None) -> Headers:

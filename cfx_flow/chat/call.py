@@ -159,6 +159,7 @@ class ChatCall:
             if answer.content_type == "application/json":
                 read_reply(await answer.read_all(), answer.headers, model=target.model, input_bytes=0)
                 raise talked_rubbish(target.model, "answered in one piece instead of streaming")
+            answer.slim()
             relay = StreamRelay(
                 model=target.model,
                 input_bytes=self._input_bytes,

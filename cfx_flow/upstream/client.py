@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
+from typing import Any
 
 import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.http import RawResponseMessage
 from aiohttp.streams import StreamReader
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from cfx_flow.errors import UpstreamError
+from cfx_flow.few import Few
 from cfx_flow.stages.model import Target, Upstream
 from cfx_flow.upstream.classify import (
     error_of_response,
@@ -185,6 +187,14 @@ class Answer:
     def content_type(self) -> str:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
+    def slim(self) -> None:
+        """For a stream, which may be long and silent: a proxy's thirty headers go, they are read."""
+        self.headers = _NO_HEADERS
+        content: Any = self._content
+        content._buffer = Few(content._buffer)
+        if content._http_chunk_splits is not None:
+            content._http_chunk_splits = Few(content._http_chunk_splits)
+
     async def read_some(self) -> bytes:
         """What has come, at least one byte; ``b""`` at the end. Raises UpstreamError."""
         patience = self._patience
@@ -226,6 +236,7 @@ class Answer:
         _give_back(self._connection, is_read=self._content.is_eof())
 
 
+_NO_HEADERS = CIMultiDictProxy[str](CIMultiDict())
 _TROUBLE = (TimeoutError, ConnectionError, aiohttp.ClientError, aiohttp.http.HttpProcessingError)
 
 

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from api.protocol import Protocol
+from cfx_flow.upstream.patience import Sweeper
 
 pytestmark = pytest.mark.e2e  # they wait
 
@@ -39,7 +40,7 @@ async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    protocol: Any = partial(Protocol, silent_s=SILENT_S)
+    protocol: Any = partial(Protocol, sweeper=Sweeper(SILENT_S / 10), silent_s=SILENT_S)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(_echo, http=protocol, ws="none", lifespan="off", log_config=None)
         server = uvicorn.Server(config)

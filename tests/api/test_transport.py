@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from api.protocol import Protocol
+from cfx_flow.upstream.patience import Sweeper
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]}
@@ -28,7 +30,7 @@ async def _asked(answer: Answer) -> AsyncIterator[socket.socket]:
         await answer(send, caller)
 
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as caller:
-        http: Any = Protocol
+        http: Any = partial(Protocol, sweeper=Sweeper())
         config = uvicorn.Config(app, http=http, ws="none", lifespan="off", log_config=None)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -38,7 +38,7 @@ from cfx_flow.upstream.patience import Sweeper
 from tests.support.processes import HOUSE
 from tests.support.provider import Provider
 
-QUICK = Pace(open_after_s=0.2, ping_after_s=0.2, watch_after_s=0.01)
+QUICK = Pace(open_after_s=0.2, ping_after_s=0.2)
 """for tests in which an upstream stays silent"""
 HELLO = {"messages": [{"role": "user", "content": "Say hello"}]}
 
@@ -137,10 +137,10 @@ def _app(services: Services, pace: Pace | None) -> ASGIApp:
 
 
 @asynccontextmanager
-async def _listening(app: ASGIApp, stall_s: float) -> AsyncIterator[str]:
+async def _listening(app: ASGIApp, sweeper: Sweeper, stall_s: float) -> AsyncIterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        protocol: Any = partial(Protocol, stall_s=stall_s)
+        protocol: Any = partial(Protocol, sweeper=sweeper, stall_s=stall_s)
         config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_config=None)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -191,7 +191,9 @@ def open_gateway(provider: Provider, sqlite_url: str, tmp_path: Path) -> OpenGat
                 breakers=breakers or services.breakers,
             )
             key = (await services.accounts.create_key("alice")).key
-            url = await closing.enter_async_context(_listening(_app(services, pace), stall_s))
+            url = await closing.enter_async_context(
+                _listening(_app(services, pace), services.upstream.sweeper, stall_s)
+            )
             client = httpx.AsyncClient(
                 base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=20, trust_env=False
             )

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from api.downstream import Pace
 from cfx_flow.upstream.breaker import BreakerState
 from tests.gateway.conftest import QUICK, Gateway, OpenGateway
 from tests.support.provider import Provider
@@ -44,16 +43,15 @@ async def test_a_caller_who_leaves_ends_the_upstream_request(
     assert set(states.values()) == {BreakerState.CLOSED}
 
 
-@pytest.mark.e2e
-async def test_a_caller_who_leaves_before_anyone_watches_is_noticed_too(
-    open_gateway: OpenGateway, provider: Provider
+async def test_a_caller_who_leaves_after_a_large_request_is_noticed_too(
+    gateway: Gateway, provider: Provider
 ) -> None:
-    async with open_gateway(pace=Pace(watch_after_s=0.5)) as gateway:
-        provider.reply({"content": "x", "delay_s": 30})
-        _, writer = await gateway.open_request(model="cfx-plan", stream=True)
-        await asyncio.to_thread(provider.wait_for_calls, 1)
-        writer.transport.abort()
-        await asyncio.to_thread(provider.wait_for_disconnect)
+    provider.reply({"content": "x", "delay_s": 30})
+    messages = [{"role": "user", "content": "word " * 300_000}]
+    _, writer = await gateway.open_request(model="cfx-plan", stream=True, messages=messages)
+    await asyncio.to_thread(provider.wait_for_calls, 1)
+    writer.transport.abort()
+    await asyncio.to_thread(provider.wait_for_disconnect)
 
 
 async def test_a_caller_who_leaves_amid_pings_is_noticed(
