@@ -39,9 +39,10 @@ def take() -> None:
 
 def _play(flows: Flows, provider: Provider) -> tuple[str, str]:
     """A flow with a refused diff, and one whose patch waits for a person."""
-    provider.script(*loop([says(GOOD_DIFF)], [verdict("approve", finding("Names are not escaped"))]))
     for wanted in ("Greet with an f-string", "Say hello in a friendlier way"):
+        provider.script(*loop([says(GOOD_DIFF)], [verdict("approve", finding("Names are not escaped"))]))
         flows.run(wanted)
+    provider.script(*loop([says(GOOD_DIFF)], [verdict("approve", finding("Names are not escaped"))]))
     waiting = flows.start("Greet everybody by name", approval="patch")
     wait_for(lambda: flows.get(waiting)["status"] == "requires_action", timeout_s=60, what="gate")
     provider.script(*rules(load_models(HOUSE / "config" / "models.yaml", {}), 0.02))

@@ -17,6 +17,7 @@ export const REASONS: Record<Reason, string> = {
   internal: "an error of the server",
   crashed: "crashed again and again",
   user: "by you",
+  disabled: "its account is disabled",
 };
 
 const RESUMABLE: ReadonlySet<Reason> = new Set(["max_rounds", "no_progress"]);
