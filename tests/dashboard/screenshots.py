@@ -10,7 +10,7 @@ from cfx_flow.stages.load import load_models
 from cli.demo.command import EXAMPLE
 from cli.demo.replies import rules, task
 from tests.support.browser import PHONE, WIDE, Visit, launched
-from tests.support.flows import GOOD_DIFF, Flows, finding, loop, read_files, says, verdict
+from tests.support.flows import GOOD_DIFF, Flows, finding, loop, says, verdict
 from tests.support.history import write_history
 from tests.support.processes import wait_for
 from tests.support.provider import Provider
@@ -18,6 +18,7 @@ from tests.support.server import Server
 
 FOLDER = HOUSE / "docs" / "screenshots"
 SETTLED_MS = 1_500
+NOTE = finding("A name may be empty") | {"severity": "minor"}
 
 
 def take() -> None:
@@ -40,13 +41,14 @@ def take() -> None:
 def _play(flows: Flows, provider: Provider) -> tuple[str, str]:
     """A flow with a refused diff, and one whose patch waits for a person."""
     for wanted in ("Greet with an f-string", "Say hello in a friendlier way"):
-        provider.script(*loop([says(GOOD_DIFF)], [verdict("approve", finding("Names are not escaped"))]))
+        provider.script(*loop([says(GOOD_DIFF)], [verdict("approve", NOTE)]))
         flows.run(wanted)
-    provider.script(*loop([says(GOOD_DIFF)], [verdict("approve", finding("Names are not escaped"))]))
+    provider.script(*loop([says(GOOD_DIFF)], [verdict("approve", NOTE)]))
     waiting = flows.start("Greet everybody by name", approval="patch")
     wait_for(lambda: flows.get(waiting)["status"] == "requires_action", timeout_s=60, what="gate")
     provider.script(*rules(load_models(HOUSE / "config" / "models.yaml", {}), 0.02))
-    done = flows.run(task(), read_files(EXAMPLE))["id"]
+    files = {path.relative_to(EXAMPLE).as_posix(): path.read_text() for path in EXAMPLE.rglob("*.py")}
+    done = flows.run(task(), files)["id"]
     return done, waiting
 
 
