@@ -109,17 +109,19 @@ async def open_store(
     busy_timeout_s: float = BUSY_TIMEOUT_S,
     synchronous: str = FULL,
     session: Mapping[str, str] | None = None,
+    pool_timeout_s: float = POOL_TIMEOUT_S,
 ) -> Store:
     """A SQLite file is created, checked and written to once (ConfigError). Postgres is first asked when it
     is first needed: it may start after us. ``synchronous``: what jobs on SQLite wait for. ``session``:
-    settings of Postgres' sessions; a pooler takes none.
+    settings of Postgres' sessions; a pooler takes none. ``pool_timeout_s``: how long one
+    waits for a free connection; then it is StoreUnavailable.
     """
     path = sqlite_file(url)
     if path is None:
         engine = create_async_engine(
             read_address(url),
             connect_args=POSTGRES_CONNECT | {"autocommit": True} | session_options(session or {}),
-            pool_timeout=POOL_TIMEOUT_S,
+            pool_timeout=pool_timeout_s,
             json_serializer=json_text,
             **POSTGRES_POOL,
         )
@@ -129,7 +131,7 @@ async def open_store(
     engine = create_async_engine(
         read_address(url).set(drivername="sqlite+aiosqlite"),
         async_creator=partial(connect_sqlite, path, busy_timeout_s),
-        pool_timeout=POOL_TIMEOUT_S,
+        pool_timeout=pool_timeout_s,
         json_serializer=json_text,
         **SQLITE_POOL,
     )
