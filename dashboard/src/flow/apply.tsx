@@ -7,10 +7,13 @@ import type { Flow } from "@/api/types";
 import { Failure } from "@/components/states";
 import { Button, Field, Input } from "@/components/ui";
 import { plural } from "@/lib/format";
+import { useNudge } from "./use-flow";
 
 /** Writes an approved patch into the folder of the server that the flow has read, or takes it back. */
 export function ApplyForm({ flow, way }: { flow: Flow; way: "apply" | "rollback" }) {
+  const nudge = useNudge(flow.id);
   const act = useMutation({
+    onSuccess: nudge,
     mutationFn: (form: FormData) => {
       const branch = String(form.get("branch") ?? "").trim();
       const body = { ...(form.get("commit") ? { commit: true } : {}), ...(branch ? { branch } : {}) };
@@ -38,7 +41,7 @@ export function ApplyForm({ flow, way }: { flow: Flow; way: "apply" | "rollback"
       {act.error && <Failure compact error={act.error} />}
       {done && (
         <p role="status" className="break-words text-good">
-          {plural(done.written.length, "file")} written{done.commit ? `, commit ${done.commit.slice(0, 10)}` : ""}
+          {plural(done.written.length, "file")} {way === "apply" ? "written" : "as before"}{done.commit ? `, commit ${done.commit.slice(0, 10)}` : ""}
           {done.branch ? ` on ${done.branch}` : ""}. {done.notes.join(" ")}
         </p>
       )}

@@ -11,7 +11,7 @@ import { Actions } from "./actions";
 import { CostBar } from "./cost-bar";
 import type { Story } from "./story";
 import type { Following } from "./use-flow";
-import { elapsedMs, REASONS, titleOf } from "./words";
+import { elapsedMs, reasonWord, titleOf } from "./words";
 
 /** What it is, how it stands, what it took, and what one can do about it. */
 export function FlowHead({ flow, now, following, story }: { flow: Flow; now: number; following: Following; story: Story }) {
@@ -37,7 +37,7 @@ export function FlowHead({ flow, now, following, story }: { flow: Flow; now: num
       </div>
       <div className="mt-3 flex flex-wrap items-center gap-x-3 gap-y-1.5">
         <StatusMark status={flow.status} />
-        {flow.reason && <Badge tone={flow.status === "cancelled" ? "plain" : "bad"}>{REASONS[flow.reason]}</Badge>}
+        {flow.reason && <Badge tone={flow.status === "cancelled" ? "plain" : "bad"}>{reasonWord(flow.reason)}</Badge>}
         <p className="min-w-0 text-[0.8125rem] break-words text-muted">{running ? `Step ${running.n}: ${running.node}${running.chars ? `, ${plural(running.chars, "character")} so far` : ""}` : flow.message}</p>
       </div>
       <dl className="mt-4 grid grid-cols-2 gap-px overflow-hidden rounded-xl bg-line ring-1 ring-line sm:grid-cols-3 lg:grid-cols-5">

@@ -25,9 +25,18 @@ export interface Following {
   readonly error: Error | undefined;
 }
 
+const nudgeKey = (id: string) => ["flow-nudge", id];
+
+/** Something was done with a flow that has ended: its events are asked for once more. */
+export function useNudge(id: string): () => void {
+  const queries = useQueryClient();
+  return () => queries.setQueryData(nudgeKey(id), (before: number | undefined) => (before ?? 0) + 1);
+}
+
 /** All events of a flow, live. `ended`: of the flow itself; when that changes (it was resumed) one follows again. */
 export function useEvents(id: string, ended: boolean): Following {
   const queries = useQueryClient();
+  const { data: nudges } = useQuery({ queryKey: nudgeKey(id), queryFn: () => 0, initialData: 0, enabled: false });
   const [events, setEvents] = useState<readonly FlowEvent[]>([]);
   const [link, setLink] = useState<{ link: Link; error?: Error | undefined }>({ link: "connecting" });
   useEffect(() => {
@@ -50,7 +59,7 @@ export function useEvents(id: string, ended: boolean): Following {
       clearTimeout(timer);
       leaving.abort();
     };
-  }, [id, ended, queries]);
+  }, [id, ended, nudges, queries]);
   return { events, link: link.link, error: link.error };
 }
 

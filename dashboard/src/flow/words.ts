@@ -2,7 +2,7 @@
 import type { Flow, FlowStatus, Reason } from "@/api/types";
 import { ENDED } from "@/api/types";
 
-export const REASONS: Record<Reason, string> = {
+const REASONS: Partial<Record<Reason, string>> = {
   review: "by the reviewer",
   person: "by a person",
   max_rounds: "out of rounds",
@@ -19,6 +19,11 @@ export const REASONS: Record<Reason, string> = {
   user: "by you",
   disabled: "its account is disabled",
 };
+
+/** A later server may know reasons that are not named here. */
+export function reasonWord(reason: Reason): string {
+  return REASONS[reason] ?? reason.replaceAll("_", " ");
+}
 
 const RESUMABLE: ReadonlySet<Reason> = new Set(["max_rounds", "no_progress"]);
 

@@ -6,7 +6,7 @@ import type { Flow } from "@/api/types";
 import { StatusMark } from "@/components/status";
 import { Badge, Money, When } from "@/components/ui";
 import { CostBar } from "@/flow/cost-bar";
-import { elapsedMs, REASONS, titleOf } from "@/flow/words";
+import { elapsedMs, reasonWord, titleOf } from "@/flow/words";
 import { duration } from "@/lib/format";
 
 const GRID = "grid items-center gap-x-4 px-4 sm:grid-cols-[7.5rem_minmax(0,1fr)_4rem_6rem_5.5rem_5rem]";
@@ -37,7 +37,7 @@ export function FlowRow({ flow, now }: { flow: Flow; now: number }) {
           {flow.forked_from && <GitFork aria-label="a fork" className="size-3.5 shrink-0 text-faint" />}
           {flow.reason && (
             <Badge className="max-lg:hidden" tone="plain">
-              {REASONS[flow.reason]}
+              {reasonWord(flow.reason)}
             </Badge>
           )}
           {flow.gate && (
