@@ -31,8 +31,10 @@ export function hasEnded(status: FlowStatus): boolean {
   return ENDED.has(status);
 }
 
-/** Of failed flows all but one whose state is lost; of rejected ones those that ran out of something. */
+/** Of failed flows all but one whose state is lost; of rejected ones those that ran out of something; and
+ * what stopped because its owner's account was disabled. */
 export function canResume(flow: Flow): boolean {
+  if (flow.reason === "disabled") return true;
   if (flow.status === "failed") return flow.reason !== "state";
   return flow.status === "rejected" && flow.reason !== null && RESUMABLE.has(flow.reason);
 }
