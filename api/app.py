@@ -19,7 +19,6 @@ from api.middleware.limits import Limits
 from api.probes import Probes
 from api.ui_config import UiConfigEndpoint
 from api.wiring import Services
-from cfx_flow.settings import Settings
 
 CHAT_PATHS = frozenset({"/v1/chat/completions", "/chat/completions"})
 
@@ -49,17 +48,12 @@ def create_app(
             ),
             accounts=services.accounts,
             signed_in=services.signed_in,
-            dashboard=_dashboard(services.settings),
+            dashboard=Dashboard.of(services.settings),
         ),
         clock=services.clock,
         meter=services.meter,
         tell=tell_served,
     )
-
-
-def _dashboard(settings: Settings) -> Dashboard:
-    """Its pages ask this server, and Supabase where people sign in there."""
-    return Dashboard(settings.dashboard_dir, [settings.supabase_url] if settings.supabase_url else [])
 
 
 def late_rest(services: Services) -> LateApp:

@@ -15,6 +15,7 @@ from api.dashboard.export import API, HASHED, NOT_FOUND, Export, read_export
 from api.dashboard.policy import HEADERS
 from api.errors import error_response
 from cfx_flow.errors import DashboardNotBuilt
+from cfx_flow.settings import Settings
 
 LOOK_AGAIN_S = 3
 
@@ -29,6 +30,11 @@ class Dashboard:
         self._export: Export = {}
         self._read_at: int | None = None
         self._turn = asyncio.Lock()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Dashboard:
+        """Its pages ask this server, and Supabase where people sign in there."""
+        return cls(settings.dashboard_dir, [settings.supabase_url] if settings.supabase_url else [])
 
     async def answer(self, scope: Scope) -> Response | None:
         """None is no visit: the API answers, though it be with a refusal."""

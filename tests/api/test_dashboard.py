@@ -15,6 +15,7 @@ import pytest
 
 from api.app import create_app
 from api.dashboard.policy import inline_scripts, policy_of
+from api.dashboard.serve import pages
 from api.wiring import Services
 from cfx_flow.errors import ConfigError
 from cfx_flow.settings import Settings
@@ -176,6 +177,17 @@ async def test_without_a_build_the_api_works_and_says_how_to_make_one(stranger: 
     error = error_of(await stranger.get("/"), 503, "dashboard_not_built")
     assert "make run" in error["message"]
     assert (await stranger.get("/healthz")).status_code == 200
+
+
+async def test_container_of_its_own_shows_the_same_files_and_nothing_of_the_api(export: Path) -> None:
+    environ = {"CFX_DASHBOARD_DIR": str(export), "SUPABASE_URL": "https://x.supabase.co"}
+    async with client_of(pages(Settings.load(environ))) as client:
+        page = await client.get("/flow", headers=BROWSER)
+        assert "<p>flow</p>" in page.text
+        assert "connect-src 'self' https://x.supabase.co;" in page.headers["content-security-policy"]
+        assert (await client.get("/healthz")).json() == {"status": "ok"}
+        error_of(await client.get("/v1/flows", headers=BROWSER), 404, "not_found")
+        error_of(await client.post("/flow"), 404, "not_found")
 
 
 # What the pages ask first -------------------------------------------------------------------------

@@ -17,6 +17,7 @@ PEPPER, REDIS, LITELLM = "CFX_HASH_SALT", "CFX_REDIS_PASSWORD", "CFX_LITELLM_KEY
 PROVIDERS = {"ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY", "OPENAI_API_KEY"}
 SECRETS = {
     "traefik": set(),
+    "dashboard": set(),
     "api": {DATABASE, PEPPER, REDIS, LITELLM},
     "worker": {DATABASE, PEPPER, REDIS, LITELLM},
     "migrate": {OWNER, DATABASE},
@@ -38,6 +39,10 @@ def test_each_container_holds_its_own_secrets_and_no_other(raw: Stack) -> None:
 
 def test_no_container_gets_a_whole_env_file(raw: Stack) -> None:
     assert [name for name, service in raw["services"].items() if "env_file" in service] == []
+
+
+def test_dashboard_knows_supabase_s_public_address_alone(raw: Stack) -> None:
+    assert raw["services"]["dashboard"]["environment"].keys() == {"SUPABASE_URL"}
 
 
 def test_no_provider_s_key_reaches_the_api_by_any_name(stack: Stack) -> None:
@@ -101,7 +106,10 @@ def test_networks_let_each_service_reach_only_its_neighbours(stack: Stack) -> No
     behind = [{"api", "postgres"}, {"api", "redis"}, {"api", "migrate"}]
     behind += [{"migrate", "postgres"}, {"migrate", "redis"}, {"postgres", "redis"}]
     behind += [{"worker", other} for other in ("api", "litellm", "postgres", "redis", "migrate")]
-    assert pairs == {frozenset(pair) for pair in [{"traefik", "api"}, {"api", "litellm"}, *behind]}
+    assert pairs == {
+        frozenset(pair)
+        for pair in [{"traefik", "api"}, {"traefik", "dashboard"}, {"api", "litellm"}, *behind]
+    }
 
 
 def test_only_traefik_and_litellm_stand_on_open_networks(stack: Stack) -> None:
@@ -149,9 +157,12 @@ def test_worker_may_let_its_calls_end(stack: Stack) -> None:
     assert seconds > Settings.load({}).worker_drain_s
 
 
-def test_traefik_leads_v1_to_the_api_and_nothing_else(stack: Stack) -> None:
+def test_traefik_leads_v1_to_the_api_and_all_else_to_the_dashboard(stack: Stack) -> None:
     routes = yaml.safe_load((HOUSE / "infra" / "traefik" / "dynamic" / "cfx.yaml").read_text())["http"]
-    assert [router["rule"] for router in routes["routers"].values()] == ["PathPrefix(`/v1/`)"]
+    rules = {router["service"]: router["rule"] for router in routes["routers"].values()}
+    assert rules == {"api": "PathPrefix(`/v1/`)", "dashboard": "PathPrefix(`/`)"}
+    (pages,) = routes["services"]["dashboard"]["loadBalancer"]["servers"]
+    assert pages["url"] == "http://dashboard:8000"
     (server,) = routes["services"]["api"]["loadBalancer"]["servers"]
     assert server["url"] == f"http://api:{stack['services']['api']['environment']['CFX_PORT']}"
 
