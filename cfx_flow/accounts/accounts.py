@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.accounts.audit import SERVER, Actor, Change, note
@@ -25,6 +26,7 @@ from cfx_flow.accounts.principal import Principal
 from cfx_flow.clock import Clock
 from cfx_flow.errors import Conflict, InvalidApiKey, NotFound, StoreUnavailable
 from cfx_flow.store.engine import Store
+from cfx_flow.store.jobs import Ask, Steps
 from cfx_flow.store.tables import accounts, api_keys
 
 log = structlog.get_logger(__name__)
@@ -41,6 +43,15 @@ UNKNOWN = (
 GONE = "This key was revoked. Ask the operator for a new one."
 EXPIRED = "This key has expired. Ask the operator for a new one."
 DISABLED = "This account is disabled. Ask the operator."
+
+
+_BY_PUBLIC_ID = select_keys().where(api_keys.c.key_id == bindparam("public_id"))
+
+
+def _key_of(key_id: str) -> Steps[Any]:
+    """A job, since on SQLite it takes no thread: each hop there and back would wait for the loop's turn."""
+    rows = yield Ask(_BY_PUBLIC_ID, {"public_id": key_id})
+    return SimpleNamespace(**rows[0]) if rows else None
 
 
 class Accounts:
@@ -98,8 +109,7 @@ class Accounts:
     async def _look_up(self, key_id: str, token: str, label: bytes) -> Principal | str:
         """The Principal, or why not. A failing store raises and is not remembered."""
         asked_at = self._clock.monotonic()
-        async with self._store.read() as connection:
-            row = (await connection.execute(select_keys().where(api_keys.c.key_id == key_id))).one_or_none()
+        row = await self._store.look(lambda: _key_of(key_id))
         now = self._clock.now()
         matches = self._matches(row.key_hash if row else NOBODY, token)
         answer = self._judge(row, now) if row and any(matches) else UNKNOWN

@@ -173,10 +173,8 @@ def test_invented_keys_cannot_push_real_ones_out(fake_clock: FakeClock) -> None:
 
 async def test_many_with_one_key_ask_the_database_once(make_accounts: MakeAccounts, store: Store) -> None:
     made = await make_accounts().create_key("ada")
-    accounts = make_accounts()
-    asked: list[str] = []
-    engine = store._engine.sync_engine
-    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    await make_accounts().authenticate(made.key)  # opens what is listened to
+    accounts, asked = make_accounts(), heard(store)
     everyone = [asyncio.create_task(accounts.authenticate(made.key)) for _ in range(50)]
     await asyncio.sleep(0)
     everyone.pop().cancel()  # who goes takes nobody else's answer along
@@ -192,6 +190,15 @@ async def test_failing_store_is_not_taken_for_a_wrong_key(make_accounts: MakeAcc
         await broken.authenticate(made.key)
     await change_table(store, "elsewhere", "api_keys")
     assert (await broken.authenticate(made.key)).name == "ada"
+
+
+def heard(store: Store) -> list[str]:
+    """The statements that come from here on."""
+    asked: list[str] = []
+    event.listen(store._engine.sync_engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    if store._jobs is not None and store._jobs._reader is not None:
+        store._jobs._reader.set_trace_callback(asked.append)
+    return asked
 
 
 async def change_table(store: Store, old: str, new: str) -> None:
