@@ -13,6 +13,9 @@ from cfx_flow.errors import ConfigError
 HOUSE = Path(__file__).resolve().parent.parent
 """Where prompts/, config/ and migrations/ lie: beside the package, in a checkout as in a wheel."""
 
+_PASSWORD = re.compile(r"://[^/\s]*@")
+"""of an address, with the name before it"""
+
 
 class Settings(BaseModel):
     """Frozen. Every field is documented in ``.env.example`` (a test compares the two)."""
@@ -93,9 +96,8 @@ class Settings(BaseModel):
             return cls.model_validate({name: value for name, value in environ.items() if value != ""})
         except ValidationError as error:
             first = error.errors()[0]
-            raise ConfigError(
-                f"{first['msg']} (it is {first['input']!r})", key=str(first["loc"][0])
-            ) from None
+            shown = _PASSWORD.sub("://…@", repr(first["input"]))
+            raise ConfigError(f"{first['msg']} (it is {shown})", key=str(first["loc"][0])) from None
 
     @property
     def roots(self) -> tuple[Path, ...]:

@@ -22,6 +22,7 @@ from cfx_flow.upstream.breaker import Breakers, Permit
 from cfx_flow.upstream.classify import talked_rubbish
 from cfx_flow.upstream.client import Answer, UpstreamClient
 from cfx_flow.upstream.lease import try_targets
+from cfx_flow.upstream.texts import hide_key
 
 BeforeAttempt = Callable[[Target], Awaitable[None]]
 
@@ -103,6 +104,8 @@ class ChatCall:
                     return out
             return await self._close_well(relay)
         except UpstreamError as error:
+            if self.target is not None:
+                hide_key(error, self.target.upstream)
             if relay.is_complete and relay.error is None:  # only the report or the goodbye was lost
                 return await self._close_well(relay)
             self._is_over = True

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from cfx_flow.errors import CircuitOpen, UpstreamError
 from cfx_flow.stages.model import Target
 from cfx_flow.upstream.breaker import Breakers, Permit
+from cfx_flow.upstream.texts import hide_key
 
 T = TypeVar("T")
 
@@ -89,6 +90,7 @@ async def try_targets(
                 last = last or error
                 break
             except UpstreamError as error:
+                hide_key(error, target.upstream)
                 last = error
                 if not error.try_next:
                     raise

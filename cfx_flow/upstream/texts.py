@@ -11,6 +11,9 @@ from typing import Any
 
 import msgspec
 
+from cfx_flow.errors import UpstreamError
+from cfx_flow.stages.model import Upstream
+
 MAX_TEXT_CHARS = 600
 
 _MARKUP = re.compile(r"<\s*(?:!doctype|html|head|body|title|center|h1|div|p|pre)\b", re.IGNORECASE)
@@ -41,6 +44,16 @@ def clean(text: str) -> str:
     text = _SECRET.sub("(key)", _ADDRESS.sub("(address)", text))
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS - 1] + "…"
+
+
+def hide_key(error: UpstreamError, upstream: Upstream) -> None:
+    """Some upstreams name the key that they refuse, which is ours: no caller and no log may read it."""
+    key = upstream.api_key.get_secret_value() if upstream.api_key else ""
+    if key and any(key in (text or "") for text in (error.message, error.code, error.param)):
+        error.message = error.message.replace(key, "(key)")
+        error.code = error.code and error.code.replace(key, "(key)")
+        error.param = error.param and error.param.replace(key, "(key)")
+        error.args = (error.message,)
 
 
 def _unwrap(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from cfx_flow.errors import (
     UpstreamAuth,
@@ -18,8 +19,9 @@ from cfx_flow.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from cfx_flow.stages.model import Upstream
 from cfx_flow.upstream.classify import error_of_frame, error_of_response
-from cfx_flow.upstream.texts import MAX_TEXT_CHARS, clean
+from cfx_flow.upstream.texts import MAX_TEXT_CHARS, clean, hide_key
 
 TAIL = (
     "\n\nLiteLLM: model group 'deepseek-v3' failed with the error above. No fallback was attempted."
@@ -229,3 +231,20 @@ def test_any_answer_at_all_becomes_an_error_with_a_text(status: int, raw: bytes)
     found = error(status, raw)
     assert 400 <= found.status <= 599
     assert found.message
+
+
+def test_our_own_key_is_never_quoted_whatever_its_form() -> None:
+    upstream = Upstream("litellm", "http://127.0.0.1:9", SecretStr("any-form.of/key+1"))
+    said = error(400, body("Key any-form.of/key+1 is not good, any-form.of/key+1", code="any-form.of/key+1"))
+    hide_key(said, upstream)
+    assert said.message == str(said)
+    assert "any-form" not in json.dumps(said.to_body())
+    assert "Key (key) is not good" in said.message
+
+
+def test_upstream_without_a_key_is_quoted_as_it_is() -> None:
+    said = error(400, body("temperature is too high"))
+    before = said.message
+    for key in (None, SecretStr("")):
+        hide_key(said, Upstream("litellm", "http://127.0.0.1:9", key))
+    assert said.message == before
