@@ -97,7 +97,9 @@ def _require_text(text: str, policy: Policy) -> None:
     try:
         size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError as error:
-        raise Refused(_not_text("half of a surrogate pair", text, error.start)) from None
+        byte = "\udc80" <= text[error.start] <= "\udcff"  # as Python reads what is not UTF-8
+        what = "a byte that is not UTF-8" if byte else "half of a surrogate pair"
+        raise Refused(_not_text(what, text, error.start)) from None
     lines = text.count("\n")
     fences = sum(text.count("\n" + fence) for fence in FENCES)
     for number, most, what in (

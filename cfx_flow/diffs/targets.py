@@ -115,9 +115,11 @@ def resolve(file: FileDiff, tree: Tree, repairs: list[Repair]) -> Target:
 
 def _missing(file: FileDiff, path: str, tree: Tree) -> Problem:
     """Names the files that may have been meant; choosing one of them is not for us."""
-    alike = tree.by_name.get(_name(path), [])[:5]
-    hint = f"; there is {', '.join(alike)}" if alike else ""
+    alike = tree.by_name.get(_name(path), [])
+    hint = f"; there is {', '.join(alike[:5])}" if alike else ""
     message = f"there is no file {path}{hint}; a new file needs the header --- /dev/null"
+    if path in alike:  # listed, and not to be read
+        message = f"{path} is no plain file: links and the like are not changed, leave it out"
     return Problem(Code.MISSING_TARGET, message, path, file.line)
 
 

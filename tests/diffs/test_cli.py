@@ -98,6 +98,7 @@ def test_files_that_are_not_utf8_links_and_protected_paths_are_left_alone(folder
     ):
         done = run("apply", "--repo", str(folder), "--json", given=f"--- a/{path}\n+++ b/{path}\n{hunk}")
         assert json.loads(done.stdout)["refuse"] == code
+        assert path != "link.txt" or "is no plain file" in done.stdout
     done = run("apply", "--repo", str(folder), "--json", "--protect", "src/*", given=ANSWER)
     assert json.loads(done.stdout)["refuse"] == "protected_path"
 
@@ -121,6 +122,7 @@ def test_a_missing_folder_or_file_is_said_in_one_line(tmp_path: Path) -> None:
 def test_an_answer_that_is_not_utf8_is_not_text(folder: Path) -> None:
     done = run("check", "--repo", str(folder), "--json", given=b"--- a/x\n+++ b/x\n@@\n-\xff\n")
     assert json.loads(done.stdout)["refuse"] == "not_text"
+    assert "a byte that is not UTF-8, first in its line 4" in done.stdout
 
 
 MISSPELT = "--- a/src/a.txt\n+++ b/src/a.txt\n@@ -1,3 +1,3 @@\n first line\n-second line\n+2\n thrd line\n"
