@@ -14,7 +14,7 @@ FENCES = ("```", "~~~")
 FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([^`]*)")
 _FENCE_MARK = re.compile("[`~]")
 _MAX_MARGINS = 3
-_BULLET = re.compile(r"^[-+] \S")
+BULLET = re.compile(r"^[-+] \S")
 THINKING = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL)
 
 
@@ -216,7 +216,7 @@ def _goes_on(lines: list[str], after: int) -> bool:
         line = lines[at]
         if line.startswith(FENCES):
             return False
-        if line[:1] in {"+", "-"} and not _BULLET.match(line) and line.strip(" -+"):
+        if line[:1] in {"+", "-"} and not BULLET.match(line) and line.strip(" -+"):
             return True
     return False
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 
 from cfx_flow.diffs import cut
 from cfx_flow.diffs.body import Body, Stretch, read_body
-from cfx_flow.diffs.extract import Answer, Section
+from cfx_flow.diffs.extract import BULLET, Answer, Section
 from cfx_flow.diffs.headers import ENVELOPE, Names, names_at
 from cfx_flow.diffs.model import Code, FileDiff, Hunk, Policy, Problem, Refused, Repair
 from cfx_flow.diffs.paths import DEV_NULL, git_paths, header_path
@@ -132,11 +133,19 @@ class _Reader:
         self.at += 1
 
     def _start(self, files: list[FileDiff]) -> FileDiff:
+        if not files and self._stands_below_a_hunk():
+            message = "the answer begins in the middle of a hunk: write it from its first line on"
+            raise Refused(Problem(Code.TRUNCATED, message, line=self.section.first_line))
         self.in_hunk = False
         self.current = FileDiff(self.number)
         self.budget.take_file()
         files.append(self.current)
         return self.current
+
+    def _stands_below_a_hunk(self) -> bool:
+        """The answer has lost its beginning: changed lines, and no bullets, lead to its first header."""
+        above = takewhile(lambda line: line[:1] in {"+", "-", " "}, reversed(self.lines[: self.at]))
+        return any(line[0] != " " and not BULLET.match(line) and line.strip(" -+") for line in above)
 
     def _headers(self, names: Names, files: list[FileDiff]) -> None:
         """``---`` and ``+++``, or the only one of them that was written."""

@@ -90,6 +90,14 @@ def test_half_of_an_answer_is_not_applied_where_a_named_file_has_no_hunk(body: s
     assert "begin one with @@" in result.feedback()
 
 
+def test_an_answer_that_begins_in_the_middle_of_a_hunk_is_not_applied_from_there_on() -> None:
+    for lost in ("-    old()\n+    new()\n     return\n", "+\n+def more():\n"):
+        for answer in (lost + GOOD, f"```diff\n{lost}{GOOD}```\n"):
+            assert getattr(check(answer, {"x.py": CODE}), "code", None) == "truncated"
+    for prose in ("- made it friendlier\n+ and shorter\n", "- \n---\n", "Well:\n"):
+        assert isinstance(check(prose + GOOD, {"x.py": CODE}), Patch)
+
+
 def test_headers_written_twice_are_harmless() -> None:
     assert isinstance(check(NAMES + GOOD, {"x.py": CODE}), Patch)
 
