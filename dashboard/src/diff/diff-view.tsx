@@ -7,10 +7,13 @@ import { memo, useCallback, useImperativeHandle, useMemo, useRef, useState } fro
 import type { Finding } from "@/api/types";
 import { Badge } from "@/components/ui";
 import { FindingLine } from "@/flow/findings";
+import { plural } from "@/lib/format";
 import { languageOf, tokensOf } from "./highlight";
 import { counterparts, type FileDiff, type Hunk, type Layout, type Line, type Row, rowsOf } from "./model";
 import { changedWords, marked } from "./words";
 
+/** What was minified has lines of a megabyte. */
+const LONGEST = 4_000;
 const HEIGHTS: Record<Row["kind"], number> = { file: 40, hunk: 26, line: 20, findings: 72, empty: 36 };
 
 export interface DiffHandle {
@@ -183,6 +186,7 @@ const Text = memo(function Text({ row, line }: { row: LineRow; line: Line }) {
   const pieces = useMemo(() => {
     const partner = line.kind === "context" ? undefined : partnerOf(row.hunk, line);
     const ranges = partner ? changedWords(line.text, partner.text, line.kind === "removed" ? "old" : "new") : [];
+    if (line.text.length > LONGEST) return [{ text: line.text.slice(0, LONGEST), changed: false, className: undefined }];
     return marked(tokensOf(languageOf(row.file.path), row.hunk, line), ranges);
   }, [row.file.path, row.hunk, line]);
   return (
@@ -194,6 +198,7 @@ const Text = memo(function Text({ row, line }: { row: LineRow; line: Line }) {
             {piece.text}
           </span>
         ))}
+        {line.text.length > LONGEST && <span className="font-sans text-2xs text-faint select-none"> and {plural(line.text.length - LONGEST, "character")} more</span>}
         {line.open && <span className="ml-2 font-sans text-2xs text-faint select-none">no line end</span>}
       </code>
     </>

@@ -11,10 +11,14 @@ import { Actions } from "./actions";
 import { CostBar } from "./cost-bar";
 import type { Story } from "./story";
 import type { Following } from "./use-flow";
-import { elapsedMs, reasonWord, titleOf } from "./words";
+import { useNow } from "@/lib/hooks";
+import { elapsedMs, hasEnded, reasonWord, titleOf } from "./words";
+
+const HOUR_MS = 3_600_000;
 
 /** What it is, how it stands, what it took, and what one can do about it. */
-export function FlowHead({ flow, now, following, story }: { flow: Flow; now: number; following: Following; story: Story }) {
+export function FlowHead({ flow, following, story }: { flow: Flow; following: Following; story: Story }) {
+  const now = useNow(hasEnded(flow.status) ? HOUR_MS : 1_000);
   const elapsed = elapsedMs(flow, now);
   const running = story.steps.find((step) => step.state === "running");
   return (

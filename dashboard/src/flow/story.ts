@@ -62,6 +62,10 @@ export interface Story {
 
 const LANE_OF: Readonly<Record<string, Lane>> = { plan: "plan", code: "code", check: "check", test: "tests", tests: "tests", review: "review", approve_plan: "person", approve_patch: "person" };
 
+/** What an older flow does not tell is empty. */
+const NO_CHECK: Check = { status: "refused", code: null, problems: [], repairs: [], breaches: [], files: [] };
+const NO_REVIEW: Review = { verdict: "", summary: "", findings: [] };
+
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 export function storyOf(events: readonly FlowEvent[]): Story {
@@ -86,10 +90,10 @@ export function storyOf(events: readonly FlowEvent[]): Story {
         if (step) complete(step, event, at);
         break;
       case "diff.checked":
-        if (step) step.check = event.data as unknown as Check;
+        if (step) step.check = { ...NO_CHECK, ...(event.data as Partial<Check>) };
         break;
       case "review.completed":
-        if (step) step.review = event.data as unknown as Review;
+        if (step) step.review = { ...NO_REVIEW, ...(event.data as Partial<Review>) };
         break;
       case "approval.requested":
         waits.push({ gate: String(event.data.gate), from: at, to: null, decision: null });

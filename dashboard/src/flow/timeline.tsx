@@ -5,6 +5,7 @@ import { Minus, Plus, Scan } from "lucide-react";
 import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Button, Kbd } from "@/components/ui";
 import { duration, money, plural } from "@/lib/format";
+import { useNow } from "@/lib/hooks";
 import { neighbour, type Scale, scaleOf, type Span, ticksOf, zoomed } from "./geometry";
 import { type Lane, LANES, outcomeOf, type StepBar, type Story } from "./story";
 
@@ -20,16 +21,20 @@ const FILLS: Record<Lane, string> = {
 const MARKS = { good: "bg-good", bad: "bg-bad", warn: "bg-warn", plain: "bg-check" };
 const ROW_PX = 34;
 const TICK_PX = 90;
+const LIVE_MS = 250;
+const CALM_MS = 3_600_000;
 
 interface Props {
   readonly story: Story;
-  readonly now: number;
+  /** it goes on: the end of the line is now */
+  readonly live: boolean;
   readonly selected: number | null;
   readonly onSelect: (n: number) => void;
 }
 
 /** A lane per stage, a bar per step, idle stretches folded. Arrow keys walk, Enter opens, + and − zoom, 0 fits. */
-export function Timeline({ story, now, selected, onSelect }: Props) {
+export function Timeline({ story, live, selected, onSelect }: Props) {
+  const now = useNow(live ? LIVE_MS : CALM_MS);
   const frame = useRef<HTMLDivElement>(null);
   const width = useWidth(frame);
   const { zoom, by, fit } = useZoom(frame);

@@ -15,7 +15,6 @@ import { storyOf } from "@/flow/story";
 import { Timeline } from "@/flow/timeline";
 import { type Following, useEvents, useFlow } from "@/flow/use-flow";
 import { hasEnded, titleOf } from "@/flow/words";
-import { useNow } from "@/lib/hooks";
 import { useParams } from "@/lib/params";
 
 const loading = () => <Loading rows={8} />;
@@ -59,7 +58,6 @@ function Shown({ flow }: { flow: Flow }) {
   const following = useEvents(flow.id, hasEnded(flow.status));
   const story = useMemo(() => storyOf(following.events), [following.events]);
   const running = !hasEnded(flow.status);
-  const now = useNow(running ? 250 : 3_600_000);
   const [first] = useState<Tab>(() => firstTab(flow)); // what one reads does not go away by itself
   const tab = tabOf(params.get("tab")) ?? first;
   const selected = Number(params.get("step")) || null;
@@ -69,11 +67,11 @@ function Shown({ flow }: { flow: Flow }) {
   }, [flow.task]);
   return (
     <div className="space-y-5">
-      <FlowHead flow={flow} now={now} following={following} story={story} />
+      <FlowHead flow={flow} following={following} story={story} />
       {flow.status === "requires_action" && flow.gate && <DecisionCard key={flow.version} flow={flow} onLook={(gate) => set({ tab: gate === "plan" ? "plan" : "changes" })} />}
       <Panel title="Timeline" aside={<LinkState following={following} />} className="overflow-hidden">
         {story.steps.length > 0 ? (
-          <Timeline story={story} now={now} selected={tab === "steps" ? selected : null} onSelect={openStep} />
+          <Timeline story={story} live={running} selected={tab === "steps" ? selected : null} onSelect={openStep} />
         ) : following.error ? (
           <Failure error={following.error} />
         ) : running ? (
