@@ -12,12 +12,13 @@ DEV_STAMP := $(VENV)/.dev-$(call hash,dev)
 LITELLM_STAMP := .venv-litellm/.stamp-$(call hash,litellm)
 CLIENTS_STAMP := .venv-clients/.stamp-$(call hash,clients)
 AIDER_STAMP := .venv-aider/.stamp-$(call hash,aider)
+PEER_STAMP := .venv-peer/.stamp-$(call hash,peer)
 NPM_STAMP := tests/clients/node_modules/.stamp-$(shell git hash-object tests/clients/package-lock.json | cut -c1-10)
 
 # Pytest rewrites the assertions of every test anew where no bytecode may be written: 4 s a process.
 check test: export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test check lint types campaign bench lock dev litellm node clients dashboard dashboard-types screenshots clean
+.PHONY: run test check lint types campaign bench lock dev litellm node clients peer dashboard dashboard-types screenshots clean
 
 run: $(RUN_STAMP)
 	@$(BIN)/cfx serve --or-demo --with-worker --build-dashboard
@@ -58,6 +59,8 @@ screenshots: $(DEV_STAMP) dashboard
 dev: $(DEV_STAMP)
 litellm: $(LITELLM_STAMP)
 node: $(CLIENTS_STAMP)
+# LangGraph's own server, for `python -m benchmarks.flows peer`.
+peer: $(PEER_STAMP)
 clients: node $(AIDER_STAMP) $(NPM_STAMP)
 
 $(BIN)/uv:
@@ -77,7 +80,7 @@ $(DEV_STAMP): $(RUN_STAMP)
 
 # Of aider's 690 MB few modules are ever imported: only the proxy is compiled beforehand.
 $(LITELLM_STAMP): COMPILED := --compile-bytecode
-$(LITELLM_STAMP) $(CLIENTS_STAMP) $(AIDER_STAMP): $(BIN)/uv
+$(LITELLM_STAMP) $(CLIENTS_STAMP) $(AIDER_STAMP) $(PEER_STAMP): $(BIN)/uv
 	$(PYTHON) -m venv $(@D)
 	$(BIN)/uv pip install -q --python $(@D)/bin/python $(COMPILED) --require-hashes -r requirements/$(patsubst .venv-%,%,$(@D)).lock
 	@touch $@
@@ -95,6 +98,7 @@ lock: $(BIN)/uv
 	$(COMPILE) requirements/litellm.in -o requirements/litellm.lock
 	$(COMPILE) requirements/clients.in -o requirements/clients.lock
 	$(COMPILE) requirements/aider.in -o requirements/aider.lock
+	$(COMPILE) requirements/peer.in -o requirements/peer.lock
 	$(COMPILE) requirements/node.in -o requirements/node.lock
 	@$(MAKE) --no-print-directory node
 	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved
@@ -102,5 +106,5 @@ lock: $(BIN)/uv
 	@$(BIN)/python -c 'import json, pathlib; [(lock := json.loads(file.read_text()), [package.pop("funding", None) for package in lock["packages"].values()], file.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + chr(10))) for file in map(pathlib.Path, ["tests/clients/package-lock.json", "dashboard/package-lock.json"])]'
 
 clean:
-	rm -rf $(VENV) .venv-litellm .venv-clients .venv-aider .venv-node tests/clients/node_modules
+	rm -rf $(VENV) .venv-litellm .venv-clients .venv-aider .venv-peer .venv-node tests/clients/node_modules
 	rm -rf dashboard/node_modules dashboard/.next dashboard/site dashboard/.built-from dashboard/.building

@@ -1,4 +1,4 @@
-"""The three models, in process: a plan, the same good diff each time, and an approval in the third round."""
+"""The three models: a plan, the same good diff each time, and an approval in the third round."""
 
 from __future__ import annotations
 
@@ -9,20 +9,37 @@ from typing import Any
 
 from graphs.ask import Answer, Attempts, Progress, Question
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, verdict
+from tests.support.provider import CODE, PLAN
 
 ROUNDS = 3
 
 
-class Answering:
-    """In an Asker's place."""
-
+class Answers:
     def __init__(self) -> None:
         self._reviews: Counter[str] = Counter()
+
+    def of_model(self, model: str, asked: str) -> str:
+        if PLAN in model:
+            return PLAN_TEXT
+        return GOOD_DIFF if CODE in model else self.review(asked)
+
+    def review(self, asked: str) -> str:
+        """The next one of the task that ``asked`` names."""
+        task = asked.split("Greet ")[1][:36]
+        self._reviews[task] += 1
+        return json.dumps(_review(self._reviews[task]))
+
+
+class Answering:
+    """In an Asker's place: in process, without delay."""
+
+    def __init__(self) -> None:
+        self._answers = Answers()
 
     async def ask(self, question: Question, on_progress: Progress, attempts: Attempts) -> Answer:
         target = question.targets[0]
         return Answer(
-            text=self._text(question),
+            text=self._answers.of_model(target.model, str(question.messages[-1].content)),
             model=target.model,
             input_tokens=100,
             output_tokens=100,
@@ -36,13 +53,6 @@ class Answering:
 
     async def close(self) -> None:
         return
-
-    def _text(self, question: Question) -> str:
-        if question.stage.name != "review":
-            return PLAN_TEXT if question.stage.name == "plan" else GOOD_DIFF
-        task = str(question.messages[-1].content).split("Greet ")[1][:36]
-        self._reviews[task] += 1
-        return json.dumps(_review(self._reviews[task]))
 
 
 def _review(number: int) -> Any:

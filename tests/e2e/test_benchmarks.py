@@ -25,9 +25,9 @@ def test_benchmark_of_the_gateway_measures_every_row(tmp_path: Path) -> None:
 
 
 def test_benchmark_of_flows_ends_every_flow_approved() -> None:
-    argv = [sys.executable, "-m", "benchmarks.flows", "--flows", "2"]
+    argv = [sys.executable, "-m", "benchmarks.flows", "alone", "whole", "--flows", "2"]
     done = subprocess.run(
         argv, cwd=HOUSE, env=child_environ(), capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("{'approved': 2}") == 4
+    assert done.stdout.count("{'approved': 2}") == 6
