@@ -1,15 +1,13 @@
 """One question to a stage's model: ChatOpenAI under a lease, streamed, with its usage and cost.
 
-**Source** of what is worked around here: langchain-openai 1.7 ``chat_models/base.py``
-(a ``response_format`` argument leaves the plain streaming path, ``max_tokens`` is renamed,
-the usage's ``cost`` is dropped), openai 3 ``_exceptions.py``; LiteLLM puts the real price into
-``usage.cost`` of a stream's last chunk.
+**Source** of what is worked around here: langchain-openai 1.7 ``chat_models/base.py`` (a ``response_format``
+argument leaves the plain streaming path, ``max_tokens`` is renamed), openai 3 ``_exceptions.py``; LiteLLM
+puts the real price into ``usage.cost`` of a stream's last chunk.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,9 +20,7 @@ import msgspec
 import openai
 from langchain_core.messages import BaseMessage
 from langchain_core.messages.ai import AIMessageChunk
-from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI, StreamChunkTimeoutError
-from pydantic import SecretStr
 
 from cfx_flow.errors import UpstreamError
 from cfx_flow.flows.model import FlowFailed, Reason
@@ -38,6 +34,7 @@ from cfx_flow.upstream.classify import (
     unreachable,
 )
 from cfx_flow.upstream.lease import try_targets
+from graphs.chat_model import COST, REFUSAL, chat_model, timeout_of
 
 PROGRESS_EVERY_S = 1.0
 CHARS_PER_TOKEN = 4
@@ -87,7 +84,7 @@ class Answer:
     @property
     def refused(self) -> bool:
         """By the model, whose words then are the text, or by its provider's content filter."""
-        return self.finish_reason in (_REFUSAL, "content_filter")
+        return self.finish_reason in (REFUSAL, "content_filter")
 
     @property
     def is_cut_off(self) -> bool:
@@ -120,7 +117,7 @@ class Asker:
     def __init__(self, breakers: Breakers) -> None:
         self._breakers = breakers
         self._clients: dict[str, httpx2.AsyncClient] = {}
-        self._models: dict[str, _CostKeepingChat] = {}
+        self._models: dict[str, ChatOpenAI] = {}
 
     async def ask(self, question: Question, on_progress: Progress, attempts: Attempts) -> Answer:
         """Raises the UpstreamError of the last target that was tried."""
@@ -151,38 +148,21 @@ class Asker:
                 told_at = now
                 await on_progress(heard.chars)
 
-    def _model(self, target: Target) -> _CostKeepingChat:
+    def _model(self, target: Target) -> ChatOpenAI:
         if target.id not in self._models:
-            upstream = target.upstream
-            self._models[target.id] = _CostKeepingChat(
-                model=target.model,
-                base_url=upstream.base_url,
-                api_key=_key_of(upstream),
-                http_async_client=self._client(upstream),
-                openai_proxy=None,  # else OPENAI_PROXY of the environment, which this client cannot use
-                timeout=_timeout(upstream),  # absent, the SDK overrules the client's own with none at all
-                max_retries=0,
-                stream_usage=True,
-                use_responses_api=False,
-                stream_chunk_timeout=upstream.read_timeout_s,
-                cache=False,
-            )
+            self._models[target.id] = chat_model(target, self._client(target.upstream))
         return self._models[target.id]
 
     def _client(self, upstream: Upstream) -> httpx2.AsyncClient:
         if upstream.name not in self._clients:
             self._clients[upstream.name] = httpx2.AsyncClient(
                 base_url=upstream.base_url,
-                timeout=_timeout(upstream),
+                timeout=timeout_of(upstream),
                 limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
                 follow_redirects=False,
                 trust_env=False,
             )
         return self._clients[upstream.name]
-
-
-def _timeout(upstream: Upstream) -> httpx2.Timeout:
-    return httpx2.Timeout(upstream.read_timeout_s, connect=upstream.connect_timeout_stream_s, pool=None)
 
 
 @dataclass(slots=True)
@@ -201,64 +181,20 @@ class Heard:
 
     def take(self, chunk: AIMessageChunk) -> None:
         said = chunk.response_metadata
-        text = chunk.text or said.get(_REFUSAL, "")
-        self.refused |= _REFUSAL in said
+        text = chunk.text or said.get(REFUSAL, "")
+        self.refused |= REFUSAL in said
         if text:
             self.first_at = self.first_at or time.monotonic()
             self.pieces.append(text)
             self.chars += len(text)
         self.usage = chunk.usage_metadata or self.usage
         self.finish_reason = said.get("finish_reason") or self.finish_reason
-        self.cost_usd = said.get(_COST, self.cost_usd)
+        self.cost_usd = said.get(COST, self.cost_usd)
 
     def cut(self, most_chars: int) -> None:
         """As a provider that keeps to the limit would have."""
         self.pieces = ["".join(self.pieces)[:most_chars]]
         self.chars, self.finish_reason = most_chars, "length"
-
-
-_COST = "cfx_cost_usd"
-_REFUSAL = "refusal"
-
-
-class _CostKeepingChat(ChatOpenAI):
-    """ChatOpenAI that keeps the upstream's own figure for what the call cost, and a refusal's words."""
-
-    def _convert_chunk_to_generation_chunk(
-        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
-    ) -> ChatGenerationChunk | None:
-        generation = super()._convert_chunk_to_generation_chunk(
-            chunk, default_chunk_class, base_generation_info
-        )
-        cost, refusal = _cost_in(chunk.get("usage")), _refusal_in(chunk)
-        kept = ({} if cost is None else {_COST: cost}) | ({_REFUSAL: refusal} if refusal else {})
-        if generation is not None and kept:
-            generation.generation_info = {**(generation.generation_info or {}), **kept}
-        return generation
-
-
-def _refusal_in(chunk: Mapping[str, Any]) -> str:
-    """**Source**: OpenAI's API reference, ``choices[].delta.refusal`` of a streamed chunk."""
-    choices = chunk.get("choices") or [{}]
-    said = (choices[0].get("delta") or {}).get("refusal")
-    return said if isinstance(said, str) else ""
-
-
-def _cost_in(usage: object) -> Decimal | None:
-    cost = usage.get("cost") if isinstance(usage, dict) else None
-    if isinstance(cost, bool) or not isinstance(cost, int | float):
-        return None
-    return Decimal(str(cost)) if math.isfinite(cost) and cost >= 0 else None
-
-
-def _key_of(upstream: Upstream) -> Callable[[], Awaitable[str]]:
-    """As a coroutine function: then no synchronous client is built beside the one that is used."""
-    key = upstream.api_key or SecretStr("none")
-
-    async def reveal() -> str:
-        return key.get_secret_value()
-
-    return reveal
 
 
 def output_limit(question_stage: Stage, target: Target) -> int:
@@ -304,7 +240,7 @@ def _answer(question: Question, target: Target, heard: Heard, attempts: int) -> 
         duration_ms=round((heard.ended - heard.began) * 1000),
         ttft_ms=None if heard.first_at is None else round((heard.first_at - heard.began) * 1000),
         attempts=attempts,
-        finish_reason=_REFUSAL if heard.refused else heard.finish_reason or "",
+        finish_reason=REFUSAL if heard.refused else heard.finish_reason or "",
     )
 
 
