@@ -42,8 +42,9 @@ def step_row(flow_id: str, step: Step) -> dict[str, Any]:
 
 
 def row_without_input(flow_id: str, step: Step) -> dict[str, Any]:
-    """What changes of a step that is open."""
+    """What changes of a step that is open. Nothing else: SQLAlchemy sets whatever column is named."""
     row = structs.asdict(step)
+    del row["input"]
     row["flow_id"], row["detail"], row["output"] = flow_id, storable(step.detail), storable_text(step.output)
     return row
 
