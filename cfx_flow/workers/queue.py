@@ -13,7 +13,7 @@ them, here in a transaction of SQLAlchemy's; a test compares the two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import TextClause, text
@@ -29,7 +29,7 @@ _USERS, _LOOK = LOCKS + 1, LOCKS + 2
 WORKER_SESSION = "cfx-worker"
 """``application_name`` of the session that holds a worker's locks"""
 
-FROZEN_S = 40
+FROZEN_S = 30
 """A worker whose session has been silent for so long (it speaks several times a second) runs no more."""
 
 
@@ -41,6 +41,8 @@ class Seen:
     """jobs that a worker has taken, and nobody holds their flow's lock"""
     server: str
     """another one than last time: Postgres was restarted, and with it every lock is gone"""
+    spoke: Mapping[int, str]
+    """sessions that hold workers' locks → when they last said something, by Postgres' clock"""
 
 
 class FlowQueue:
@@ -64,20 +66,21 @@ class FlowQueue:
     async def look(self) -> Seen:
         async with self._store.read() as connection:
             rows = (await connection.execute(_SEEN, {"queue": QUEUE, "seed": LOCKS})).one()
-        return Seen(frozenset(rows.stalled or ()), str(rows.server))
+            await connection.execute(_AS_OURSELVES)
+            spoke = (await connection.execute(_SPOKE, {"name": WORKER_SESSION})).all()
+        return Seen(frozenset(rows.stalled or ()), str(rows.server), {row.pid: row.at for row in spoke})
 
-    async def mend(self, stalled: Sequence[int]) -> int:
+    async def mend(self, stalled: Sequence[int], silent: Mapping[int, str]) -> int:
         """Removes those jobs, if nobody works on them still, and gives their flows new ones. Ends the
-        sessions of workers that are frozen, so that their flows are found stalled next time.
+        sessions that have said nothing since, so that their flows are found stalled next time.
 
         One process does it at a time. How many flows got a job.
         """
         async with self._store.transaction() as connection:
             if not (await connection.execute(_ALONE, {"seed": _LOOK})).scalar():
                 return 0
-            await connection.execute(_AS_OURSELVES)
-            await connection.execute(_THAW, {"name": WORKER_SESSION, "silent_s": FROZEN_S})
-            await connection.execute(_AS_SERVICE)
+            if silent:
+                await self._end(connection, silent)
             if stalled:
                 await connection.execute(_REMOVE, {"ids": list(stalled), "seed": LOCKS})
             return await self._recover(connection)
@@ -98,6 +101,12 @@ class FlowQueue:
         async with self._store.read() as connection:
             await connection.execute(_AS_OURSELVES)
             return int((await connection.execute(_WORKERS, {"name": WORKER_SESSION})).scalar_one())
+
+    async def _end(self, connection: AsyncConnection, silent: Mapping[int, str]) -> None:
+        await connection.execute(_AS_OURSELVES)
+        for pid, at in silent.items():
+            await connection.execute(_THAW, {"name": WORKER_SESSION, "pid": pid, "at": at})
+        await connection.execute(_AS_SERVICE)
 
     async def _recover(self, connection: AsyncConnection) -> int:
         values = {"queue": QUEUE, "task": RUN, "seed": LOCKS}
@@ -158,10 +167,14 @@ _SEEN = _sql("""
 """)
 _IN_LINE = _sql("SELECT {not_for_ever}, pg_advisory_xact_lock(:seed)")
 _ALONE = _sql("SELECT pg_try_advisory_xact_lock(:seed), {not_for_ever}")
+_SPOKE = _sql("""
+    SELECT pid, state_change::text AS at FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = :name
+""")
 _THAW = _sql("""
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = :name
-        AND state_change < clock_timestamp() - make_interval(secs => :silent_s)
+    WHERE datname = current_database() AND application_name = :name AND pid = :pid
+        AND state_change::text = :at
 """)
 _REMOVE = _sql("""
     WITH {held}

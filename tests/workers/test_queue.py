@@ -15,7 +15,8 @@ from cfx_flow.errors import ConfigError, StoreUnavailable
 from cfx_flow.flows.model import Flow, FlowStatus
 from cfx_flow.store.engine import open_store
 from cfx_flow.store.jobs import Steps
-from cfx_flow.workers.queue import LOCKS, QUEUE, RUN, FlowQueue
+from cfx_flow.workers.queue import FROZEN_S, LOCKS, QUEUE, RUN, WORKER_SESSION, FlowQueue
+from cfx_flow.workers.reaper import FROZEN_LOOKS, Reaper
 from cfx_flow.workers.sessions import require_sessions
 from tests.support.offices import Graph, Office, office, person
 from tests.support.pooler import transaction_pooler
@@ -169,6 +170,32 @@ async def test_a_flow_that_was_cancelled_before_its_turn_never_runs(desk: Office
         await eventually(lambda: jobs(postgres_url) == [])
         assert await here.status(ALICE, flow_id) is FlowStatus.CANCELLED
     assert graph.runs[flow_id] == 0
+
+
+async def test_a_session_that_stands_still_is_ended_and_neither_a_clock_that_jumps_nor_our_own_sleep_ends_one(
+    desk: Office, postgres_url: str
+) -> None:
+    store = await open_store(postgres_url)
+    clock = 0.0
+    reaper = Reaper(FlowQueue(store, 2), tuple, lambda _: None, now=lambda: clock)
+
+    def session() -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(postgres_url, autocommit=True, application_name=WORKER_SESSION)
+
+    with session() as silent, session() as speaking:
+        await reaper.look()
+        clock += FROZEN_S * 10  # we ourselves stood still: then all others look as if they did
+        await reaper.look()
+        silent.execute("SELECT 1")
+        for _ in range(FROZEN_LOOKS + 1):
+            speaking.execute("SELECT 1")
+            await reaper.look()
+            clock += FROZEN_S / FROZEN_LOOKS
+        await reaper.look()
+        with pytest.raises(psycopg.OperationalError):
+            silent.execute("SELECT 1")
+        speaking.execute("SELECT 1")
+    await store.close()
 
 
 async def test_workers_are_counted(desk: Office, postgres_url: str) -> None:
