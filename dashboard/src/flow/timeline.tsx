@@ -21,6 +21,8 @@ const FILLS: Record<Lane, string> = {
 const MARKS = { good: "bg-good", bad: "bg-bad", warn: "bg-warn", plain: "bg-check" };
 const ROW_PX = 34;
 const TICK_PX = 90;
+/** A label further right would be cut off. */
+const LAST_LABEL = 0.97;
 const LIVE_MS = 250;
 const CALM_MS = 3_600_000;
 
@@ -158,7 +160,7 @@ function Ruler({ scale, ticks, rows }: { scale: Scale; ticks: readonly { x: numb
     <div aria-hidden className="absolute top-0 right-2 left-2" style={{ height: rows * ROW_PX + 28 }}>
       {ticks.map((tick) => (
         <span key={tick.ms} style={{ left: `${tick.x * 100}%` }} className="absolute inset-y-0 border-l border-line/50">
-          <span className="num absolute top-1.5 pl-1.5 text-2xs whitespace-nowrap text-faint">{tick.ms === 0 ? "0" : duration(tick.ms)}</span>
+          <span className="num absolute top-1.5 pl-1.5 text-2xs whitespace-nowrap text-faint">{tick.x > LAST_LABEL ? "" : tick.ms === 0 ? "0" : duration(tick.ms)}</span>
         </span>
       ))}
       {scale.pieces

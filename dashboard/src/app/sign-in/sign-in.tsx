@@ -11,6 +11,7 @@ import { Logo } from "@/components/logo";
 import { Failure } from "@/components/states";
 import { Button, Field, Input, Segmented } from "@/components/ui";
 import { useSession } from "@/lib/hooks";
+import { inside } from "@/lib/inside";
 import { PasswordForm } from "./password-form";
 
 type Way = UiConfig["sign_in"][number];
@@ -43,11 +44,6 @@ export function SignIn() {
       </div>
     </div>
   );
-}
-
-/** Only a page of our own is gone to: an address elsewhere, in a link that somebody made, is not. */
-export function inside(to: string | null): string {
-  return to !== null && /^\/(?![/\\])/.test(to) && !to.startsWith("/sign-in") ? to : "/";
 }
 
 function KeyForm() {
