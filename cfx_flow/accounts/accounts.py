@@ -45,7 +45,9 @@ EXPIRED = "This key has expired. Ask the operator for a new one."
 DISABLED = "This account is disabled. Ask the operator."
 
 
-_BY_PUBLIC_ID = select_keys().where(api_keys.c.key_id == bindparam("public_id"))
+_BY_PUBLIC_ID = (
+    select_keys().add_columns(api_keys.c.key_hash).where(api_keys.c.key_id == bindparam("public_id"))
+)
 
 
 def _key_of(key_id: str) -> Steps[Any]:

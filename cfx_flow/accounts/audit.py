@@ -71,7 +71,7 @@ async def read_audit(
     if user_id is not None:
         query = query.where(audit_log.c.user_id == user_id)
     query = newest_first(query, audit_log.c.created_at, audit_log.c.id, after).limit(limit + 1)
-    async with store.read() as connection:
+    async with store.read(person=user_id) as connection:
         rows = (await connection.execute(query)).all()
     if len(rows) <= limit:
         return rows, None

@@ -56,7 +56,7 @@ class OwnKeys:
         after = None if cursor is None else Position.from_cursor(cursor)
         query = select_keys().where(api_keys.c.user_id == owner.user_id)
         query = newest_first(query, api_keys.c.created_at, api_keys.c.id, after).limit(limit + 1)
-        async with self._store.read() as connection:
+        async with self._store.read(person=owner.user_id) as connection:
             found = [key_info(row) for row in await connection.execute(query)]
         page = found[:limit]
         last = Position(page[-1].created_at, page[-1].id) if len(found) > limit else None

@@ -16,7 +16,7 @@ from cfx_flow.accounts.cache import AnswerCache
 from cfx_flow.accounts.keys import make_key
 from cfx_flow.errors import Conflict, InvalidApiKey, InvalidRequest, NotFound, StoreUnavailable
 from cfx_flow.store.address import sqlite_file
-from cfx_flow.store.engine import Store, open_store
+from cfx_flow.store.engine import Store, open_engine, open_store
 from cfx_flow.store.tables import accounts as accounts_table
 from cfx_flow.store.tables import api_keys
 from tests.accounts.conftest import PEPPER, MakeAccounts
@@ -182,13 +182,15 @@ async def test_many_with_one_key_ask_the_database_once(make_accounts: MakeAccoun
     assert sum("FROM api_keys" in statement for statement in asked) == 1
 
 
-async def test_failing_store_is_not_taken_for_a_wrong_key(make_accounts: MakeAccounts, store: Store) -> None:
+async def test_failing_store_is_not_taken_for_a_wrong_key(
+    make_accounts: MakeAccounts, owner_url: str
+) -> None:
     made = await make_accounts().create_key("ada")
     broken = make_accounts()
-    await change_table(store, "api_keys", "elsewhere")
+    rename_table(owner_url, "api_keys", "elsewhere")
     with pytest.raises(StoreUnavailable):
         await broken.authenticate(made.key)
-    await change_table(store, "elsewhere", "api_keys")
+    rename_table(owner_url, "elsewhere", "api_keys")
     assert (await broken.authenticate(made.key)).name == "ada"
 
 
@@ -201,9 +203,9 @@ def heard(store: Store) -> list[str]:
     return asked
 
 
-async def change_table(store: Store, old: str, new: str) -> None:
-    async with store.transaction() as connection:
-        await connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+def rename_table(url: str, old: str, new: str) -> None:
+    with open_engine(url).begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
 
 
 async def test_last_use_is_written_behind_the_request_to_the_minute(

@@ -89,6 +89,15 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.fixture
+def owner_url(request: pytest.FixtureRequest, database_url: str) -> str:
+    """The same database for who may change its tables, as the application may not on Postgres."""
+    if database_url.startswith("sqlite"):
+        return database_url
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.as_owner(database_url)
+
+
 @pytest.fixture(params=BACKENDS)
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of each kind without any table."""
