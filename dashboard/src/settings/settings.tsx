@@ -86,7 +86,8 @@ function Editors({ base }: { base: string }) {
             <div key={field} className="flex flex-wrap items-center gap-3 px-3 py-2 text-[0.8125rem]">
               <dt className="w-28 text-muted">{field}</dt>
               <dd className="flex min-w-0 flex-1 flex-wrap items-center justify-between gap-3 font-mono text-xs break-all">
-                {value} {value !== "cfx_…" && <CopyButton text={value} />}
+                <span>{value}</span>
+                {value !== "cfx_…" && <CopyButton text={value} />}
               </dd>
             </div>
           ))}
