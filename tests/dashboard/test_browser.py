@@ -172,13 +172,14 @@ def test_logs_are_filtered_by_the_address_opened_and_saved(
     assert "first talk" not in table
 
 
-def test_key_is_made_shown_once_copied_and_revoked(visiting: Visiting, dashboard: Server) -> None:
+def test_key_is_made_shown_once_copied_rotated_and_revoked(visiting: Visiting, dashboard: Server) -> None:
     visit = visiting()
     page = visit.page
     visit.go("/keys", "Keys")
     page.get_by_role("button", name="New key").click()
     page.get_by_label("Label").fill("my editor")
     page.get_by_label("Calls a day").fill("7")
+    page.get_by_label("review").check()
     page.get_by_role("button", name="Create key").click()
     key = page.get_by_test_id("made-key").inner_text()
     page.get_by_role("button", name="Copy key").click()
@@ -189,10 +190,19 @@ def test_key_is_made_shown_once_copied_and_revoked(visiting: Visiting, dashboard
     page.get_by_role("button", name="I have kept it").click()
     assert key not in page.content()
     row = page.get_by_role("row").filter(has_text="my editor")
-    expect(row).to_contain_text("7 a day")
+    expect(row).to_contain_text("7 a day; only review")
+    row.get_by_role("button", name="Rotate").click()
+    page.get_by_label("The old one goes on for").select_option("0")
+    page.get_by_role("button", name="Rotate key").click()
+    rotated = page.get_by_test_id("made-key").inner_text()
+    assert rotated != key
+    page.get_by_role("button", name="I have kept it").click()
+    row = page.get_by_role("row").filter(has_text="my editor").filter(has_text="active")
+    expect(row).to_have_count(1)
     row.get_by_role("button", name="Revoke").click()
     page.get_by_role("button", name="Revoke key").click()
-    expect(row).to_contain_text("revoked")
+    expect(row).to_have_count(0)
+    assert dashboard.client_of(rotated).get("/v1/status").status_code == 401
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 

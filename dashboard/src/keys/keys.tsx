@@ -13,9 +13,10 @@ import { fullCount, moment } from "@/lib/format";
 import { MadeKey } from "./made-key";
 import { NewKeyForm } from "./new-key-form";
 import { Revoke } from "./revoke";
+import { Rotate } from "./rotate";
 
-type Shown = { readonly what: "new" } | { readonly what: "made"; readonly made: KeyMade } | { readonly what: "revoke"; readonly key: Key } | null;
-const TITLES = { new: "New key", made: "Your new key", revoke: "Revoke a key" } as const;
+type Shown = { readonly what: "new" } | { readonly what: "made"; readonly made: KeyMade } | { readonly what: "revoke" | "rotate"; readonly key: Key } | null;
+const TITLES = { new: "New key", made: "Your new key", revoke: "Revoke a key", rotate: "Rotate a key" } as const;
 const TONES = { active: "good", revoked: "plain", expired: "warn" } as const;
 
 export function Keys() {
@@ -41,7 +42,7 @@ export function Keys() {
         {asked.error && <Failure error={asked.error} retry={() => void asked.refetch()} />}
         {asked.isPending && <Loading label="Loading keys" />}
         {asked.data && keys.length === 0 && <Empty icon={KeyRound} title="No keys">Make one for each editor and script: they are revoked one by one.</Empty>}
-        {keys.length > 0 && <List keys={keys} onRevoke={(key) => show({ what: "revoke", key })} />}
+        {keys.length > 0 && <List keys={keys} on={(what, key) => show({ what, key })} />}
         {asked.hasNextPage && (
           <div className="border-t border-line/60 p-2 text-center">
             <Button kind="ghost" size="sm" disabled={asked.isFetchingNextPage} onClick={() => void asked.fetchNextPage()}>Load more</Button>
@@ -51,13 +52,14 @@ export function Keys() {
       <Dialog title={shown === null ? "" : TITLES[shown.what]} open={shown !== null} onClose={close}>
         {shown?.what === "new" && <NewKeyForm onMade={(made) => (changed(), show({ what: "made", made }))} onCancel={close} />}
         {shown?.what === "made" && <MadeKey made={shown.made} onDone={close} />}
+        {shown?.what === "rotate" && <Rotate of={shown.key} onMade={(made) => (changed(), show({ what: "made", made }))} onCancel={close} />}
         {shown?.what === "revoke" && <Revoke of={shown.key} onDone={() => (changed(), close())} onCancel={close} />}
       </Dialog>
     </>
   );
 }
 
-function List({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Key) => void }) {
+function List({ keys, on }: { keys: readonly Key[]; on: (what: "revoke" | "rotate", key: Key) => void }) {
   const head = (
     <>
       <Th>Label</Th>
@@ -85,7 +87,12 @@ function List({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Key) =
             {key.expires_at ? <time dateTime={key.expires_at} title={moment(key.expires_at)}><When at={key.expires_at} /></time> : "never"}
           </Td>
           <Td className="text-right">
-            {key.status === "active" && <Button kind="danger" size="sm" aria-label={`Revoke ${key.label || key.key_id}`} onClick={() => onRevoke(key)}>Revoke</Button>}
+            {key.status === "active" && (
+              <span className="inline-flex gap-1.5">
+                <Button kind="ghost" size="sm" aria-label={`Rotate ${key.label || key.key_id}`} onClick={() => on("rotate", key)}>Rotate</Button>
+                <Button kind="danger" size="sm" aria-label={`Revoke ${key.label || key.key_id}`} onClick={() => on("revoke", key)}>Revoke</Button>
+              </span>
+            )}
           </Td>
         </Tr>
       ))}
@@ -96,5 +103,6 @@ function List({ keys, onRevoke }: { keys: readonly Key[]; onRevoke: (key: Key) =
 function limitsOf(key: Key): string {
   const day = key.daily_limit === null ? "" : `${fullCount(key.daily_limit)} a day`;
   const streams = key.max_streams === null ? "" : `${key.max_streams} streams`;
-  return [day, streams].filter(Boolean).join(", ") || "as yours";
+  const bound = [key.stages?.join(", "), key.models?.join(", ")].filter(Boolean).map((names) => `only ${names}`);
+  return [day, streams, ...bound].filter(Boolean).join("; ") || "as yours";
 }
