@@ -221,15 +221,14 @@ class _Visit:
         self._body = None
         await downstream.start_stream()
         call.names_model = downstream.opened_early
-        if events:
-            await downstream.send_events(events)
         sent = 0
-        events = await call.read()
         while not call.is_over:
-            await downstream.send_events(events)
+            if events:
+                await downstream.send_events(events)
             sent += 1
             if sent % EVENTS_PER_YIELD == 0:
                 await asyncio.sleep(0)
+            events = b""  # what was sent is not held while the upstream is silent
             events = await call.read()
         slot.release()  # who has read the end may ask again at once
         await downstream.end_stream(events)

@@ -19,6 +19,7 @@ from benchmarks.gateway.measures import (
     first_tokens,
     idle_memory,
     latencies,
+    letting_go,
     starts,
     throughput,
 )
@@ -185,11 +186,17 @@ def _idle(bench: Bench, found: list[Figures]) -> None:
         figures["idle_streams"] = idle_memory(bench.installed(at, "idle"), bench.scale)
 
 
+def _left(bench: Bench, found: list[Figures]) -> None:
+    for at, figures in enumerate(found):
+        figures["left"] = max(letting_go(bench.cfx(at, "sqlite"), bench.mock, bench.scale))
+
+
 _PARTS: tuple[tuple[tuple[str, ...], Callable[[Bench, list[Figures]], None]], ...] = (
     (("start", "runner", "rss", "pss"), _starts),
     (("rps", "request_cpu", "litellm_request"), _requests),
     (("added",), _latencies),
     (("ttft",), _first_tokens),
     (("chunk", "litellm_chunk"), _chunks),
+    (("left",), _left),
     (("idle",), _idle),
 )

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.gateway.load import Connection, hammer, seconds_of, stream_all
+from benchmarks.gateway.load import (
+    TIMEOUT_S,
+    BrokenError,
+    Connection,
+    Request,
+    hammer,
+    seconds_of,
+    stream_all,
+)
 from benchmarks.gateway.ready import wait_for_api, wait_for_flows, wait_for_runner
 from benchmarks.gateway.systems import DIRECT, MOCK, Cfx, System
 from benchmarks.gateway.usage import (
@@ -169,6 +178,27 @@ def _streamed(system: System, chunks: int) -> float:
     for connection in connections:
         connection.close()
     return took
+
+
+def letting_go(system: System, mock: System, scale: Scale) -> list[float]:
+    """Milliseconds from a caller's going, amid a silent stream, to the end of the upstream's connection."""
+    found = []
+    asking = Connection(Request(mock.port, b"GET / HTTP/1.1\r\nhost: mock\r\n\r\n"))
+    for _ in range(scale.idle // 4):
+        before = len(json.loads(asking.ask()))
+        leaving = Connection(system.request(f" @1x{IDLE_GAP_MS}@", streamed=True))
+        leaving.send()
+        while not leaving.has_begun:
+            leaving.receive()
+        left_at = time.monotonic()
+        leaving.close()
+        while len(cuts := json.loads(asking.ask())) == before:
+            if time.monotonic() > left_at + TIMEOUT_S:
+                raise BrokenError("the upstream's connection stays open")
+            time.sleep(0.001)
+        found.append((cuts[-1] - left_at) * 1000)
+    asking.close()
+    return found
 
 
 @dataclass(frozen=True)

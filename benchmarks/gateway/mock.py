@@ -2,15 +2,18 @@
 
 ``python -m benchmarks.gateway.mock`` prints its port and serves until SIGTERM. A request says in the text
 of a message how it wants to be answered: ``@20x5@`` is 20 chunks of content, 5 ms apart; without it a
-stream has ten, at once. The first chunk never waits.
+stream has ten, at once. The first chunk never waits. ``GET /`` tells when streams were cut off: the machine's
+monotonic seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import socket
+import time
 from itertools import chain
 
 import httptools
@@ -60,7 +63,8 @@ GOODBYE = (
 class Mock(asyncio.Protocol):
     """One connection; one request at a time, as HTTP/1.1 clients do it."""
 
-    def __init__(self) -> None:
+    def __init__(self, cuts: list[float]) -> None:
+        self._cuts = cuts
         self._parser = httptools.HttpRequestParser(self)
         self._body: list[bytes] = []
         self._left = 0
@@ -74,6 +78,7 @@ class Mock(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._cuts.append(time.monotonic())
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
@@ -84,6 +89,10 @@ class Mock(asyncio.Protocol):
     def on_message_complete(self) -> None:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
+        if self._parser.get_method() == b"GET":
+            told = json.dumps(self._cuts).encode()
+            self._transport.write(_HEAD % (b"application/json", b"content-length: %d" % len(told)) + told)
+            return
         if STREAMED.search(body) is None:
             self._transport.write(WHOLE)
             return
@@ -105,6 +114,7 @@ class Mock(asyncio.Protocol):
             self._transport.write(CONTENT)
             self._later()
         else:
+            self._timer = None
             self._transport.write(GOODBYE)
 
 
@@ -115,7 +125,8 @@ async def serve() -> None:
         loop.add_signal_handler(number, stopped.set)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = await loop.create_server(Mock, sock=listener, backlog=2048)
+        cuts: list[float] = []
+        server = await loop.create_server(lambda: Mock(cuts), sock=listener, backlog=2048)
         print(listener.getsockname()[1], flush=True)
         await stopped.wait()
         server.close()

@@ -57,6 +57,7 @@ ROWS = (
     Row("ttft_sqlite", "added time to first token, sqlite", "ms", 1.5, 0.8),
     Row("ttft_postgres", "added time to first token, postgres", "ms", 2.5, 1.3),
     Row("ttft_litellm", "added time to first token of LiteLLM", "ms"),
+    Row("left", "caller gone to upstream closed, the longest", "ms", 250),
     Row("start_sqlite", "start to the API's first answer, sqlite", "s", 1.0, 0.7),
     Row("runner_sqlite", "start to a flow's first step, sqlite", "s", 2.5, 1.7),
     Row("rss_sqlite", "memory then, sqlite (RSS)", "MB", 175, 145),

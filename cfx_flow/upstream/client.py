@@ -191,7 +191,10 @@ class Answer:
         """For a stream, which may be long and silent: a proxy's thirty headers go, they are read."""
         self.headers = _NO_HEADERS
         content: Any = self._content
+        protocol: Any = self._connection.protocol
         content._buffer = Few(content._buffer)
+        if protocol is not None:
+            protocol._buffer = Few(protocol._buffer)
         if content._http_chunk_splits is not None:
             content._http_chunk_splits = Few(content._http_chunk_splits)
 
