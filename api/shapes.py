@@ -23,6 +23,12 @@ class Accepted(BaseModel):
     links: dict[str, str]
 
 
+class BrokenOff(BaseModel):
+    calls: int
+    tokens: int
+    cost_usd: float
+
+
 class StageShare(BaseModel):
     model: str | None = Field(description="The one that answered last")
     calls: int
@@ -31,6 +37,9 @@ class StageShare(BaseModel):
     cost_usd: float
     duration_ms: int
     maybe_paid_twice: int = Field(description="Calls that were in flight when a process died")
+    broken_off: BrokenOff = Field(
+        description="Calls that were never answered, at the most they can have cost"
+    )
 
 
 class Round(BaseModel):
