@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from typing import Any, TypeAlias
 
 import structlog
 from starlette.responses import StreamingResponse
@@ -19,6 +19,8 @@ from starlette.types import Receive, Scope, Send
 
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.model import Event, iso
+
+Watch: TypeAlias = Callable[[Callable[[object], None]], AbstractContextManager[None]]
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -69,7 +71,8 @@ async def frames(
 class EventStream(StreamingResponse):
     """Frees everything as soon as the stream ends or its reader leaves.
 
-    ``guard`` is held meanwhile; what it raises on entering is answered as an ordinary error.
+    ``guard`` is held meanwhile; what it raises on entering is answered as an ordinary error. ``watch`` is
+    given what ends the stream when its reader's key is no longer good: they come back, and are told so.
     """
 
     media_type = "text/event-stream"
@@ -79,23 +82,37 @@ class EventStream(StreamingResponse):
         events: AsyncIterator[Event | None],
         guard: AbstractAsyncContextManager[None],
         headers: Mapping[str, str] | None = None,
+        *,
+        watch: Watch = lambda _: nullcontext(),
     ) -> None:
         self._frames = frames(events)
         unbuffered = {"cache-control": "no-cache", "x-accel-buffering": "no"}
         super().__init__(self._frames, headers={**unbuffered, **(headers or {})})
         self._guard = guard
+        self._watch = watch
+        self._refused = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._guard:
-            sending = asyncio.create_task(self.stream_response(send))
-            leaving = asyncio.create_task(self.listen_for_disconnect(receive))
-            try:
-                await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                left = leaving.done()
-                for task in (sending, leaving):
-                    task.cancel()
-                ended, _ = await asyncio.gather(sending, leaving, return_exceptions=True)
-                await self._frames.aclose()
-        if isinstance(ended, Exception) and not (left or isinstance(ended, OSError)):
+            with self._watch(lambda _: self._refused.set()):
+                ended = await self._send(receive, send)
+        if ended is not None:
             raise ended
+
+    async def _send(self, receive: Receive, send: Send) -> Exception | None:
+        """What broke it, unless the reader had left."""
+        sending = asyncio.create_task(self.stream_response(send))
+        leaving = asyncio.create_task(self.listen_for_disconnect(receive))
+        refused = asyncio.create_task(self._refused.wait())
+        tasks = (sending, leaving, refused)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            left = leaving.done()
+            for task in tasks:
+                task.cancel()
+            ended, *_ = await asyncio.gather(*tasks, return_exceptions=True)
+            await self._frames.aclose()
+        if isinstance(ended, asyncio.CancelledError) and self._refused.is_set() and not left:
+            await send({"type": "http.response.body", "body": _RECONNECT.encode(), "more_body": False})
+        return ended if isinstance(ended, Exception) and not (left or isinstance(ended, OSError)) else None

@@ -73,6 +73,7 @@ class Services:
     own_keys: OwnKeys
     users: Users
     key_watch: KeyWatch
+    reader_watch: KeyWatch
     limiter: RateLimiter
     budgets: Budgets
     slots: StreamSlots
@@ -142,6 +143,7 @@ async def open_services(
             own_keys=doors.own_keys,
             users=doors.users,
             key_watch=doors.key_watch,
+            reader_watch=doors.reader_watch,
             limiter=limits.daily,
             budgets=ledger.budgets,
             slots=limits.slots,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
@@ -16,8 +17,9 @@ from api.context import context_of
 from api.dependencies import Caller, CallerAdmission, House
 from api.fields import Instant
 from api.flow_json import accepted_json, plan_json, shown, shown_one, step_json
-from api.sse import EventStream, event_json
+from api.sse import EventStream, Watch, event_json
 from api.waiting import is_at_rest, preferred_wait_s, until_it_rests
+from cfx_flow.accounts.principal import Principal
 from cfx_flow.flows.evidence import reversed_patch
 from cfx_flow.flows.feed import follow
 from cfx_flow.flows.idempotency import ticket_of
@@ -101,7 +103,8 @@ async def accepted(request: Request, house: House, flow: Flow, prefer: str | Non
     headers = {"location": f"/v1/flows/{flow.id}"}
     feed, read = house.flows.feed, partial(house.flows.events, flow.id, person=flow.user_id)
     if "text/event-stream" in request.headers.get("accept", ""):
-        return EventStream(follow(read, feed, flow.id, 0), house.readers.place(flow.user_id), headers)
+        place, watch = house.readers.place(flow.user_id), _watch(house, context_of(request.scope).principal)
+        return EventStream(follow(read, feed, flow.id, 0), place, headers, watch=watch)
     wait_s = preferred_wait_s(prefer)
     if wait_s is None:
         return JSONResponse(accepted_json(flow), 202, headers)
@@ -140,7 +143,15 @@ async def get_events(
     if flow.status.ended and after >= flow.last_seq:
         return Response(status_code=204)  # tells an EventSource that there is nothing to come back for
     feed = house.flows.feed
-    return EventStream(follow(read, feed, flow_id, after), house.readers.place(caller.user_id))
+    place, watch = house.readers.place(caller.user_id), _watch(house, caller)
+    return EventStream(follow(read, feed, flow_id, after), place, watch=watch)
+
+
+def _watch(house: House, caller: Principal | None) -> Watch:
+    """Over the key that opened the stream; a sign-in is looked at when the reader comes back."""
+    if caller is None or caller.api_key_id is None:
+        return lambda _: nullcontext()
+    return partial(house.reader_watch.over, caller.api_key_id)
 
 
 @router.get("/{flow_id}/diff")

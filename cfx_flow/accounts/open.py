@@ -30,6 +30,9 @@ class Doors:
     own_keys: OwnKeys
     users: Users
     key_watch: KeyWatch
+    """of chat streams"""
+    reader_watch: KeyWatch
+    """of event streams"""
 
 
 @asynccontextmanager
@@ -45,7 +48,7 @@ async def open_doors(
         former_peppers=former_peppers(settings),
     )
 
-    key_watch = KeyWatch(accounts)
+    key_watch, reader_watch = KeyWatch(accounts), KeyWatch(accounts)
     async with _signed_in(settings, store, clock) as signed_in:
 
         def changed(user_id: str) -> None:
@@ -56,8 +59,9 @@ async def open_doors(
 
         users = Users(store, clock, changed)
         try:
-            yield Doors(accounts, signed_in, OwnKeys(store, accounts, clock), users, key_watch)
+            yield Doors(accounts, signed_in, OwnKeys(store, accounts, clock), users, key_watch, reader_watch)
         finally:
+            await reader_watch.close()
             await key_watch.close()
             await accounts.close()
 

@@ -125,6 +125,27 @@ async def test_a_model_that_writes_slowly_shows_progress(house: House, provider:
     assert chars == sorted(chars)
 
 
+async def test_a_reader_whose_key_is_revoked_is_sent_away_and_not_let_in_again(
+    house: House, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, **SLOW)]))
+    flow_id = await house.start()
+    other = await house.services.accounts.create_key("alice")
+    bearer = {"authorization": f"Bearer {other.key}"}
+    async with reading(house, flow_id) as stays, reading(house, flow_id, **bearer) as goes:
+        for reader in (stays, goes):
+            await reader.until("flow.started")
+        await house.services.accounts.revoke_key(other.id)
+        await house.services.reader_watch.check()  # as it does by itself every 30 s
+        async with asyncio.timeout(5):
+            while not goes.ended:
+                await asyncio.sleep(0.01)
+        assert goes.text.endswith('data: {"type":"stream.reconnect"}\n\n')
+        assert not stays.ended
+    again = await house.client.get(f"/v1/flows/{flow_id}/events", headers=bearer)
+    assert again.status_code == 401
+
+
 async def test_a_reader_that_leaves_frees_its_place(house: House, provider: Provider) -> None:
     provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, **SLOW)]))
     flow_id = await house.start()
