@@ -22,6 +22,7 @@ from typing import Any
 import uvloop
 
 from api.logs import configure_logs
+from api.protocol import Protocol
 from api.server import Server
 from api.wiring import Services, open_services
 from cfx_flow.clock import SystemClock
@@ -67,7 +68,7 @@ class Window:
         return {
             "tasks": dict(tasks),
             "upstream_connections": len(connector._acquired),
-            "waiting": len(services.upstream.sweeper._members),
+            "waiting": sum(not isinstance(each, Protocol) for each in services.upstream.sweeper._members),
             "breakers": {name: str(state) for name, state in services.breakers.states().items()},
             "rows_waiting": services.request_log.queued,
             "rows_dropped": services.request_log.dropped,
