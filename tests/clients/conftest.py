@@ -22,7 +22,7 @@ from tests.clients.clients import CLIENTS, ON_A_TERMINAL, Client
 from tests.clients.script import PIXEL, RULES, marked, rules_for
 from tests.support.flows import says
 from tests.support.litellm import LiteLlm
-from tests.support.processes import HOUSE, child_environ
+from tests.support.processes import HOUSE, child_environ, wait_for
 from tests.support.provider import Provider
 from tests.support.server import UNLIMITED, Server
 
@@ -150,6 +150,7 @@ def _play(client: Client, server: Server, spent_key: str, provider: Provider) ->
     }
     seen = run_program(client, json.dumps(orders), server.folder)
     calls = settled_calls(provider)
+    wait_for(lambda: _streams(server) == 0, timeout_s=QUIET_S, what="end of the streams that were left")
     time.sleep(LOGGED_WITHIN_S)
     return Visit(client.name, seen, calls, _served(server)[before:])
 
@@ -181,6 +182,11 @@ def run_program(client: Client, orders: str, home: Path) -> dict[str, dict[str, 
     )
     seen: dict[str, dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return seen
+
+
+def _streams(server: Server) -> float:
+    shown = server.client.get("/metrics").text
+    return float(shown.partition("\ncfx_streams_running ")[2].partition("\n")[0])
 
 
 def _served(server: Server) -> list[dict[str, Any]]:

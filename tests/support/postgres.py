@@ -138,7 +138,8 @@ def running_postgres(
         ours.let_app_log_in()
         yield ours
     finally:
-        server.cleanup()
+        with contextlib.suppress(FileNotFoundError):  # another run clears what has stopped away, too
+            server.cleanup()
         if not (folder / "data").exists():
             shutil.rmtree(folder, ignore_errors=True)
 
