@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 import uvicorn
 
 from api.app import create_app
+from api.protocol import Protocol
 from tests.flows.conftest import House
 from tests.support.flows import FILES, GOOD_DIFF, loop, says, verdict
 from tests.support.processes import free_port
@@ -105,7 +107,10 @@ async def test_it_is_listed_and_a_stage_header_wins_over_it(house: House, provid
 @pytest.fixture
 async def served(house: House) -> AsyncIterator[tuple[House, openai.AsyncOpenAI]]:
     port = free_port()
-    config = uvicorn.Config(create_app(house.services), port=port, lifespan="off", log_config=None)
+    protocol: Any = partial(Protocol, sweeper=house.services.upstream.sweeper)  # it tells who has left
+    config = uvicorn.Config(
+        create_app(house.services), port=port, http=protocol, lifespan="off", log_config=None
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:
