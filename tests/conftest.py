@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections import Counter
 from collections.abc import Generator
 from typing import Any
@@ -13,6 +14,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.campaign import load_hypothesis_profile
 
+# A shell has its jobs in the background ignore Ctrl-C, and so would each process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 gc.disable()  # until the tests are collected: imports make objects that never go
 load_hypothesis_profile()
 

@@ -98,8 +98,11 @@ class PostgresServer:
 
 
 def as_app(url: str) -> str:
-    """The address with which the application logs in."""
-    address = make_url(url).set(username=APP_ROLE, password=APP_PASSWORD)
+    """The address with which the application logs in; SQLite has no logins."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        return url
+    address = address.set(username=APP_ROLE, password=APP_PASSWORD)
     return address.render_as_string(hide_password=False)
 
 
