@@ -1,60 +1,80 @@
-"""Flows that an earlier release has stored go on under this one."""
+"""Flows that an earlier release has stored go on. Each dump was written by that release itself."""
 
 from __future__ import annotations
 
-import json
+import gzip
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-from sqlalchemy import select, update
+import pytest
 
-from cfx_flow.store.tables import flow_checkpoints
-from tests.flows.conftest import House
-from tests.flows.test_approval import after, waiting
+from cfx_flow.store.migrate import migrate
+from tests.flows.conftest import House, OpenHouse
 from tests.support.flows import GOOD_DIFF, loop, says, verdict
-from tests.support.provider import CODE, PLAN, REVIEW, Provider
+from tests.support.provider import PLAN, Provider
+
+pytestmark = pytest.mark.e2e
+
+DUMPS = sorted((Path(__file__).parent / "earlier").glob("*.sql.gz"))
 
 
-async def make_older(house: House) -> None:
-    """Until 2026-11-29 each key of the state was a channel of its own."""
-    async with house.services.store.transaction() as connection:
-        rows = (await connection.execute(select(flow_checkpoints))).mappings().all()
-        assert rows
-        for row in rows:
-            this = update(flow_checkpoints).where(flow_checkpoints.c.id == row["id"])
-            await connection.execute(this.values(body=with_a_channel_for_each_key(row["body"])))
-
-
-def with_a_channel_for_each_key(body: str) -> str:
-    checkpoint = json.loads(body)
-    state = checkpoint["channel_values"].pop("__root__", {})
-    version = checkpoint["channel_versions"].pop("__root__", None)
-    checkpoint["channel_values"] |= state
-    checkpoint["channel_versions"] |= dict.fromkeys(state, version)
-    return json.dumps(checkpoint)
-
-
-async def test_a_flow_that_waits_with_an_older_checkpoint_goes_on_from_its_steps(
-    any_house: House, provider: Provider
-) -> None:
+@pytest.fixture(params=DUMPS, ids=lambda path: path.name.removesuffix(".sql.gz"))
+async def old_house(
+    request: pytest.FixtureRequest, open_house: OpenHouse, tmp_path: Path, provider: Provider
+) -> AsyncIterator[House]:
+    file = tmp_path / "old.db"
+    with gzip.open(request.param, "rt", encoding="utf-8") as dump, sqlite3.connect(file) as connection:
+        connection.executescript(dump.read())
+    url = f"sqlite:///{file}"
+    assert migrate(url).changed
     provider.script(*loop([says(GOOD_DIFF)]))
-    flow = await waiting(any_house, approval="patch")
-    await make_older(any_house)
-
-    flow = await after(any_house, flow, "approve")
-
-    assert (flow["status"], flow["message"]) == ("approved", "The reviewer and a person approved the patch.")
-    assert [len(provider.calls(model)) for model in (PLAN, CODE, REVIEW)] == [1, 1, 1]
+    async with open_house(url) as house:
+        yield house
 
 
-async def test_a_flow_that_ran_out_of_rounds_with_an_older_checkpoint_is_resumed(
-    house: House, provider: Provider
+async def flow_named(house: House, task: str) -> str:
+    listed = (await house.client.get("/v1/flows")).json()["data"]
+    return str(next(flow["id"] for flow in listed if flow["task"] == task))
+
+
+async def test_a_flow_that_ran_goes_on_without_doing_its_finished_steps_again(
+    old_house: House, provider: Provider
 ) -> None:
-    provider.script(*loop([says(GOOD_DIFF)], [verdict("revise"), verdict("approve")]))
-    flow = await house.run(max_rounds=1)
-    assert flow["reason"] == "max_rounds"
-    await make_older(house)
+    flow = await old_house.ended(await flow_named(old_house, "died while coding"))
+    assert flow["status"] == "approved"
+    assert provider.calls(PLAN) == []
 
-    resumed = await house.client.post(f"/v1/flows/{flow['id']}/resume", json={"max_rounds": 2})
-    assert resumed.status_code == 202, resumed.text
 
-    assert (await house.ended(flow["id"]))["status"] == "approved"
-    assert [len(provider.calls(model)) for model in (PLAN, CODE, REVIEW)] == [1, 2, 2]
+async def test_a_flow_that_waited_for_a_person_takes_the_decision(
+    old_house: House, provider: Provider
+) -> None:
+    flow_id = await flow_named(old_house, "waits for a person")
+    waiting = await old_house.get(flow_id)
+    assert (waiting["status"], waiting["gate"]) == ("requires_action", "plan")
+    body = {"gate": "plan", "decision": "approve", "plan": "# As I want it", "version": waiting["version"]}
+
+    answer = await old_house.client.post(f"/v1/flows/{flow_id}/decision", json=body)
+
+    assert answer.status_code == 200, answer.text
+    assert (await old_house.ended(flow_id))["status"] == "approved"
+    assert provider.calls(PLAN) == []
+    assert (await old_house.client.get(f"/v1/flows/{flow_id}/plan")).text == "# As I want it"
+
+
+async def test_a_flow_that_failed_can_be_resumed(old_house: House, provider: Provider) -> None:
+    flow_id = await flow_named(old_house, "its upstream failed")
+    answer = await old_house.client.post(f"/v1/flows/{flow_id}/resume", json={})
+    assert answer.status_code == 202, answer.text
+    assert (await old_house.until(flow_id, lambda flow: flow["status"] == "approved"))["step"] == 4
+    assert provider.calls(PLAN) == []
+
+
+async def test_a_flow_that_used_up_its_rounds_gets_more(old_house: House, provider: Provider) -> None:
+    provider.script(*loop([says(GOOD_DIFF)], [verdict("approve")]))
+    flow_id = await flow_named(old_house, "used up its rounds")
+    answer = await old_house.client.post(f"/v1/flows/{flow_id}/resume", json={"max_rounds": 2})
+    assert answer.status_code == 202, answer.text
+    flow = await old_house.until(flow_id, lambda flow: flow["status"] == "approved")
+    assert flow["round"] == 2
+    assert provider.calls(PLAN) == []
