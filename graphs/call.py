@@ -13,7 +13,7 @@ from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import BudgetExceeded, UpstreamError
 from cfx_flow.flows.budget import afford
 from cfx_flow.flows.effects import Effect
-from cfx_flow.flows.model import FlowFailed, Reason, Step
+from cfx_flow.flows.model import Fenced, FlowFailed, Reason, Step
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.spending import Call
 from cfx_flow.flows.usage import Usage
@@ -51,7 +51,7 @@ class ModelCall:
         self._run, self._tools, self._step, self._question = run, tools, step, question
         self._stage = question.stage.name
         self._most: dict[str, Usage] = {}
-        """by target id, what one attempt can cost"""
+        """by target id, what one attempt can cost; the trace looks here too"""
         self._effect: Effect
 
     async def make(self) -> tuple[Step, Answer]:
@@ -76,7 +76,7 @@ class ModelCall:
         input_tokens = self._question.most_input_tokens()
         limit = partial(output_limit, self._question.stage)
         allowed = afford(self._run.left, self._question.targets, input_tokens, limit)
-        self._most = {each.target.id: each.most(input_tokens) for each in allowed}
+        self._most.update({each.target.id: each.most(input_tokens) for each in allowed})
         self._question = replace(
             self._question,
             targets=tuple(each.target for each in allowed),
@@ -112,16 +112,20 @@ class ModelCall:
         except UpstreamError as error:
             self._failed(trace, "error", error.message)
             raise
-        except asyncio.CancelledError:
+        except FlowFailed as failure:  # the budget does not reach for another attempt
+            self._log_failure(trace, "error", failure.message)
+            raise
+        except (Fenced, asyncio.CancelledError):
             self._log_failure(trace, "cancelled", None)
             raise
 
     async def _progress(self, chars: int) -> None:
         await self._run.progress(self._step, self._stage, chars)
 
-    async def _before_again(self, target: Target, lost: Usage) -> Question:
-        """An attempt that broke off may have been paid; what is left then must do for the next one."""
-        self._lose(lost)
+    async def _before_again(self, target: Target, lost: Usage | None) -> Question:
+        """An attempt that broke off may have been paid; what is left then must do for the next ones."""
+        if lost is not None:
+            self._lose(lost)
         self._question = replace(self._question, targets=(target,))
         self._admit()
         self._effect = await self._run.tries_again(self._effect, self._most[target.id])

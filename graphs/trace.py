@@ -16,7 +16,7 @@ from cfx_flow.flows.usage import Usage
 from cfx_flow.stages.model import Target
 from graphs.ask import CHARS_PER_TOKEN, Heard, Question, tokens_in
 
-BrokeOff = Callable[[Target, Usage], Awaitable[Question]]
+BrokeOff = Callable[[Target, Usage | None], Awaitable[Question]]
 
 NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
@@ -38,7 +38,8 @@ class Trace:
 
     @asynccontextmanager
     async def attempt(self, target: Target, heard: Heard) -> AsyncIterator[Question]:
-        if (lost := self.broken_off()) is not None:
+        lost = self.broken_off()
+        if lost is not None or target not in self._question.targets:  # for whom it was asked again before
             self._began = None
             self._question = await self._before_again(target, lost)
         self.target, self._heard, self._began = target, heard, self._clock.monotonic()

@@ -9,8 +9,9 @@ import pytest
 
 from tests.flows.conftest import House
 from tests.flows.test_durability import SLOW, at_stage, kill
+from tests.flows.test_loop import logged
 from tests.support.flows import BAD_DIFF, GOOD_DIFF, loop, says
-from tests.support.provider import CODE, Provider
+from tests.support.provider import CODE, PLAN, Provider
 
 pytestmark = pytest.mark.e2e
 
@@ -93,6 +94,19 @@ async def test_a_stream_that_is_cut_is_counted_and_the_next_attempt_gets_what_is
     assert last["body"]["max_tokens"] < 26_000 - code["broken_off"]["tokens"] < MOST_OUTPUT
 
 
+async def test_after_a_cut_stream_every_target_gets_what_is_left_also_behind_a_refusal(
+    house: House, provider: Provider
+) -> None:
+    refused = {"status": 503}
+    provider.script(*loop([CUT, refused]), {"model": OTHER, "replies": [says(GOOD_DIFF)]})
+    flow = await house.run(budget={"tokens": 17_000})
+    assert flow["status"] == "approved"
+    lost = flow["stages"]["code"]["broken_off"]
+    assert (lost["calls"], len(provider.calls(CODE))) == (1, 2)
+    (last,) = provider.calls(OTHER)
+    assert last["body"]["max_tokens"] < 17_000 - lost["tokens"] < MOST_OUTPUT + 1000
+
+
 async def test_what_a_cut_stream_may_have_used_up_is_not_spent_on_another_attempt(
     house: House, provider: Provider
 ) -> None:
@@ -100,6 +114,23 @@ async def test_what_a_cut_stream_may_have_used_up_is_not_spent_on_another_attemp
     flow = await house.run(budget={"tokens": 12_000})
     assert (flow["status"], flow["reason"]) == ("failed", "budget")
     assert len(provider.calls(CODE)) == flow["stages"]["code"]["broken_off"]["calls"] == 1
+    planned, cut = await logged(house, flow["id"], 2)
+    assert (planned.status, cut.status, cut.stage) == ("success", "error", "code")
+    assert cut.output_tokens > 0
+
+
+async def test_a_call_whose_flow_another_process_has_cancelled_is_logged(
+    house: House, provider: Provider
+) -> None:
+    endless = says("x" * 4000, chunk_chars=1, chunk_delay_s=0.02)
+    provider.script(*loop([says(GOOD_DIFF)], plan=[endless]))
+    flow_id = await house.start()
+    await asyncio.to_thread(provider.wait_for_calls, 1, PLAN)
+    user_id = (await house.services.flows.unfinished())[0][1]
+    await house.services.flows.cancel(user_id, flow_id)  # the dispatcher here is not told
+    (cut,) = await logged(house, flow_id, 1)
+    assert (cut.status, cut.stage) == ("cancelled", "plan")
+    assert cut.output_tokens > 0
 
 
 async def test_a_stream_that_is_cut_at_every_target_is_counted_when_the_flow_fails(
