@@ -25,6 +25,8 @@ class Pen:
     def __init__(self, flows: FlowStore, fence: Fence) -> None:
         self._flows, self._fence = flows, fence
         self._notes: list[Entry] = []
+        self._turn = asyncio.Lock()
+        """one write at a time, however slow: what was put first is written first"""
         self._timer: asyncio.TimerHandle | None = None
         self._flush: asyncio.Task[None] | None = None
 
@@ -36,9 +38,6 @@ class Pen:
     async def commit(self, *entries: Entry) -> None:
         """All that was put, and this, in one transaction. Raises Fenced; StoreUnavailable, and then what was
         put waits on, and the same may be committed once more."""
-        if self._flush is not None:
-            await asyncio.wait([self._flush])
-            self._flush = None
         await self._write(entries)
 
     async def settle(self) -> None:
@@ -52,14 +51,15 @@ class Pen:
 
     async def _write(self, entries: tuple[Entry, ...]) -> None:
         self._stop_timer()
-        notes, self._notes = self._notes, []
-        if not (notes or entries):
-            return
-        try:
-            await self._flows.write(self._fence, *notes, *entries)
-        except StoreUnavailable:
-            self._notes = [*notes, *self._notes]  # whoever commits next takes them along
-            raise
+        async with self._turn:
+            notes, self._notes = self._notes, []
+            if not (notes or entries):
+                return
+            try:
+                await self._flows.write(self._fence, *notes, *entries)
+            except StoreUnavailable:
+                self._notes = [*notes, *self._notes]  # whoever commits next takes them along
+                raise
 
     def _start_flush(self) -> None:
         self._flush = asyncio.create_task(self._flush_quietly())
