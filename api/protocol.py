@@ -28,6 +28,8 @@ LINGER_S = 1.0
 STALL_S = 120.0
 SILENT_S = 60.0
 """for a whole head, and between two pieces of a body; nginx takes the same"""
+MAX_WAITING = 16
+"""requests on one connection behind the one that is answered; few clients send a second"""
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +103,11 @@ class Protocol(HttpToolsProtocol):
         if self._is_refused:
             return
         super().data_received(data)
+        if len(self.pipeline) > MAX_WAITING:
+            log.warning("sender.ahead", waiting=len(self.pipeline))
+            self.transport.abort()
+            return
+        self._keep_alive_still()
         if self._is_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self._is_refused:
@@ -144,6 +151,16 @@ class Protocol(HttpToolsProtocol):
         if self._is_in_head or cycle is None:
             return True
         return cycle.more_body and not cycle.response_complete and not self.flow.read_paused
+
+    def _keep_alive_still(self) -> None:
+        """uvicorn's timer stops at any byte, also at one that begins no request."""
+        cycle = self.cycle
+        if cycle is None or not cycle.response_complete or self._is_in_head:
+            return
+        if self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def _look_later(self) -> None:
         waiting = self.transport.get_write_buffer_size()

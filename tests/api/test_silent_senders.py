@@ -13,12 +13,13 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from api.protocol import Protocol
+from api.protocol import MAX_WAITING, Protocol
 from cfx_flow.upstream.patience import Sweeper
 
 pytestmark = pytest.mark.e2e  # they wait
 
 SILENT_S = 0.3
+KEEP_ALIVE_S = 2
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n"
 
 
@@ -42,7 +43,9 @@ async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
 async def port() -> AsyncIterator[int]:
     protocol: Any = partial(Protocol, sweeper=Sweeper(SILENT_S / 10), silent_s=SILENT_S)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(_echo, http=protocol, ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(
+            _echo, http=protocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=KEEP_ALIVE_S
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with asyncio.timeout(10):
@@ -93,3 +96,26 @@ async def test_slow_body_slow_answer_and_idle_connection_are_waited_for(port: in
                 await asyncio.sleep(SILENT_S / 4)
             assert (await reader.readuntil(body)).startswith(b"HTTP/1.1 200")
             await asyncio.sleep(SILENT_S * 3)
+
+
+@pytest.mark.parametrize("said", [b"\r\n", b"\r\n\r\n"])
+async def test_line_breaks_after_an_answer_do_not_hold_the_connection_for_ever(
+    port: int, said: bytes
+) -> None:
+    async with _connected(port) as (reader, writer), asyncio.timeout(10):
+        writer.write(HEAD + b"whatever")
+        await reader.readuntil(b"whatever")
+        writer.write(said)
+        assert await reader.read() == b""
+
+
+async def test_few_requests_wait_behind_another_and_no_endless_row_of_them(port: int) -> None:
+    waiting = HEAD + b"whatever"
+    async with _connected(port) as (reader, writer), asyncio.timeout(20):
+        writer.write(HEAD + b"slow one" + waiting * 3)
+        for body in (b"slow one", *[b"whatever"] * 3):
+            await reader.readuntil(body)
+    async with _connected(port) as (reader, writer), asyncio.timeout(20):
+        writer.write(HEAD + b"slow one" + waiting * (MAX_WAITING + 1))
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
