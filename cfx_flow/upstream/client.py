@@ -9,8 +9,8 @@ of its own. What goes to an upstream here is one head, made once, and the payloa
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from http import HTTPStatus
-from typing import Any
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -190,13 +190,12 @@ class Answer:
     def slim(self) -> None:
         """For a stream, which may be long and silent: a proxy's thirty headers go, they are read."""
         self.headers = _NO_HEADERS
-        content: Any = self._content
-        protocol: Any = self._connection.protocol
-        content._buffer = Few(content._buffer)
-        if protocol is not None:
-            protocol._buffer = Few(protocol._buffer)
-        if content._http_chunk_splits is not None:
-            content._http_chunk_splits = Few(content._http_chunk_splits)
+        for holder in (self._content, self._connection.protocol):
+            for name in ("_buffer", "_http_chunk_splits"):
+                if isinstance(
+                    held := getattr(holder, name, None), deque
+                ):  # in another aiohttp it may be none
+                    setattr(holder, name, Few(held))
 
     async def read_some(self) -> bytes:
         """What has come, at least one byte; ``b""`` at the end. Raises UpstreamError."""

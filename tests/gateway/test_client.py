@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from cfx_flow.errors import UpstreamError
+from cfx_flow.few import Few
 from cfx_flow.stages.model import Price, Target, Upstream
-from cfx_flow.upstream.client import WHOLE_WRITE_BYTES, UpstreamClient
+from cfx_flow.upstream.client import WHOLE_WRITE_BYTES, Answer, UpstreamClient
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: 2\r\n\r\n{}"
@@ -147,3 +151,15 @@ async def test_upstream_that_takes_nothing_is_left_at_once(client: UpstreamClien
             await lost.wait()
         with pytest.raises(asyncio.CancelledError):
             await asking
+
+
+def test_an_aiohttp_that_is_built_otherwise_is_left_as_it_is() -> None:
+    content: Any = SimpleNamespace(_buffer=None)
+    connection: Any = SimpleNamespace(protocol=SimpleNamespace(_buffer=deque([1])))
+    message: Any = SimpleNamespace(code=200, headers={"x": "y"})
+    patience: Any = None
+    answer = Answer(connection, message, content, "model", patience)
+    answer.slim()
+    assert (content._buffer, answer.headers) == (None, {})
+    assert isinstance(connection.protocol._buffer, Few)
+    assert connection.protocol._buffer == [1]
