@@ -11,6 +11,7 @@ from api.context import context_of
 from api.dependencies import Caller, CallerAdmission, House
 from api.flow_json import accepted_json, shown_one
 from api.routes.flows import Sent, accepted
+from cfx_flow.accounts.bounds import require_flow
 from cfx_flow.flows.decision import DecisionRequest, must_be_awaited
 from cfx_flow.flows.fork import ForkRequest, fork, story_of
 from cfx_flow.flows.idempotency import ticket_of
@@ -45,6 +46,7 @@ async def resume_flow(
     answers that were paid for, are not asked for again."""
     wanted = read_as(ResumeRequest, await request.body() or b"{}")
     flow = await house.flows.get(caller.user_id, flow_id)
+    require_flow(caller, flow.options.models.items(), house.models)
     options = resumed_options(flow, wanted, house.models.flow)
     await admission.require_left()
     resumed = await house.flows.resume(flow, options)

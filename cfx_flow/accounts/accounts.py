@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from pydantic import SecretStr
 from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.accounts.audit import SERVER, Actor, Change, note
@@ -213,16 +214,26 @@ class Accounts:
 
     async def _account_id(self, connection: AsyncConnection, name: str, now: datetime) -> str:
         """Of the account with this name, made now if need be; two makers at once get the same one."""
-        await connection.execute(
-            self._store.insert(accounts)
-            .values(user_id=str(uuid.uuid4()), name=name, role="user", created_at=now)
-            .on_conflict_do_nothing(index_elements=[accounts.c.name])
-        )
         found = select(accounts.c.user_id, accounts.c.disabled_at).where(accounts.c.name == name)
-        row = (await connection.execute(found)).one()
+        row = (await connection.execute(found)).one_or_none()
+        if row is None:
+            await self._make_account(connection, name, now)
+            row = (await connection.execute(found)).one()
         if row.disabled_at is not None:
             raise Conflict(f"the account {name!r} is disabled; it gets no new keys")
         return str(row.user_id)
+
+    async def _make_account(self, connection: AsyncConnection, name: str, now: datetime) -> None:
+        insert = self._store.insert(accounts).values(
+            user_id=str(uuid.uuid4()), name=name, role="user", created_at=now
+        )
+        try:
+            await connection.execute(insert.on_conflict_do_nothing(index_elements=[accounts.c.name]))
+        except IntegrityError:
+            raise Conflict(
+                f"There is no account {name!r}, and on Supabase each belongs to a user who has signed up: "
+                "`cfx users create NAME --id UUID` makes one for the user with this id."
+            ) from None
 
     async def list_keys(self, user_name: str | None = None) -> list[KeyInfo]:
         """Newest first."""

@@ -40,7 +40,8 @@ class LastUsed:
     async def _write(self) -> None:
         while self._noted:
             batch, self._noted = self._noted, {}
-            rows = [{"key": key, "at": at} for key, at in batch.items()]
+            # In one order everywhere: else two processes may each hold the row that the other wants.
+            rows = [{"key": key, "at": at} for key, at in sorted(batch.items())]
             statement = update(api_keys).where(api_keys.c.id == bindparam("key"))
             try:
                 async with self._store.transaction() as connection:

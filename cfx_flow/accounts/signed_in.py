@@ -101,4 +101,6 @@ class SignedIn:
 
 
 def _clean(email: str | None) -> str | None:
-    return email if email and email.isprintable() and len(email) <= MAX_NAME else None
+    """What may be a name (``making.clean``); with blanks around it, it would be taken for another's."""
+    is_name = email and email == email.strip() and email.isprintable() and len(email) <= MAX_NAME
+    return email if is_name else None

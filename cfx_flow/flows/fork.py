@@ -16,6 +16,7 @@ from decimal import Decimal
 from msgspec import structs
 from pydantic import Field, field_validator
 
+from cfx_flow.accounts.bounds import require_flow
 from cfx_flow.contract.read import MAX_PLAN_CHARS, contract_detail
 from cfx_flow.errors import InvalidRequest
 from cfx_flow.flows.model import Budget, Event, Flow, FlowOptions, Step, Story
@@ -120,10 +121,15 @@ def _options(
 ) -> FlowOptions:
     require_models(request.stages, models, origin.caller)
     before = parent.options
+    chosen: dict[str, str] = {
+        **before.models,
+        **{stage: choice.model for stage, choice in request.stages.items()},
+    }
+    require_flow(origin.caller, chosen.items(), models)
     return replace(
         before,
         budget=within(request.budget.or_else(_of_a_new_flow(before.budget, models.flow)), models.flow),
-        models={**before.models, **{stage: choice.model for stage, choice in request.stages.items()}},
+        models=chosen,
         max_rounds=_rounds(before.max_rounds, kept, request.max_rounds),
         resumed_steps=tuple(_goes_on_from(before.resumed_steps, kept)),
         daily_limit=origin.caller.daily_limit,

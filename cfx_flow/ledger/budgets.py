@@ -71,11 +71,15 @@ class Budgets:
 
     async def require(self, user_id: str, limit_usd: Decimal | None = None) -> None:
         """``limit_usd`` None: the account's. Raises BudgetExceeded, StoreUnavailable."""
-        self._judge(self._fresh(user_id) or await self._read_once(user_id), limit_usd)
+        known = self._fresh(user_id) or await self._read_once(user_id)
+        if self._is_in_doubt(known, limit_usd):
+            known = await self._read_once(user_id)
+        self._judge(known, limit_usd)
 
     def refuse_early(self, user_id: str, limit_usd: Decimal) -> None:
         """Asks nobody. Raises BudgetExceeded when it is known that nothing is left."""
-        if (known := self._fresh(user_id)) is not None:
+        known = self._fresh(user_id)
+        if known is not None and not self._is_in_doubt(known, limit_usd):
             self._judge(known, limit_usd)
 
     def forget(self, user_id: str) -> None:
@@ -107,7 +111,7 @@ class Budgets:
 
     async def _read(self, user_id: str) -> _Known:
         """What was settled before the question is in the sum; later calls may be, and count twice until
-        the next one."""
+        the next one: before that refuses anybody, see ``_is_in_doubt``."""
         until, settled = self._clock.monotonic() + self._fresh_s, self._settled
         month = await read_month(self._store, user_id, self._clock.now())
         known = self._known.get(user_id)
@@ -119,6 +123,13 @@ class Budgets:
         known.read_up_to(settled)
         self._known.move_to_end(user_id)
         return known
+
+    def _is_in_doubt(self, known: _Known, limit_usd: Decimal | None) -> bool:
+        """Whether it would refuse for calls that are written by now, and so may stand in the sum too."""
+        limit_usd = known.month.limit_usd if limit_usd is None else limit_usd
+        if limit_usd is None or not known.unread or known.unread[0][0] > self._settled:
+            return False
+        return known.month.used_usd < limit_usd <= known.used_usd
 
     def _judge(self, known: _Known, limit_usd: Decimal | None) -> None:
         limit_usd = known.month.limit_usd if limit_usd is None else limit_usd

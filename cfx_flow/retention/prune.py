@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.clock import Clock
@@ -60,8 +61,11 @@ class Pruner:
 
     async def _take(self, rule: Rule) -> int:
         began = self._clock.monotonic()
-        async with self._store.transaction() as connection:
-            count = await self._delete(rule, connection)
+        try:
+            async with self._store.transaction() as connection:
+                count = await self._delete(rule, connection)
+        except IntegrityError:
+            return 0  # a flow has just taken up one of these snapshots; the next run finds the others
         await asyncio.sleep(max(LEAST_PAUSE_S, self._clock.monotonic() - began) if count else 0)
         return count
 

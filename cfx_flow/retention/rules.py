@@ -59,8 +59,8 @@ def rules_of(settings: Settings) -> Sequence[Rule]:
     """In the order in which they are worked through; what is kept for 0 days is kept for ever."""
     days = {name: getattr(settings, f"keep_{name}_days") * DAY for name in ("logs", "flows", "audit")}
     resumable, uploads = settings.keep_resumable_days * DAY, settings.keep_snapshots_days * DAY
-    of_flow = [
-        Rule(table, [table.c.flow_id], resumable, _of_ended_flows(table), _FLOWS)
+    of_flow = [  # kept for ever: as long as their flow
+        Rule(table, [table.c.flow_id], resumable or days["flows"], _of_ended_flows(table), _FLOWS)
         for table in (flow_checkpoint_writes, flow_checkpoints, effects)
     ]
     rules = [

@@ -14,6 +14,7 @@ from sqlalchemy import delete, event, select, update
 from cfx_flow.accounts import Accounts, Principal
 from cfx_flow.accounts.cache import AnswerCache
 from cfx_flow.accounts.keys import make_key
+from cfx_flow.accounts.last_used import LastUsed
 from cfx_flow.errors import Conflict, InvalidApiKey, InvalidRequest, NotFound, StoreUnavailable
 from cfx_flow.store.address import sqlite_file
 from cfx_flow.store.engine import Store, open_engine, open_store
@@ -21,6 +22,7 @@ from cfx_flow.store.tables import accounts as accounts_table
 from cfx_flow.store.tables import api_keys
 from tests.accounts.conftest import PEPPER, MakeAccounts
 from tests.support.clock import FakeClock
+from tests.support.postgres import SOMEBODY_WAITS_FOR_US
 from tests.support.stores import opened
 
 
@@ -289,3 +291,23 @@ async def test_concurrent_strangers_are_all_answered(accounts: Accounts) -> None
     keys = [(await accounts.create_key(f"user {n}")).key for n in range(10)]
     found = await asyncio.gather(*(accounts.authenticate(key) for key in keys * 3))
     assert [principal.name for principal in found] == [f"user {n}" for n in range(10)] * 3
+
+
+@pytest.mark.e2e
+async def test_last_uses_are_written_in_one_order_so_that_two_servers_never_wait_for_each_other(
+    postgres_url: str, fake_clock: FakeClock
+) -> None:
+    one = select(api_keys.c.id).with_for_update(nowait=True)
+    async with opened(postgres_url) as store:
+        accounts = Accounts(store, PEPPER, fake_clock, 1000)
+        first, second = sorted([(await accounts.create_key("ada")).id for _ in range(2)])
+        last_used = LastUsed(store, fake_clock)
+        async with store.transaction() as connection, asyncio.timeout(20):
+            await connection.execute(one.where(api_keys.c.id == first))
+            for key in (second, first):
+                last_used.note(key, None)
+            while not (await connection.execute(SOMEBODY_WAITS_FOR_US)).scalar():
+                await asyncio.sleep(0.01)
+            await connection.execute(one.where(api_keys.c.id == second))
+        await last_used.close()
+        assert {info.last_used_at for info in await accounts.list_keys()} == {fake_clock.now()}

@@ -81,6 +81,11 @@ async def test_who_finds_their_name_taken_is_called_by_their_id(house: House) ->
     assert (await house.people.authenticate(house.project.token(sub=other))).name == other
 
 
+@pytest.mark.parametrize("email", ["", " bob@example.com", "bob@example.com ", "b\nb@example.com", "b" * 201])
+async def test_who_has_an_address_that_can_be_no_name_is_called_by_their_id(house: House, email: str) -> None:
+    assert (await house.people.authenticate(house.project.token(email=email))).name == ADA
+
+
 async def test_the_account_decides_about_role_limit_and_whether_at_all(house: House) -> None:
     await house.people.authenticate(house.project.token())
     await change(house, role="admin", daily_limit=7)

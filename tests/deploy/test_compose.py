@@ -45,6 +45,11 @@ def test_dashboard_knows_supabase_s_public_address_alone(raw: Stack) -> None:
     assert raw["services"]["dashboard"]["environment"].keys() == {"SUPABASE_URL"}
 
 
+def test_the_secret_of_supabase_s_tokens_is_held_by_the_api_alone(raw: Stack) -> None:
+    holders = [name for name, service in raw["services"].items() if "SUPABASE_JWT_SECRET" in str(service)]
+    assert holders == ["api"]
+
+
 def test_no_provider_s_key_reaches_the_api_by_any_name(stack: Stack) -> None:
     given = yaml.safe_dump(stack["services"]["api"]).lower()
     assert not any(name.lower() in given for name in PROVIDERS)

@@ -10,6 +10,7 @@ import pytest
 from tests.flows.conftest import House
 from tests.support.flows import BAD_DIFF, GOOD_DIFF, PLAN_TEXT, loop, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
+from tests.support.shapes import error_of
 
 DOWN = {"status": 400, "body": "no"}
 
@@ -148,3 +149,22 @@ async def test_of_many_who_resume_at_once_one_does(any_house: House, provider: P
     assert sorted(answer.status_code for answer in answers) == [202] + [409] * 19
     await any_house.until(flow["id"], lambda flow: flow["status"] == "approved")
     assert len(provider.calls(CODE)) == 2
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ({"stages": frozenset({"plan"})}, "may not run flows"),
+        ({"models": frozenset({"gpt-4.1"})}, "the model 'deepseek-v3'"),
+    ],
+    ids=["stages", "models"],
+)
+async def test_a_key_that_may_not_start_such_a_flow_neither_resumes_nor_forks_it(
+    house: House, provider: Provider, bounds: dict[str, Any], said: str
+) -> None:
+    provider.script(*loop([DOWN]))
+    failed = await house.run(stages={"code": {"model": "deepseek-v3"}})
+    async with await house.client_for("alice", **bounds) as bound:
+        for way, body in (("resume", {}), ("fork", {"step": 1})):
+            answer = await bound.post(f"/v1/flows/{failed['id']}/{way}", json=body)
+            assert said in error_of(answer, 403, "permission_denied")["message"]

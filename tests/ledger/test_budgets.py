@@ -86,6 +86,29 @@ async def test_call_of_this_process_counts_before_it_is_written_and_once_when_it
             budgets.refuse_early(user, LIMIT)
 
 
+async def test_call_that_was_written_while_the_sum_was_read_counts_twice_against_nobody(
+    store: Store, fake_clock: FakeClock
+) -> None:
+    user = await account(store, fake_clock, "1.5")
+    async with process(store, fake_clock) as (_, log):
+        budgets = Budgets(store, fake_clock)
+        await budgets.require(user)
+        written = call(user_id=user, cost_usd=Decimal("0.8"), created_at=fake_clock.now())
+        budgets.recorded(written)
+        log.record(written)
+        await log.flush()
+        fake_clock.advance(seconds=FRESH_S)
+        with pytest.raises(BudgetExceeded):  # the row is there, and nobody has said so yet
+            await budgets.require(user)
+        budgets.settled(1)
+        budgets.refuse_early(user, LIMIT)
+        await budgets.require(user)
+        budgets.recorded(written)
+        with pytest.raises(BudgetExceeded):
+            await budgets.require(user)
+        await budgets.close()
+
+
 async def test_what_another_process_spends_counts_once_its_rows_are_seen(
     store: Store, fake_clock: FakeClock
 ) -> None:

@@ -22,6 +22,7 @@ from cfx_flow.settings import HOUSE, Settings
 from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import flow_events, flows, metadata, request_logs, snapshots
 from tests.support.clock import FakeClock
+from tests.support.postgres import SOMEBODY_WAITS_FOR_US
 from tests.support.rows import row_of
 from tests.support.stores import opened
 
@@ -130,6 +131,30 @@ async def test_ended_flow_loses_its_checkpoints_first(store: Store, fake_clock: 
     gone = {name for name, rows in taken.items() if rows}
     assert {"flow_checkpoints", "flow_checkpoint_writes", "effects"} <= gone
     assert not gone & {"flows", "snapshots"}
+
+
+async def test_what_is_kept_for_ever_to_go_on_with_a_flow_goes_with_the_flow(
+    store: Store, fake_clock: FakeClock
+) -> None:
+    await _one_of_everything(store, fake_clock.now() - 91 * DAYS)
+    taken = await pruner(store, fake_clock, CFX_KEEP_RESUMABLE_DAYS="0").run()
+    assert taken["flows"] == taken["flow_checkpoints"] == taken["flow_checkpoint_writes"] == 1
+
+
+@pytest.mark.e2e
+async def test_snapshot_that_a_flow_takes_up_at_this_moment_stays(
+    postgres_url: str, fake_clock: FakeClock
+) -> None:
+    """On Postgres alone: SQLite has one writer at a time."""
+    async with opened(postgres_url) as store:
+        await write(store, snapshots, created_at=fake_clock.now() - 8 * DAYS)
+        async with store.transaction() as connection, asyncio.timeout(20):
+            await connection.execute(insert(flows).values({**row_of(flows, ADA), "status": "queued"}))
+            pruning = asyncio.create_task(pruner(store, fake_clock).run())
+            while not (await connection.execute(SOMEBODY_WAITS_FOR_US)).scalar():
+                await asyncio.sleep(0.01)
+        assert (await pruning)["snapshots"] == 0
+        assert await count(store, snapshots) == 1
 
 
 async def test_requests_go_on_while_many_rows_go(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -12,11 +13,14 @@ from alembic import command
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from cfx_flow.errors import ConfigError
+from cfx_flow.accounts import Accounts
+from cfx_flow.errors import ConfigError, Conflict
 from cfx_flow.store.engine import open_engine
 from cfx_flow.store.migrate import migrate
 from tests.store.test_migrate import alembic_config
+from tests.support.clock import FakeClock
 from tests.support.postgres import PostgresServer
+from tests.support.stores import opened
 
 pytestmark = pytest.mark.e2e
 
@@ -125,6 +129,24 @@ def test_on_a_plain_postgres_an_account_makes_its_user(owner_url: str) -> None:
         " VALUES (gen_random_uuid(), 'a', 'user', now()) RETURNING user_id",
     )
     assert ask(owner_url, "SELECT id FROM auth.users") == made
+
+
+async def test_another_key_makes_no_other_user(owner_url: str) -> None:
+    await asyncio.to_thread(migrate, owner_url)
+    async with opened(owner_url) as store:
+        accounts = Accounts(store, SecretStr("pepper of the tests"), FakeClock(), 1000)
+        assert len({(await accounts.create_key("ada")).user_id for _ in range(3)}) == 1
+    assert ask(owner_url, "SELECT count(*) FROM auth.users") == [(1,)]
+
+
+async def test_on_supabase_a_key_for_who_has_no_account_says_how_to_make_one(
+    supabase: str, owner_url: str
+) -> None:
+    await asyncio.to_thread(migrate, supabase)
+    async with opened(owner_url) as store:
+        accounts = Accounts(store, SecretStr("pepper of the tests"), FakeClock(), 1000)
+        with pytest.raises(Conflict, match=r"no account 'ada'.*cfx users create NAME --id UUID"):
+            await accounts.create_key("ada")
 
 
 def test_the_shim_is_gone_when_migrations_go_down(owner_url: str) -> None:

@@ -20,13 +20,17 @@ from typing import Any
 
 import psutil
 import psycopg
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, make_url, text
 
 from cfx_flow.store.app_role import APP_ROLE
 
 PREFIX = "cfx-test-postgres-"
 APP_PASSWORD = "of-the-application-in-tests"
 AS_SERVICE: dict[str, Any] = {"options": "-c role=service_role"}
+SOMEBODY_WAITS_FOR_US = text(
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid)"
+)
+"""within a transaction that holds a row"""
 SPEED_NOT_SAFETY = "fsync=off\nfull_page_writes=off\nsynchronous_commit=off\nmax_connections=200\n"
 
 
