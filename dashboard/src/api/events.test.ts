@@ -55,6 +55,11 @@ describe("a flow's events", () => {
     expect(seqs).toEqual([1, 2]);
   });
 
+  test("go on where the flow was resumed after its end, also when the stream is broken then", async () => {
+    const { seqs } = await followed([answer(frame(1, "flow.completed"), frame(2, "flow.resumed"), frame(3)), answer(frame(4, "flow.completed"))]);
+    expect(seqs).toEqual([1, 2, 3, 4]);
+  });
+
   test("end where nothing is left to come", async () => {
     const { links } = await followed([new Response(null, { status: 204 })], 7);
     expect(links).toEqual(["ended"]);

@@ -74,7 +74,7 @@ async function readOnce(
       clearTimeout(timer);
       timer = setTimeout(() => silence.abort(), SILENCE_MS);
       take(events);
-      ended ||= events.some((event) => event.type === "flow.completed");
+      for (const { type } of events) ended = type === "flow.completed" || (ended && type !== "flow.resumed");
     }
   } finally {
     clearTimeout(timer);

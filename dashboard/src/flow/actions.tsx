@@ -12,13 +12,14 @@ import { Failure } from "@/components/states";
 import { Button } from "@/components/ui";
 import { ApplyForm } from "./apply";
 import { ForkForm, ResumeForm } from "./again-forms";
-import { download } from "./use-flow";
+import { download, useNudge } from "./use-flow";
 import { canResume, hasEnded } from "./words";
 
 export function Actions({ flow, lastStep }: { flow: Flow; lastStep: number }) {
   const [open, setOpen] = useState<"resume" | "fork" | "cancel" | "apply" | "rollback" | null>(null);
   const queries = useQueryClient();
   const router = useRouter();
+  const nudge = useNudge(flow.id);
   const close = (): void => setOpen(null);
   return (
     <div className="flex flex-wrap items-center gap-2">
@@ -60,6 +61,7 @@ export function Actions({ flow, lastStep }: { flow: Flow; lastStep: number }) {
           flow={flow}
           onDone={() => {
             close();
+            nudge(); // it may have ended again before anybody looks
             void queries.invalidateQueries({ queryKey: ["flow", flow.id] });
           }}
         />

@@ -47,6 +47,16 @@ describe("a flow's story", () => {
     expect(story.to).toBeNull();
   });
 
+  test("a step that a resume begins again runs, and what lay between was no work", () => {
+    const events = [
+      event("step.started", 10, { step: 1, data: { node: "plan" } }),
+      event("flow.completed", 30, { data: { status: "failed" } }),
+      event("flow.resumed", 4_000),
+      event("step.started", 5_000, { step: 1, data: { node: "plan", again: true } }),
+    ];
+    expect(storyOf(events).steps).toMatchObject([{ from: 5_000, to: null, state: "running", restarts: 1 }]);
+  });
+
   test("says how a person decided", () => {
     const { steps } = storyOf([
       event("step.started", 10, { step: 4, data: { node: "approve_plan" } }),

@@ -35,7 +35,7 @@ export interface StepBar {
   readonly costUsd: number;
   /** characters of the answer so far */
   readonly chars: number;
-  /** how often it was begun again after a process had died */
+  /** how often it was begun again, after a process had died or the flow was resumed */
   readonly restarts: number;
   /** taken over from the flow that this one was forked from */
   readonly copied: boolean;
@@ -79,8 +79,7 @@ export function storyOf(events: readonly FlowEvent[]): Story {
     const step = event.step === null ? undefined : steps.get(event.step);
     switch (event.type) {
       case "step.started":
-        if (step) step.restarts += 1;
-        else if (event.step !== null) steps.set(event.step, begun(event, event.step, at));
+        if (event.step !== null) steps.set(event.step, again(step, begun(event, event.step, at)));
         to = null;
         break;
       case "step.progressed":
@@ -135,6 +134,11 @@ function begun(event: FlowEvent, n: number, at: number): Draft<StepBar> {
     review: null,
     decision: null,
   };
+}
+
+/** After a death it may have gone on until now; after a resume it had stopped, with its flow, and begins here. */
+function again(before: StepBar | undefined, step: Draft<StepBar>): Draft<StepBar> {
+  return before ? { ...step, from: before.to === null ? before.from : step.from, restarts: before.restarts + 1 } : step;
 }
 
 function complete(step: Draft<StepBar>, event: FlowEvent, at: number): void {
