@@ -107,4 +107,4 @@ lock: $(BIN)/uv
 
 clean:
 	rm -rf $(VENV) .venv-litellm .venv-clients .venv-aider .venv-peer .venv-node tests/clients/node_modules
-	rm -rf dashboard/node_modules dashboard/.next dashboard/site dashboard/.built-from dashboard/.building
+	rm -rf dashboard/node_modules dashboard/.next dashboard/out dashboard/site dashboard/site.old dashboard/.built-from dashboard/.building

@@ -61,7 +61,7 @@ def build() -> bool:
         if is_current():
             return False
         made_of = fingerprint()
-        folder = install()
+        folder = _installed()
         _say("building the pages")
         shutil.rmtree(SOURCES / "out", ignore_errors=True)
         run(folder, "node", "node_modules/next/dist/bin/next", "build")
@@ -72,7 +72,12 @@ def build() -> bool:
 
 
 def install() -> Path:
-    """Node's folder, once the packages of the lock are there."""
+    """Node's folder, once the packages of the lock are there. One at a time: npm empties the folder."""
+    with _alone():
+        return _installed()
+
+
+def _installed() -> Path:
     folder = node_folder()
     lock = SOURCES / "package-lock.json"
     stamp = SOURCES / "node_modules" / f".stamp-{hashlib.sha256(lock.read_bytes()).hexdigest()[:10]}"

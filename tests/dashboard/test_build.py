@@ -80,3 +80,23 @@ def test_without_node_and_without_a_network_the_reason_is_told(tmp_path: Path, v
     """uv is kept from the network and from its cache, as on a machine without either."""
     folder = _fake_node(tmp_path / "old", version)
     assert "NoNode: Node could not be installed" in _node_folder(str(folder), tmp_path)
+
+
+def test_packages_are_installed_by_one_process_at_a_time(tmp_path: Path, sources: Path) -> None:
+    """npm empties the folder first. A second one, of `make test` beside `make run`, would find half of it."""
+    npm = _fake_node(tmp_path / "new", "v22.1.0") / "npm"
+    npm.write_text("#!/bin/sh\nflock -n .building true && echo nobody waits || echo others wait\n")
+    program = (
+        "import pathlib, sys; from cli.dashboard import build; "
+        "build.SOURCES = pathlib.Path(sys.argv[1]); build.install()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, str(sources)],
+        env=child_environ(HOME=str(tmp_path), PYTHONPATH=str(HOUSE))
+        | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "others wait" in done.stdout
