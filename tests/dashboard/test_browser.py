@@ -6,15 +6,17 @@ these (tests/support/browser.py).
 
 from __future__ import annotations
 
+import gzip
 import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from cli.dashboard.build import SITE
 from tests.support.browser import PHONE, Visiting
 from tests.support.flows import BAD_DIFF, FILES, GOOD_DIFF, Flows, finding, loop, plan_text, says, verdict
-from tests.support.processes import HOUSE
+from tests.support.processes import HOUSE, wait_for
 from tests.support.provider import Provider
 from tests.support.server import Server
 
@@ -97,6 +99,51 @@ def test_person_reads_the_patch_and_approves_it_by_a_click(
     assert flows.finish(flow_id)["status"] == "approved"
 
 
+def test_tab_in_the_background_holds_no_stream_and_catches_up(
+    visiting: Visiting, flows: Flows, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)]))
+    flow_id = flows.start(approval="patch")
+    visit = visiting()
+    page = visit.page
+    visit.go(f"/flow?id={flow_id}")
+    page.get_by_role("heading", name="The patch waits for your word").wait_for()
+    turn = """state => {
+        Object.defineProperty(document, 'visibilityState', {value: state, configurable: true})
+        document.dispatchEvent(new Event('visibilitychange', {bubbles: true}))
+    }"""
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+        page.evaluate(turn, "hidden")
+    flows.finish_with_a_person(flow_id)
+    page.evaluate(turn, "visible")
+    expect(page.get_by_text("Approved").first).to_be_visible()
+    timeline = page.get_by_role("group", name=re.compile("^Timeline"))
+    expect(timeline.get_by_role("button", name=re.compile("approve patch, .*approve,"))).to_be_visible()
+
+
+def test_word_that_came_too_late_is_said_not_to_have_counted(
+    visiting: Visiting, flows: Flows, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)]))
+    flow_id = flows.start(approval="patch")
+    visit = visiting()
+    page = visit.page
+    visit.go(f"/flow?id={flow_id}")
+    page.get_by_role("heading", name="The patch waits for your word").wait_for()
+
+    def another_is_quicker(route: Route) -> None:
+        word = {"gate": "patch", "decision": "reject", "version": flows.get(flow_id)["version"]}
+        assert flows.client.post(f"/v1/flows/{flow_id}/decision", json=word).status_code == 200
+        route.continue_()
+
+    page.route("**/decision", another_is_quicker)
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.get_by_role("alert").first).to_contain_text("Your word did not count.")
+    expect(page.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
+    expect(page.get_by_role("alert").first).to_be_visible()
+    assert flows.finish(flow_id)["status"] == "rejected"
+
+
 def test_nothing_that_a_model_or_a_caller_writes_is_run(
     visiting: Visiting, flows: Flows, provider: Provider, dashboard: Server
 ) -> None:
@@ -152,6 +199,7 @@ def test_logs_are_filtered_by_the_address_opened_and_saved(
     chat(dashboard, provider, "cfx-review", "second talk")
     visit = visiting()
     page = visit.page
+    page.clock.install()
     visit.go("/logs", "Logs")
     rows = page.get_by_role("list", name="Model calls").get_by_role("listitem")
     expect(rows.first).to_be_visible()
@@ -162,7 +210,11 @@ def test_logs_are_filtered_by_the_address_opened_and_saved(
     expect(page.get_by_text("No call is like that")).to_be_visible()
     assert "stage=plan" in page.url
     page.get_by_label("Stage").select_option("")
+    page.get_by_label("Time").select_option("1h")
     rows.first.get_by_role("button").click()
+    expect(page.get_by_role("dialog")).to_contain_text("second talk")
+    page.clock.fast_forward(120_000)
+    page.wait_for_timeout(500)
     expect(page.get_by_role("dialog")).to_contain_text("second talk")
     page.keyboard.press("Escape")
     with page.expect_download() as saved:
@@ -206,6 +258,35 @@ def test_key_is_made_shown_once_copied_rotated_and_revoked(visiting: Visiting, d
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def test_key_that_one_is_signed_in_with_is_rotated_without_losing_either(
+    visiting: Visiting, dashboard: Server
+) -> None:
+    """The new key is shown once: neither the old one's end nor a slip of the mouse takes it away."""
+    first = dashboard.client.post("/v1/keys", json={"label": "this tab"}).json()["key"]
+    visit = visiting(signed_in=False)
+    visit.sign_in(first)
+    page = visit.page
+    visit.go("/keys", "Keys")
+    row = page.get_by_role("row").filter(has_text="in use here")
+    row.get_by_role("button", name="Rotate").click()
+    page.get_by_label("The old one goes on for").select_option("0")
+    page.get_by_role("button", name="Rotate key").click()
+    shown = page.get_by_test_id("made-key")
+    rotated = shown.inner_text()
+    old = dashboard.client_of(first)
+    wait_for(lambda: old.get("/v1/status").status_code == 401, timeout_s=30, what="end of the old key")
+    box = shown.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 20, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(5, 5)
+    page.mouse.up()
+    expect(shown).to_have_text(rotated)
+    page.get_by_role("button", name="I have kept it").click()
+    visit.go("/keys", "Keys")
+    expect(row).to_contain_text(rotated[:12])
+
+
 def test_editor_s_snippet_names_this_server(visiting: Visiting) -> None:
     visit = visiting()
     visit.go("/settings", "Settings")
@@ -227,6 +308,13 @@ def test_every_page_fits_a_phone(visiting: Visiting, flows: Flows, provider: Pro
         visit.page.get_by_role("heading", level=1).wait_for()
         expect(visit.page.get_by_role("status", name=re.compile("^Loading"))).to_have_count(0)
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], address
+
+
+def test_first_page_sends_at_most_250_kb_of_script(site: None) -> None:
+    page = (SITE / "index.html").read_text("utf-8")
+    scripts = {SITE / name for name in re.findall(r'<script[^>]+src="/(_next/[^"]+[.]js)"', page)}
+    assert scripts
+    assert sum(len(gzip.compress(script.read_bytes())) for script in scripts) <= 250_000
 
 
 def serious(page: Page) -> list[dict[str, Any]]:

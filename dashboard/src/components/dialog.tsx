@@ -7,6 +7,7 @@ import { type ReactNode, useEffect, useRef } from "react";
 /** The browser's own dialog: it keeps the focus, closes on Escape and gives the focus back. */
 export function Dialog({ title, open, onClose, children, wide = false }: { title: string; open: boolean; onClose: () => void; children: ReactNode; wide?: boolean }) {
   const element = useRef<HTMLDialogElement>(null);
+  const pressed = useRef(false); // what is marked from within and let go outside is no click there
   useEffect(() => {
     const dialog = element.current;
     if (!dialog) return;
@@ -21,7 +22,8 @@ export function Dialog({ title, open, onClose, children, wide = false }: { title
       ref={element}
       aria-label={title}
       onClose={onClose}
-      onClick={(event) => event.target === element.current && onClose()}
+      onPointerDown={(event) => void (pressed.current = event.target === element.current)}
+      onClick={(event) => event.target === element.current && pressed.current && onClose()}
       className={clsx("max-h-[90dvh] w-[calc(100%-2rem)] overflow-hidden rounded-xl bg-panel shadow-2xl ring-1 ring-line-strong backdrop:bg-black/60", wide ? "max-w-3xl" : "max-w-lg")}
     >
       {open && (

@@ -10,8 +10,8 @@ import { Button, Field, TextArea } from "@/components/ui";
 
 type Word = "approve" | "reject" | "revise";
 
-/** A person's word at a gate, bound to the version that is on the screen. */
-export function DecisionCard({ flow, onLook }: { flow: Flow; onLook: (gate: Gate) => void }) {
+/** A person's word at a gate, bound to the version that is on the screen. `onStale`: it came too late; the card goes. */
+export function DecisionCard({ flow, onLook, onStale }: { flow: Flow; onLook: (gate: Gate) => void; onStale: (why: Error | null) => void }) {
   const queries = useQueryClient();
   const [comment, setComment] = useState("");
   const [plan, setPlan] = useState<string | null>(null);
@@ -23,9 +23,12 @@ export function DecisionCard({ flow, onLook }: { flow: Flow; onLook: (gate: Gate
         path: { flow_id: flow.id },
         body: { gate, decision, version: flow.version, ...(comment.trim() ? { comment: comment.trim() } : {}), ...(plan !== null && decision === "approve" ? { plan } : {}) },
       }),
+    onMutate: () => onStale(null),
     onSuccess: (after) => queries.setQueryData(["flow", flow.id], after),
     onError: (error) => {
-      if (error instanceof ApiError && error.status === 409) void queries.invalidateQueries({ queryKey: ["flow", flow.id] });
+      if (!(error instanceof ApiError && error.status === 409)) return;
+      onStale(error);
+      void queries.invalidateQueries({ queryKey: ["flow", flow.id] });
     },
   });
   function editPlan(): void {

@@ -5,6 +5,7 @@ import { useEffect, useState } from "react";
 import { call, get } from "@/api/client";
 import { followEvents, type Link } from "@/api/events";
 import type { FlowEvent } from "@/api/types";
+import { useVisible } from "@/lib/hooks";
 import { hasEnded } from "./words";
 
 const LOOK_EVERY_MS = 10_000;
@@ -33,13 +34,18 @@ export function useNudge(id: string): () => void {
   return () => queries.setQueryData(nudgeKey(id), (before: number | undefined) => (before ?? 0) + 1);
 }
 
-/** All events of a flow, live. `ended`: of the flow itself; when that changes (it was resumed) one follows again. */
+/**
+ * All events of a flow, live. `ended`: of the flow itself; when that changes (it was resumed) one follows again. Nobody
+ * follows in the background: a browser opens six connections to a server, over all tabs, and each stream holds one.
+ */
 export function useEvents(id: string, ended: boolean): Following {
   const queries = useQueryClient();
   const { data: nudges } = useQuery({ queryKey: nudgeKey(id), queryFn: () => 0, initialData: 0, enabled: false });
   const [events, setEvents] = useState<readonly FlowEvent[]>([]);
   const [link, setLink] = useState<{ link: Link; error?: Error | undefined }>({ link: "connecting" });
+  const visible = useVisible();
   useEffect(() => {
+    if (!visible) return;
     const leaving = new AbortController();
     let last = 0;
     setEvents((known) => {
@@ -59,7 +65,7 @@ export function useEvents(id: string, ended: boolean): Following {
       clearTimeout(timer);
       leaving.abort();
     };
-  }, [id, ended, nudges, queries]);
+  }, [id, ended, nudges, queries, visible]);
   return { events, link: link.link, error: link.error };
 }
 

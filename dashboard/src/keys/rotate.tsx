@@ -3,6 +3,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { post } from "@/api/client";
+import { signIn } from "@/api/session";
 import type { Key, KeyMade } from "@/api/types";
 import { Failure } from "@/components/states";
 import { Button, Field, Select } from "@/components/ui";
@@ -14,13 +15,17 @@ export function Rotate({ of, onMade, onCancel }: { of: Key; onMade: (made: KeyMa
   const [grace, setGrace] = useState("86400");
   const rotate = useMutation({
     mutationFn: () => post("/v1/keys/{key_id}/rotate", { path: { key_id: of.id }, body: { grace_s: Number(grace) } }),
-    onSuccess: onMade,
+    onSuccess: (made) => {
+      if (of.is_current) signIn({ kind: "key", token: made.key }); // or this page is signed out, and the new key gone with it
+      onMade(made);
+    },
   });
   return (
     <div className="space-y-4 text-[0.8125rem]">
       <p>
         A new key takes the place of <strong className="break-words">{of.label || `cfx_${of.key_id}_…`}</strong>, with the same limits and the same end.
       </p>
+      {of.is_current && <p className="text-muted">You are signed in with it: this page goes on with the new one.</p>}
       <Field label="The old one goes on for">
         <Select value={grace} onChange={(event) => setGrace(event.target.value)}>
           {GRACES.map(([value, name]) => (

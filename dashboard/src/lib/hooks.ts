@@ -33,6 +33,18 @@ export function useSettled<T>(value: T, ms = 250): T {
   return settled;
 }
 
+/** Whether this tab is looked at. */
+export function useVisible(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      document.addEventListener("visibilitychange", listener);
+      return () => document.removeEventListener("visibilitychange", listener);
+    },
+    () => document.visibilityState === "visible",
+    () => true,
+  );
+}
+
 export function useMedia(query: string): boolean {
   return useSyncExternalStore(
     (listener) => {

@@ -3,11 +3,11 @@
 import { Download, ScrollText, SearchX } from "lucide-react";
 import { useMemo, useState } from "react";
 import { address, call } from "@/api/client";
+import type { LogRow } from "@/api/types";
 import { Dialog } from "@/components/dialog";
 import { Empty, Failure, Loading } from "@/components/states";
 import { Button, PageHead, Panel } from "@/components/ui";
 import { plural } from "@/lib/format";
-import { useNow } from "@/lib/hooks";
 import { useParams } from "@/lib/params";
 import { Detail } from "./detail";
 import { Filters } from "./filters";
@@ -16,11 +16,14 @@ import { type Query, useLogs, wantedOf } from "./use-logs";
 
 export function Logs() {
   const [params, set] = useParams();
-  const minute = Math.floor(useNow(60_000) / 60_000) * 60_000;
+  const span = params.get("span");
+  const chosenAt = useMemo(() => Date.now(), [span]); // the list that one reads stays where it is
   const query = params.toString();
-  const wanted = useMemo(() => wantedOf(new URLSearchParams(query), minute), [query, minute]);
+  const wanted = useMemo(() => wantedOf(new URLSearchParams(query), chosenAt), [query, chosenAt]);
   const { rows, asked } = useLogs(wanted);
-  const open = rows.find((row) => row.id === params.get("row"));
+  const [read, keep] = useState<LogRow | null>(null); // newer calls may push it out of the list meanwhile
+  const id = params.get("row");
+  const open = rows.find((row) => row.id === id) ?? (read?.id === id ? read : undefined);
   const narrowed = Object.keys(wanted).length > 0;
   const clear = (): void => set({ stage: null, status: null, model: null, session: null, flow: null, span: null });
   return (
@@ -32,7 +35,7 @@ export function Logs() {
       <Panel>
         {asked.error && <Failure error={asked.error} retry={() => void asked.refetch()} />}
         {asked.isPending && <Loading rows={10} label="Loading logs" />}
-        {rows.length > 0 && <Rows rows={rows} more={asked.hasNextPage && !asked.isFetchingNextPage ? () => void asked.fetchNextPage() : null} onOpen={(row) => set({ row: row.id })} />}
+        {rows.length > 0 && <Rows rows={rows} more={asked.hasNextPage && !asked.isFetchingNextPage ? () => void asked.fetchNextPage() : null} onOpen={(row) => (keep(row), set({ row: row.id }))} />}
         {asked.data && rows.length === 0 && <Nothing narrowed={narrowed} clear={clear} />}
         {asked.hasNextPage && (
           <div className="border-t border-line/60 p-2 text-center">

@@ -2,7 +2,7 @@
 
 import type { StatusNow } from "@/api/types";
 import { Badge, Panel, stageTone } from "@/components/ui";
-import { count, duration } from "@/lib/format";
+import { duration, plural } from "@/lib/format";
 
 const STATES = { closed: ["good", "answers"], half_open: ["warn", "is tried again"], open: ["bad", "rests"] } as const;
 
@@ -10,7 +10,7 @@ const STATES = { closed: ["good", "answers"], half_open: ["warn", "is tried agai
 export function Health({ now }: { now: StatusNow }) {
   return (
     <div className="grid gap-4 lg:grid-cols-3">
-      <Panel title="Last hour" className="lg:col-span-2" aside={<span className="num text-xs text-faint">{count(now.window.calls)} calls{now.window.is_sample ? ", the newest" : ""}</span>}>
+      <Panel title="Last hour" className="lg:col-span-2" aside={<span className="num text-xs text-faint">{plural(now.window.calls, "call")}{now.window.is_sample ? ", the newest" : ""}</span>}>
         <dl className="grid grid-cols-2 gap-px bg-line sm:grid-cols-4">
           <Figure name="Latency p50" value={ms(now.latency_ms?.p50)} />
           <Figure name="Latency p95" value={ms(now.latency_ms?.p95)} />
@@ -22,7 +22,7 @@ export function Health({ now }: { now: StatusNow }) {
             {now.by_stage.map((stage) => (
               <li key={stage.stage} className="flex flex-wrap items-center gap-x-5 gap-y-1 px-4 py-2 text-xs text-muted">
                 <Badge tone={stageTone(stage.stage)} className="w-16 justify-center">{stage.stage}</Badge>
-                <span className="num w-16">{count(stage.calls)} calls</span>
+                <span className="num w-16">{plural(stage.calls, "call")}</span>
                 <span className="num">p50 {ms(stage.latency_ms?.p50)}</span>
                 <span className="num">p95 {ms(stage.latency_ms?.p95)}</span>
                 <span className="num ml-auto">{percent(stage.error_rate)} errors</span>

@@ -7,6 +7,7 @@ import { get } from "@/api/client";
 import { Empty, Shown } from "@/components/states";
 import { StatusMark } from "@/components/status";
 import { buttonClass, Money } from "@/components/ui";
+import { titleOf } from "@/flow/words";
 
 const SHOWN = 6;
 
@@ -29,7 +30,7 @@ export function Running() {
             {page.data.map((flow) => (
               <li key={flow.id}>
                 <Link href={`/flow?id=${flow.id}`} prefetch={false} className="block px-4 py-2.5 hover:bg-white/3 focus-visible:-outline-offset-2">
-                  <span className="block truncate text-[0.8125rem] font-medium">{flow.task}</span>
+                  <span className="block truncate text-[0.8125rem] font-medium">{titleOf(flow.task).slice(0, 200)}</span>
                   <span className="mt-1 flex items-center gap-3 text-xs text-muted">
                     <StatusMark status={flow.status} />
                     <span className="num">round {flow.round} of {flow.max_rounds}</span>

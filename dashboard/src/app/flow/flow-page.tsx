@@ -58,6 +58,7 @@ function Shown({ flow }: { flow: Flow }) {
   const following = useEvents(flow.id, hasEnded(flow.status));
   const story = useMemo(() => storyOf(following.events), [following.events]);
   const running = !hasEnded(flow.status);
+  const [stale, setStale] = useState<Error | null>(null);
   const [first] = useState<Tab>(() => firstTab(flow)); // what one reads does not go away by itself
   const tab = tabOf(params.get("tab")) ?? first;
   const selected = Number(params.get("step")) || null;
@@ -68,7 +69,8 @@ function Shown({ flow }: { flow: Flow }) {
   return (
     <div className="space-y-5">
       <FlowHead flow={flow} following={following} story={story} />
-      {flow.status === "requires_action" && flow.gate && <DecisionCard key={flow.version} flow={flow} onLook={(gate) => set({ tab: gate === "plan" ? "plan" : "changes" })} />}
+      {stale && <Failure compact error={new Error(`Your word did not count. ${stale.message}`)} />}
+      {flow.status === "requires_action" && flow.gate && <DecisionCard key={flow.version} flow={flow} onStale={setStale} onLook={(gate) => set({ tab: gate === "plan" ? "plan" : "changes" })} />}
       <Panel title="Timeline" aside={<LinkState following={following} />} className="overflow-hidden">
         {story.steps.length > 0 ? (
           <Timeline story={story} live={running} selected={tab === "steps" ? selected : null} onSelect={openStep} />
