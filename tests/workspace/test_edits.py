@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 from cfx_flow.errors import InvalidRequest, NotApplied, TreeBusy, WorkspaceUnreachable
 from cfx_flow.settings import HOUSE
 from cfx_flow.workspace.edits import Change, CommitWish, apply, recover, rollback
+from cfx_flow.workspace.edits.files import File, Folder
 from tests.workspace.trees import (
     AFTER,
     CHANGED,
@@ -310,3 +312,9 @@ def test_wall_in_the_middle_puts_everything_back(tree: Path) -> None:
         apply(tree, "flow", [*CHANGES, Change("wall/x.txt", None, b"no\n")])
     assert (contents(tree), modes(tree), folders(tree)) == before
     assert recover(tree) == ()
+
+
+def test_a_private_file_is_private_before_it_has_a_byte(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):  # the first write fails, as on a full disk
+        Folder(tmp_path).write_beside("key", "beside", File("secret", 0o600))  # type: ignore[arg-type]
+    assert stat.S_IMODE((tmp_path / "beside").stat().st_mode) == 0o600

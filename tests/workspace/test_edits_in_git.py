@@ -281,3 +281,13 @@ def test_git_s_own_folder_is_no_working_tree(repo: Path) -> None:
     with pytest.raises(WorkspaceUnreachable, match="git does not work"):
         apply(repo / ".git", "flow", CHANGES)
     assert recover(repo) == ()
+
+
+def test_a_commit_that_was_cut_off_at_its_end_is_not_undone_below_somebodys_next_one(repo: Path) -> None:
+    apply(repo, "flow", CHANGES, CommitWish("Change\n"))
+    journal = repo / ".git" / "cfx"
+    (journal / "applied" / "flow").rename(journal / "pending")  # as a kill right after HEAD moved leaves it
+    git(repo, "commit", "-q", "--allow-empty", "-m", "theirs")
+    assert "finished" in recover(repo)[0]
+    assert contents(repo) == AFTER
+    assert not git(repo, "status", "--porcelain")

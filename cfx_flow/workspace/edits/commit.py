@@ -98,10 +98,10 @@ def take(git: Git, commit: Commit) -> None:
 
 
 def is_taken(git: Git, commit: Commit) -> bool:
-    """HEAD is on it. A commit that we have just made cannot be there otherwise."""
+    """HEAD is on it, or on what was committed above it since. It cannot have come there otherwise."""
     on = git.asked("symbolic-ref", "--quiet", "HEAD")
     there = commit.branch is None or on == f"refs/heads/{commit.branch}"
-    return there and git.head() == commit.new
+    return there and git.asked("merge-base", "--is-ancestor", commit.new, "HEAD") is not None
 
 
 def give_back(git: Git, commit: Commit) -> None:

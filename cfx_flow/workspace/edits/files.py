@@ -69,8 +69,9 @@ class Folder:
         return File(content, stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid))
 
     def write_beside(self, path: str, name: str, file: File) -> None:
-        """A new file ``name`` in the folder of ``path``, safe on the disk."""
-        with self._changing(path) as (folder, _), _opened(name, _WRITE, folder, 0o666) as opened:
+        """A new file ``name`` in the folder of ``path``, safe on the disk; nobody else reads it meanwhile."""
+        mode = 0o666 if file.mode is None else 0o600
+        with self._changing(path) as (folder, _), _opened(name, _WRITE, folder, mode) as opened:
             view = memoryview(file.content)
             while view:
                 view = view[os.write(opened, view) :]

@@ -263,10 +263,10 @@ def _take(lock: int, wait_s: float) -> None:
 
 def _write(place: Path, content: bytes, mode: int | None) -> None:
     with place.open("xb") as file:
+        if mode is not None:  # before there is anything to read
+            os.fchmod(file.fileno(), mode | 0o600)
         file.write(content)
         file.flush()
-        if mode is not None:
-            os.fchmod(file.fileno(), mode | 0o600)
         os.fsync(file.fileno())
 
 
