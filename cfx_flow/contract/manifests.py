@@ -21,6 +21,13 @@ _NAME = re.compile(r"[A-Za-z0-9@](?:[\w.@/-]*[A-Za-z0-9])?", re.ASCII)
 _FROM_ELSEWHERE = re.compile(r"(?:[\w+.-]+://|git\+|git@|github:|file:|link:)\S+")
 
 
+_UNREADABLE = (
+    *(ValueError, SyntaxError, LookupError, AttributeError, TypeError, configparser.Error),
+    *(RecursionError, MemoryError),
+)
+"""what readers raise over a text that somebody has made up"""
+
+
 class UnreadableManifest(ValueError):
     """Why it cannot be read."""
 
@@ -32,7 +39,7 @@ def dependencies_in(path: str, text: str) -> frozenset[str]:
         return frozenset()
     try:
         return frozenset(entry for entry in reader(text) if entry)
-    except (ValueError, SyntaxError, configparser.Error, RecursionError, AttributeError, TypeError) as error:
+    except _UNREADABLE as error:
         said = str(error).splitlines() or [type(error).__name__]
         raise UnreadableManifest(said[0][:200]) from None
 

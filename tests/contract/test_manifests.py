@@ -91,6 +91,7 @@ def test_dependencies_are_read_with_where_they_come_from(name: str) -> None:
         ("setup.cfg", "no section"),
         ("Cargo.toml", "dependencies = 7"),
         ("package.json", "[" * 100_000),
+        ("go.mod", "replace => ../x"),
     ],
 )
 def test_what_cannot_be_read_says_so(name: str, text: str) -> None:
