@@ -205,13 +205,19 @@ def _is_signature(lines: list[str], at: int) -> bool:
 def _before_prose(lines: list[str], start: int, end: int) -> int:
     """Cuts off prose after the hunk: a paragraph without marker, and after it no line but bullets."""
     changed = (at for at in range(end - 1, start, -1) if lines[at][:1] in {"+", "-"})
-    last_change = next((at for at in changed if not _BULLET.match(lines[at])), start)
+    last_change = next((at for at in changed if not _is_bullet(lines, at)), start)
     for at in range(last_change + 1, end):
         line = lines[at]
         unmarked = line.strip() and line[0] not in " +-\\\t"
         if unmarked and (not lines[at - 1].rstrip("\r") or line.startswith("```")):
             return at
     return end
+
+
+def _is_bullet(lines: list[str], at: int) -> bool:
+    """An item of a list, as of prose; a ``+`` below a ``-`` is a line that takes another's place."""
+    pair = lines[at][0] == "+" and lines[at - 1][:1] == "-"
+    return _BULLET.match(lines[at]) is not None and not pair
 
 
 def _from_lines(

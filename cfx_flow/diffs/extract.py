@@ -16,6 +16,8 @@ _FENCE_MARK = re.compile("[`~]")
 _MAX_MARGINS = 3
 BULLET = re.compile(r"^[-+] \S")
 THINKING = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>", re.DOTALL)
+_THOUGHT = ("\n</think>", "\n</thinking>", "\n</reasoning>")
+_BEGUN = (*FENCES, "--- ", "+++ ", "@@", "diff ", "*** ")
 
 
 @dataclass(slots=True)
@@ -137,10 +139,22 @@ def _without_colours(text: str, answer: Answer) -> str:
 
 def _without_thinking(text: str, answer: Answer) -> str:
     """Blanks a leading ``<think>`` block, keeping line numbers: drafts in it are not the answer."""
-    if not (match := THINKING.match(text)):
+    match = THINKING.match(text)
+    end = match.end() if match else _end_of_thought(text)
+    if not end:
         return text
     answer.repairs.append(Repair("thinking", "left out the reasoning before the answer"))
-    return "\n" * match.group().count("\n") + text[match.end() :]
+    return "\n" * text.count("\n", 0, end) + text[end:]
+
+
+def _end_of_thought(text: str) -> int:
+    """Many a model's template opens the block itself, so that the answer shows only where it ends.
+
+    Not within a diff, where it would be a line of some file.
+    """
+    at, end = min(((at, at + len(tag)) for tag in _THOUGHT if (at := text.find(tag)) >= 0), default=(0, 0))
+    within = text[:200].lstrip().startswith(_BEGUN) or sum(text.count("\n" + f, 0, at) for f in FENCES) % 2
+    return 0 if within else end
 
 
 def _unwrapped(inner: str, outer: Answer, policy: Policy) -> Answer:

@@ -20,7 +20,7 @@ from cfx_flow.diffs.repairs import reinterpret
 from cfx_flow.diffs.repairs.elided import is_elision
 from cfx_flow.diffs.repairs.indentation import settle
 from cfx_flow.diffs.source import BYTE_ORDER_MARK, Source
-from cfx_flow.diffs.targets import Operation, Target, Tree, resolve
+from cfx_flow.diffs.targets import Operation, Target, Tree, require_sure_name, resolve
 
 _MAX_PROBLEMS = 200
 """of one stage; who makes more of them learns nothing from the rest"""
@@ -34,7 +34,7 @@ def fit(
 ) -> tuple[list[FileChange], list[Repair]]:
     """The changes and what was mended for them. Raises ``Refused`` with every problem of a stage."""
     repairs: list[Repair] = []
-    targets = _targets(sections, files, repairs)
+    targets = _targets(sections, files, policy, repairs)
     enforce_paths([(target.path, target.line) for target in targets], policy)
     try:
         placed = _each(targets, lambda target: _placed(target, files, policy, repairs))
@@ -80,16 +80,24 @@ def _each(items: Iterable[T], work: Callable[[T], U]) -> list[U]:
     return done
 
 
-def _targets(sections: list[FileDiff], files: Mapping[str, str], repairs: list[Repair]) -> list[Target]:
+def _targets(
+    sections: list[FileDiff], files: Mapping[str, str], policy: Policy, repairs: list[Repair]
+) -> list[Target]:
     """One target per path, in the answer's order; sections of one path share their hunks."""
     tree = Tree(files)
-    if any(map(tree.is_named_bare, sections)):
-        for section in sections:
-            section.bare_names = section.bare_names or section.creates
+    bare = any(map(tree.is_named_bare, sections))
     targets: dict[str, Target] = {}
 
     def add(section: FileDiff) -> None:
-        target = resolve(section, tree, repairs)
+        if section.creates and not section.bare_names:
+            require_sure_name(section, tree, bare=bare)
+            section.bare_names = bare
+        try:
+            target = resolve(section, tree, repairs)
+        except Refused as refused:  # of a file that may not be changed no line is shown
+            shown = [(at.path, section.line) for at in refused.problems if at.path and at.excerpts]
+            enforce_paths(shown, policy)
+            raise
         known = targets.setdefault(target.path, target)
         if known is not target:
             known.absorb(target)

@@ -100,6 +100,7 @@ class _Reader:
             elif self._starts_bare_body(line):
                 self._bare_hunk()
             else:
+                self._require_no_change(line)
                 self._extended(line)
                 self.at += 1
                 self.in_hunk = self.in_hunk and not line.strip()
@@ -173,6 +174,15 @@ class _Reader:
             self._note_prose()
             if self.current is not None and not self.current.hunks:
                 self.current.astray = True
+
+    def _require_no_change(self, line: str) -> None:
+        """What ended a hunk without counts, as ``</code>`` does, may be its own line that lost its blank."""
+        if self.current is None or not self.current.hunks or self.current.hunks[-1].counts_hold:
+            return
+        if line[:1] in {"+", "-"} and not BULLET.match(line) and line.strip(" -+"):
+            message = "changed lines stand below the end of a hunk: begin each line that stays with a blank"
+            path = next(iter(self.current.names), None)
+            raise Refused(Problem(Code.CONTEXT_NOT_FOUND, message, path, self.number, wrote=line))
 
     def _is_git_header(self, line: str) -> bool:
         current = self.current

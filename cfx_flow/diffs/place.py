@@ -73,6 +73,10 @@ def _start(hunk: Hunk, old: list[str], source: Source, path: str) -> tuple[int |
         hits = source.find(block) if exact else source.find_stripped(block)
         if len(hits) > 1:
             raise Refused(_ambiguous(hunk, path, hits, source))
+        if hits and not any(stripped):  # put there for looks, as likely as not
+            raise Refused(
+                _no_anchor(hunk, source, path, "the hunk shows nothing of the file but blank lines")
+            )
         if hits:
             return hits[0], exact
     return None, False
@@ -92,16 +96,14 @@ def was_added_before(hunk: Hunk, start: int, source: Source) -> bool:
 def _without_anchor(hunk: Hunk, source: Source, path: str) -> Placed:
     """Only an empty file has just one place for lines that come without neighbours."""
     if source.lines:
-        raise Refused(
-            Problem(
-                Code.NO_ANCHOR,
-                "the hunk only adds lines; without context or removed lines it has no place in the file",
-                path,
-                hunk.line,
-                excerpts=(source.excerpt(max(hunk.stated or 1, 1) - 1, hunk.stated or 1),),
-            )
-        )
+        raise Refused(_no_anchor(hunk, source, path, "the hunk only adds lines"))
     return at(hunk, 0, source, exact=True)
+
+
+def _no_anchor(hunk: Hunk, source: Source, path: str, what: str) -> Problem:
+    message = f"{what}; without context or removed lines it has no place in the file"
+    excerpt = source.excerpt(max(hunk.stated or 1, 1) - 1, hunk.stated or 1)
+    return Problem(Code.NO_ANCHOR, message, path, hunk.line, excerpts=(excerpt,))
 
 
 def _ambiguous(hunk: Hunk, path: str, hits: list[int], source: Source) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
@@ -54,6 +55,10 @@ class Source:
     def find_stripped(self, block: list[str]) -> list[int]:
         """The same, for a block and a file whose trailing blanks do not count."""
         return _find(self.stripped, self._stripped_places, block)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        return frozenset(re.findall(r"\w+", self.text))
 
     @cached_property
     def _unindented(self) -> list[str]:

@@ -180,6 +180,22 @@ def _creation(file: FileDiff, path: str, tree: Tree) -> Target:
     return target
 
 
+def require_sure_name(file: FileDiff, tree: Tree, *, bare: bool) -> None:
+    """``+++ b/x`` among names without prefixes, and ``+++ c/x`` beside a folder c, may be x or as it stands.
+
+    Raises ``Refused`` with ``paths_disagree``.
+    """
+    name = file.new_path or ""
+    if file.git_paths or not PREFIX.match(name) or any(path in tree.files for path in readings(name)):
+        return
+    usual, is_folder = name[0] == "b", name[0] in tree.folders
+    if (usual and bare and not is_folder) or (not usual and not bare and is_folder):
+        message = (
+            f"{name} may be that or {without_prefix(name)}: write a/ and b/ before the name of every file"
+        )
+        raise Refused(Problem(Code.PATHS_DISAGREE, message, name, file.line))
+
+
 def content_of(hunks: list[Hunk]) -> list[str]:
     lines = [line for hunk in hunks for line in hunk.new]
     while lines and not lines[-1]:
@@ -188,9 +204,9 @@ def content_of(hunks: list[Hunk]) -> list[str]:
 
 
 def _creates_without_saying(file: FileDiff) -> bool:
-    """``@@ -0,0 +1,n @@`` and nothing but ``+`` lines."""
+    """``@@ -0,0 +1,n @@`` and nothing but ``+`` lines; ``-5,0`` is a place in a file that should be there."""
     if len(file.hunks) != 1:
         return False
     hunk = file.hunks[0]
-    nothing_before = hunk.stated == 0 or (hunk.counted is not None and hunk.counted[0] == 0)
-    return nothing_before and all(line[0] == "+" for line in hunk.body)
+    nothing_before = hunk.counted is not None and hunk.counted[0] == 0 and hunk.stated == 1
+    return (hunk.stated == 0 or nothing_before) and all(line[0] == "+" for line in hunk.body)

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from cfx_flow.diffs import Patch, Policy, check, check_form
+from cfx_flow.diffs import Patch, Policy, Refusal, check, check_form
 from tests.diffs.slips_content import UNSAFE
 
 FILES = {"src/app.py": "one\ntwo\nthree\n", "a/b/c.txt": "x\n", "README.md": "# Hello\n"}
@@ -193,3 +193,11 @@ def test_lines_and_fences_are_capped_before_anything_is_read() -> None:
 def test_a_path_of_a_million_blanks_costs_no_more_than_its_length() -> None:
     answer = f"--- a/{' ' * 1_000_000}x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
     assert getattr(check(answer, {"x": "a\n"}), "code", None) == "unsafe_path"
+
+
+def test_a_new_file_that_exists_already_shows_no_line_of_a_protected_one() -> None:
+    files = {".env": "KEY=secret\n"}
+    result = check("--- /dev/null\n+++ b/.env\n@@ -0,0 +1 @@\n+KEY=x\n", files, Policy(protected=(".env",)))
+    assert isinstance(result, Refusal)
+    assert result.code == "protected_path"
+    assert "secret" not in result.feedback()

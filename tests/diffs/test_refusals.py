@@ -119,3 +119,50 @@ def test_lines_that_go_and_come_back_do_not_hide_that_two_hunks_insert_at_one_pl
     other = "@@ -4,2 +4,3 @@\n def one():\n+    other()\n-    return 1\n+    return 1\n"
     assert isinstance(check(one, FILES), Patch)
     assert getattr(check(one + other, FILES), "code", None) == "conflicting_hunks"
+
+
+def test_lines_for_the_middle_of_a_file_that_is_not_there_make_no_new_file() -> None:
+    named = "--- a/lib/app.py\n+++ b/lib/app.py\n"
+    assert isinstance(check(f"{named}@@ -0,0 +1 @@\n+import sys\n", FILES), Patch)
+    result = check(f"{named}@@ -5,0 +6 @@\n+    import sys\n", FILES)
+    assert getattr(result, "code", None) == "missing_target"
+
+
+def test_a_line_that_looks_like_a_frame_does_not_take_the_rest_of_its_hunk_along() -> None:
+    """``</code>`` is the file's own here, and has lost its blank."""
+    files = {"x.html": "<code>\nold\n</code>\n<p>\none\n</p>\n"}
+    names = "--- a/x.html\n+++ b/x.html\n"
+    body = " <code>\n-old\n+new\n</code>\n <p>\n-one\n+two\n </p>\n"
+    for answer in (f"{names}@@ -1,6 +1,6 @@\n{body}", f"```diff\n{names}@@\n{body}```\n"):
+        result = check(answer, files)
+        assert isinstance(result, Refusal)
+        assert result.code == "context_not_found"
+
+
+def test_blank_lines_alone_are_no_anchor_unless_they_stand_where_the_hunk_says() -> None:
+    files = {"x.py": "import os\n\ndef one():\n    return 1\n"}
+    names = "--- a/x.py\n+++ b/x.py\n"
+    for header in ("@@", "@@ -5,1 +5,3 @@"):
+        result = check(f"{names}{header}\n\n+def two():\n+    return 2\n", files)
+        assert getattr(result, "code", None) == "no_anchor"
+    assert isinstance(check(f"{names}@@ -2,1 +2,2 @@\n \n+X = 1\n", files), Patch)
+
+
+def test_a_new_files_name_that_may_have_a_prefix_or_not_is_not_guessed() -> None:
+    new = "--- /dev/null\n+++ {}\n@@ -0,0 +1 @@\n+x\n"
+    bare = f"--- app.py\n+++ app.py\n@@ -1 +1 @@\n-import os\n+import sys\n{new}"
+    beside = FILES | {"c/main.c": "x\n"}
+    for answer, files in ((bare.format("b/new.py"), FILES), (new.format("c/new.c"), beside)):
+        assert getattr(check(answer, files), "code", None) == "paths_disagree"
+    for answer, path in ((bare.format("c/new.c"), "c/new.c"), (new.format("b/c/new.c"), "c/new.c")):
+        result = check(answer, beside)
+        assert isinstance(result, Patch)
+        assert path in result.files_after(beside)
+
+
+def test_a_pair_of_lines_that_begin_with_one_blank_is_no_list_of_bullets() -> None:
+    """As in a comment of C or JavaScript, whose first line has lost its blank."""
+    files = {"x.js": "var a = 1;\n\n/**\n * Old\n */\n"}
+    answer = "--- a/x.js\n+++ b/x.js\n@@\n-var a = 1;\n+var a = 2;\n\n/**\n- * Old\n+ * New\n  */\n"
+    result = check(answer, files)
+    assert isinstance(result, Refusal) or "New" in result.files_after(files)["x.js"]

@@ -293,3 +293,29 @@ def test_a_change_that_has_lost_lines_of_the_answer_is_never_let_through() -> No
     half = FileChange("x", "a\nb\nc\n", "A\nb\nc\n", (Edit(0, 1, ("A",)),))
     with pytest.raises(RenderError):
         account(fitted, half)
+
+
+def test_drafts_in_reasoning_that_shows_only_its_end_are_not_the_answer() -> None:
+    """Templates of reasoning models open ``<think>`` themselves."""
+    draft = "```diff\n--- a/x\n+++ b/x\n@@ -3 +3 @@\n-c\n+C\n```\n"
+    answer = draft.replace("c", "a").replace("C", "A").replace("-3 +3", "-1 +1")
+    files = {"x": "a\nb\nc\n"}
+    result = check(f"First try:\n{draft}No.\n</think>\n\n{answer}", files)
+    assert isinstance(result, Patch), result
+    assert result.files_after(files) == {"x": "A\nb\nc\n"}
+
+
+def test_another_name_of_the_file_is_no_typo() -> None:
+    """``get_max`` for ``get_min`` is two letters off, and another function."""
+    low = "def get_min(self):\n    values = self.load()\n    return values[0]\n"
+    files = {"x.py": f"{low}\n\ndef get_max(self):\n    items = self.read()\n    return items[-1]\n"}
+    hunk = "@@ -1,3 +1,3 @@\n def {}(self):\n     values = self.load()\n-    return values[0]\n+    return self.first\n"
+    answer = "--- a/x.py\n+++ b/x.py\n" + hunk
+    assert isinstance(check(answer.format("get_mn"), files), Patch)
+    assert isinstance(check(answer.format("get_max"), files), Refusal)
+
+
+def test_a_comma_at_the_end_of_a_line_is_a_change_and_no_typo() -> None:
+    files = {"x.json": '{\n  "one": 1,\n  "other": 2\n}\n'}
+    answer = '--- a/x.json\n+++ b/x.json\n@@ -2,3 +2,4 @@\n   "one": 1,\n   "other": 2,\n+  "third": 3\n }\n'
+    assert getattr(check(answer, files), "code", None) == "context_not_found"

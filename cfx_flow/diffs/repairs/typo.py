@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
 from cfx_flow.diffs.model import Hunk
 from cfx_flow.diffs.place import Placed
@@ -46,7 +47,8 @@ def context_typo(hunk: Hunk, source: Source) -> Placed | None:
     breaks_off = hunk.cut and index == len(old) - 1
     if not is_slip(wrote, true, strict=at_edge) or breaks_off or not _is_sure(hunk, start, others):
         return None
-    if _may_hold_for_added_lines(wrote, true, others) or _is_meant(wrote, true, hunk):
+    meant = _is_meant(wrote, true, hunk) or _is_another_name(wrote, true, source)
+    if meant or _may_hold_for_added_lines(wrote, true, others):
         return None
     message = f"a context line was off: {wrote.strip()[:80]!r} is {true.strip()[:80]!r} in the file"
     return with_file_lines(hunk, start, source, "context_typo", message)
@@ -83,9 +85,18 @@ def _is_odd(mark: str) -> bool:
 
 
 def _is_meant(wrote: str, true: str, hunk: Hunk) -> bool:
-    """The added lines have the same new word: a change that one line was not marked for is none of ours."""
+    """The added lines have the same new word, or need the comma above them: a change nobody has marked."""
+    if wrote == f"{true}," and any(
+        one[1:].rstrip(" \t\r") == wrote and other[0] == "+" for one, other in pairwise(hunk.body)
+    ):
+        return True
     new = Counter(_WORD.findall(wrote)) - Counter(_WORD.findall(true))
     return any(word in new for line in hunk.body if line[0] == "+" for word in _WORD.findall(line[1:]))
+
+
+def _is_another_name(wrote: str, true: str, source: Source) -> bool:
+    """The file has the word that was written: ``max`` for ``min`` may mean another place."""
+    return not source.words.isdisjoint(set(_WORD.findall(wrote)).difference(_WORD.findall(true)))
 
 
 def _candidates(texts: list[str], source: Source) -> list[int]:
