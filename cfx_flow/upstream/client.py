@@ -192,9 +192,8 @@ class Answer:
         self.headers = _NO_HEADERS
         for holder in (self._content, self._connection.protocol):
             for name in ("_buffer", "_http_chunk_splits"):
-                if isinstance(
-                    held := getattr(holder, name, None), deque
-                ):  # in another aiohttp it may be none
+                held = getattr(holder, name, None)
+                if isinstance(held, deque):  # in another aiohttp it may be none
                     setattr(holder, name, Few(held))
 
     async def read_some(self) -> bytes:
