@@ -203,6 +203,8 @@ class _Visit:
     async def _stream(self, call: ChatCall, claim: Conversation) -> None:
         services, principal = self._services, self._principal
         slot = await services.slots.acquire(principal.user_id, principal.max_streams, claim, self._lose_slot)
+        self._claim = None
+        del claim  # it knows every message by a digest, and the stream may be long
         try:
             with services.key_watch.over(principal.key_id, self._end_for):
                 await self._relay(call, slot)

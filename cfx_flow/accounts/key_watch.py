@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import structlog
 
@@ -36,19 +36,20 @@ class KeyWatch:
         """How many blocks of ``over`` are entered."""
         return sum(map(len, self._in_use.values()))
 
-    @contextmanager
-    def over(self, api_key_id: str, on_refused: OnRefused) -> Iterator[None]:
+    def over(self, api_key_id: str, on_refused: OnRefused) -> AbstractContextManager[None]:
         """Inside the block ``on_refused`` is called, in the loop, once the key is no longer good."""
-        users = self._in_use.setdefault(api_key_id, set())
-        users.add(on_refused)
+        return _Use(self, api_key_id, on_refused)
+
+    def _begin(self, api_key_id: str, on_refused: OnRefused) -> None:
+        self._in_use.setdefault(api_key_id, set()).add(on_refused)
         if self._timer is None:
             self._check_in(self._check_every_s)
-        try:
-            yield
-        finally:
-            users.discard(on_refused)
-            if not users and self._in_use.get(api_key_id) is users:
-                del self._in_use[api_key_id]
+
+    def _end(self, api_key_id: str, on_refused: OnRefused) -> None:
+        users = self._in_use[api_key_id]
+        users.discard(on_refused)
+        if not users:
+            del self._in_use[api_key_id]
 
     async def close(self) -> None:
         if self._timer is not None:
@@ -82,3 +83,18 @@ class KeyWatch:
         for api_key_id, reason in (await self._accounts.refused_among(list(self._in_use))).items():
             for on_refused in tuple(self._in_use.get(api_key_id, ())):
                 on_refused(InvalidApiKey(reason))
+
+
+class _Use:
+    """Every stream is in one: as a generator it would take half a kilobyte."""
+
+    __slots__ = ("_api_key_id", "_on_refused", "_watch")
+
+    def __init__(self, watch: KeyWatch, api_key_id: str, on_refused: OnRefused) -> None:
+        self._watch, self._api_key_id, self._on_refused = watch, api_key_id, on_refused
+
+    def __enter__(self) -> None:
+        self._watch._begin(self._api_key_id, self._on_refused)
+
+    def __exit__(self, *_: object) -> None:
+        self._watch._end(self._api_key_id, self._on_refused)
