@@ -47,10 +47,14 @@ def hasty_litellm_server(
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("hasty-litellm")
     server = Server(folder, litellm.url, litellm.key, CFX_MODELS_FILE=hasty_models(folder))
-    provider_process.reset()
-    wait_for(lambda: _answers(server), timeout_s=60, what="first reply through LiteLLM, whose first is slow")
-    yield server
-    server.close()
+    try:
+        provider_process.reset()
+        wait_for(
+            lambda: _answers(server), timeout_s=60, what="first reply through LiteLLM, whose first is slow"
+        )
+        yield server
+    finally:
+        server.close()
 
 
 @pytest.fixture
