@@ -103,10 +103,7 @@ def disable(name: Name, as_json: AsJson = False) -> None:
     """Its keys open nothing within 6 seconds, its streams end within 36, its flows stop within 6."""
     from cfx_flow.accounts.audit import OPERATOR
 
-    async def work(desk: Desk) -> UserInfo:
-        return await desk.users.disable(name, OPERATOR)
-
-    disabled = beside_store(work)
+    disabled = beside_store(lambda desk: desk.users.disable(name, OPERATOR))
     _tell(disabled, as_json, f"{disabled.name} is disabled. Its flows can be resumed once it is enabled.")
 
 
@@ -115,10 +112,7 @@ def enable(name: Name, as_json: AsJson = False) -> None:
     """Let a disabled account in again, with the keys that it had."""
     from cfx_flow.accounts.audit import OPERATOR
 
-    async def work(desk: Desk) -> UserInfo:
-        return await desk.users.enable(name, OPERATOR)
-
-    enabled = beside_store(work)
+    enabled = beside_store(lambda desk: desk.users.enable(name, OPERATOR))
     _tell(enabled, as_json, f"{enabled.name} is enabled.")
 
 

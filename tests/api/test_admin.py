@@ -25,8 +25,8 @@ ROUTES = [
 
 
 async def admin(people: People) -> httpx.AsyncClient:
-    key = await people.key("root")
-    await people.make_admin("root")
+    key = await people.key("chief")
+    await people.make_admin("chief")
     return await people.client(key)
 
 
@@ -40,25 +40,25 @@ async def test_only_admins_come_in(
 
 
 async def test_account_is_made_with_its_limits_and_found_by_name_and_id(people: People) -> None:
-    root = await admin(people)
+    chief = await admin(people)
     wish = {"name": "ada", "daily_limit": 7, "monthly_usd": 12.5}
-    made = (await root.post("/v1/admin/users", json=wish)).json()
+    made = (await chief.post("/v1/admin/users", json=wish)).json()
     assert {name: made[name] for name in wish} == wish
     assert (made["role"], made["disabled_at"]) == ("user", None)
     for which in ("ada", made["id"]):
-        assert (await root.get(f"/v1/admin/users/{which}")).json() == made
-    listed = (await root.get("/v1/admin/users", params={"limit": 1})).json()
+        assert (await chief.get(f"/v1/admin/users/{which}")).json() == made
+    listed = (await chief.get("/v1/admin/users", params={"limit": 1})).json()
     assert listed["data"] == [made]
-    rest = (await root.get("/v1/admin/users", params={"cursor": listed["next_cursor"]})).json()
-    assert [one["name"] for one in rest["data"]] == ["root"]
-    error_of(await root.post("/v1/admin/users", json=wish), 409, "conflict")
-    key = (await root.post("/v1/keys", json={"user": "ada"})).json()["key"]
+    rest = (await chief.get("/v1/admin/users", params={"cursor": listed["next_cursor"]})).json()
+    assert [one["name"] for one in rest["data"]] == ["chief"]
+    error_of(await chief.post("/v1/admin/users", json=wish), 409, "conflict")
+    key = (await chief.post("/v1/keys", json={"user": "ada"})).json()["key"]
     status = (await (await people.client(key)).get("/v1/status")).json()
     assert (status["today"]["limit"], status["month"]["limit_usd"]) == (7, 12.5)
 
 
 async def test_what_is_not_named_stays_and_null_takes_a_limit_away(people: People) -> None:
-    root, ada = await admin(people), await people.client(await people.key("ada"))
+    chief, ada = await admin(people), await people.client(await people.key("ada"))
     for wish, daily, monthly in (
         ({"daily_limit": 5, "monthly_usd": 1}, 5, 1),
         ({"daily_limit": 6}, 6, 1),
@@ -66,10 +66,10 @@ async def test_what_is_not_named_stays_and_null_takes_a_limit_away(people: Peopl
         ({}, 6, None),
         ({"daily_limit": None}, 1000, None),
     ):
-        await root.patch("/v1/admin/users/ada", json=wish)
+        await chief.patch("/v1/admin/users/ada", json=wish)
         status = (await ada.get("/v1/status")).json()  # at once, though keys are remembered for 5 s
         assert (status["today"]["limit"], status["month"]["limit_usd"]) == (daily, monthly)
-    audit = (await root.get("/v1/admin/audit", params={"user": "ada"})).json()["data"]
+    audit = (await chief.get("/v1/admin/audit", params={"user": "ada"})).json()["data"]
     changes = [one["detail"] for one in audit if one["action"] == "user.changed"]
     assert changes[::-1] == [
         {"daily_limit": 5, "monthly_usd": "1.000000"},
@@ -80,36 +80,36 @@ async def test_what_is_not_named_stays_and_null_takes_a_limit_away(people: Peopl
 
 
 async def test_disabled_account_is_out_until_it_is_enabled(people: People) -> None:
-    root, ada = await admin(people), await people.client(await people.key("ada"))
+    chief, ada = await admin(people), await people.client(await people.key("ada"))
     assert (await ada.get("/v1/usage")).status_code == 200
     for _ in range(2):
-        disabled = await root.post("/v1/admin/users/ada/disable")
+        disabled = await chief.post("/v1/admin/users/ada/disable")
         assert disabled.json()["disabled_at"] is not None
     message = error_of(await ada.get("/v1/usage"), 401, "invalid_api_key")["message"]
     assert "disabled" in message
-    error_of(await root.post("/v1/keys", json={"user": "ada"}), 409, "conflict")
-    assert (await root.post("/v1/admin/users/ada/enable")).json()["disabled_at"] is None
+    error_of(await chief.post("/v1/keys", json={"user": "ada"}), 409, "conflict")
+    assert (await chief.post("/v1/admin/users/ada/enable")).json()["disabled_at"] is None
     assert (await ada.get("/v1/usage")).status_code == 200
-    audit = (await root.get("/v1/admin/audit")).json()["data"]
+    audit = (await chief.get("/v1/admin/audit")).json()["data"]
     assert [(one["actor"], one["action"], one["subject"]) for one in audit[:2]] == [
-        ("root", "user.enabled", "ada"),
-        ("root", "user.disabled", "ada"),
+        ("chief", "user.enabled", "ada"),
+        ("chief", "user.disabled", "ada"),
     ]
 
 
 async def test_new_admin_may_at_once_what_a_former_one_may_no_more(people: People) -> None:
-    root, ada = await admin(people), await people.client(await people.key("ada"))
-    await root.patch("/v1/admin/users/ada", json={"role": "admin"})
+    chief, ada = await admin(people), await people.client(await people.key("ada"))
+    await chief.patch("/v1/admin/users/ada", json={"role": "admin"})
     assert (await ada.get("/v1/admin/users")).status_code == 200
-    await ada.patch("/v1/admin/users/root", json={"role": "user"})
-    error_of(await root.get("/v1/admin/users"), 403, "permission_denied")
+    await ada.patch("/v1/admin/users/chief", json={"role": "user"})
+    error_of(await chief.get("/v1/admin/users"), 403, "permission_denied")
 
 
 async def test_admin_cannot_lock_everybody_out(people: People) -> None:
-    root = await admin(people)
-    error_of(await root.post("/v1/admin/users/root/disable"), 409, "conflict")
-    error_of(await root.patch("/v1/admin/users/root", json={"role": "user"}), 409, "conflict")
-    assert (await root.get("/v1/admin/users/root")).json()["role"] == "admin"
+    chief = await admin(people)
+    error_of(await chief.post("/v1/admin/users/chief/disable"), 409, "conflict")
+    error_of(await chief.patch("/v1/admin/users/chief", json={"role": "user"}), 409, "conflict")
+    assert (await chief.get("/v1/admin/users/chief")).json()["role"] == "admin"
 
 
 HOSTILE: list[Any] = [
@@ -128,29 +128,29 @@ HOSTILE: list[Any] = [
 
 @pytest.mark.parametrize("body", HOSTILE, ids=str)
 async def test_bad_wish_changes_nothing(people: People, body: Any) -> None:
-    root = await admin(people)
+    chief = await admin(people)
     await people.key("ada")
-    before = (await root.get("/v1/admin/users/ada")).json()
+    before = (await chief.get("/v1/admin/users/ada")).json()
     content = str(body).replace("'", '"').replace("inf", "1e400") if body == {"monthly_usd": 1e400} else None
     sent: dict[str, Any] = {"content": content} if content else {"json": body}
-    error_of(await root.patch("/v1/admin/users/ada", **sent), 400)
+    error_of(await chief.patch("/v1/admin/users/ada", **sent), 400)
     named = body | {"name": body.get("name", "eve")} if isinstance(body, dict) and not content else []
-    error_of(await root.post("/v1/admin/users", json=named), 400)
-    assert (await root.get("/v1/admin/users/ada")).json() == before
+    error_of(await chief.post("/v1/admin/users", json=named), 400)
+    assert (await chief.get("/v1/admin/users/ada")).json() == before
 
 
 @pytest.mark.parametrize(
     "which", ["nobody", "%00", "🔑", "00000000-0000-0000-0000-000000000000", "' OR 1=1 --"]
 )
 async def test_unknown_user_is_not_found(people: People, which: str) -> None:
-    root = await admin(people)
-    error_of(await root.get(f"/v1/admin/users/{which}"), 404)
-    error_of(await root.post(f"/v1/admin/users/{which}/disable"), 404)
-    error_of(await root.get("/v1/admin/users", params={"cursor": "x"}), 400)
+    chief = await admin(people)
+    error_of(await chief.get(f"/v1/admin/users/{which}"), 404)
+    error_of(await chief.post(f"/v1/admin/users/{which}/disable"), 404)
+    error_of(await chief.get("/v1/admin/users", params={"cursor": "x"}), 400)
 
 
 async def test_money_of_a_budget_is_exact(people: People) -> None:
-    root = await admin(people)
+    chief = await admin(people)
     await people.key("ada")
-    await root.patch("/v1/admin/users/ada", json={"monthly_usd": 0.000001})
+    await chief.patch("/v1/admin/users/ada", json={"monthly_usd": 0.000001})
     assert (await people.services.users.get("ada")).monthly_usd == Decimal("0.000001")
