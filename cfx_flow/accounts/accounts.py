@@ -148,16 +148,18 @@ class Accounts:
         if row.disabled_at is not None:
             return DISABLED
         limits = (row.limits.get("daily"), row.account_daily_limit, self._default_daily_limit)
+        stages, models = names_in(row.limits, "stages"), names_in(row.limits, "models")
         return Principal(
             user_id=row.user_id,
             name=row.name,
-            role=row.role,
+            # An admin's editor has a bound key: leaked, it must not make itself an unbound one.
+            role=row.role if stages is None and models is None else "user",
             api_key_id=row.id,
             daily_limit=next(limit for limit in limits if limit is not None),
             max_streams=row.limits.get("streams", self._default_max_streams),
             monthly_usd=row.monthly_usd,
-            stages=names_in(row.limits, "stages"),
-            models=names_in(row.limits, "models"),
+            stages=stages,
+            models=models,
             permissions=frozenset(row.permissions),
         )
 

@@ -154,3 +154,12 @@ async def test_money_of_a_budget_is_exact(people: People) -> None:
     await people.key("ada")
     await chief.patch("/v1/admin/users/ada", json={"monthly_usd": 0.000001})
     assert (await people.services.users.get("ada")).monthly_usd == Decimal("0.000001")
+
+
+async def test_key_bound_to_a_stage_has_no_admin_s_powers(people: People) -> None:
+    chief = await admin(people)
+    key = (await chief.post("/v1/keys", json={"stages": ["code"]})).json()["key"]
+    editor = await people.client(key)
+    error_of(await editor.get("/v1/admin/users"), 403, "permission_denied")
+    error_of(await editor.post("/v1/keys", json={"user": "ada"}), 403, "permission_denied")
+    assert (await editor.post("/v1/keys", json={})).json()["stages"] == ["code"]
