@@ -25,12 +25,11 @@ pytest_plugins = [
     "tests.support.litellm",
     "tests.support.server",
     "tests.support.stores",
-    "tests.support.browser",
 ]
 
 
 LITELLM = "litellm"
-BROWSER = "test_browser"
+BROWSER = "dashboard/browser/"
 PROCESSES = {LITELLM, "provider_process", "postgres_server"}
 
 

@@ -1,26 +1,20 @@
-"""The dashboard in the system's Chromium, on a real server: one build, one server and one browser a module.
-
-Playwright's loop is not left running beyond its module: tests of other modules have loops of their own.
-"""
+"""The dashboard in the system's Chromium: a visit, and everything that the browser complains of meanwhile."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from tests.support.processes import HOUSE
-from tests.support.provider import Provider
-from tests.support.server import UNLIMITED, Server
+from tests.support.server import Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 ARGS = [
     "--no-sandbox",
@@ -33,7 +27,6 @@ ARGS = [
 ]
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-BUILD_TIMEOUT_S = 900
 WAIT_MS = 30_000
 
 
@@ -58,51 +51,22 @@ def launched() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if chromium_path() is None:
-        absent("no Chromium: install the system's package chromium")
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def site() -> None:
-    """Built from the sources as they are, unless that was done before."""
-    argv = [sys.executable, "-P", "-m", "cli.dashboard.build"]
-    env = {**os.environ, "PYTHONPATH": str(HOUSE)}
-    done = subprocess.run(
-        argv, cwd=HOUSE, env=env, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False
-    )
-    if done.returncode != 0:
-        told = done.stdout.strip().splitlines()
-        if "not built: Node" in done.stdout:
-            absent(told[-1])
-        pytest.fail("\n".join(told[-40:]) + done.stderr[-4000:])
-
-
-@pytest.fixture(scope="module")
-def dashboard(
-    site: None, provider_process: Provider, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    provider_process.reset()
-    server = Server(tmp_path_factory.mktemp("dashboard"), provider_process.url, CFX_DAILY_LIMIT=UNLIMITED)
-    yield server
-    server.close()
-
-
 class Visit:
-    """One tab of a visitor of their own; what the browser complained of is remembered."""
+    """One tab of a visitor; what the browser complained of is remembered, and what it asked elsewhere."""
 
-    def __init__(self, page: Page, server: Server) -> None:
+    def __init__(self, page: Page, server: Server, *others: str) -> None:
+        """``others``: origins beside the server's that the page may ask."""
         self.page = page
         self.server = server
         self.complaints: list[str] = []
+        self._may_ask = (server.url, *others, "data:", "blob:")
         page.set_default_timeout(WAIT_MS)
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("request", self._see)
 
     def sign_in(self, key: str | None = None) -> None:
+        """By the form, as people do."""
         self.page.goto(f"{self.server.url}/sign-in")
         self.page.get_by_label("API key").fill(key or self.server.key)
         self.page.get_by_role("button", name="Sign in").click()
@@ -118,24 +82,15 @@ class Visit:
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.complaints.append(message.text)
 
+    def _see(self, request: Request) -> None:
+        if not request.url.startswith(self._may_ask):
+            self.complaints.append(f"asked elsewhere: {request.url[:200]}")
 
-Visiting = Callable[..., Visit]
 
-
-@pytest.fixture
-def visiting(browser: Browser, dashboard: Server) -> Iterator[Visiting]:
-    """``visiting()`` is signed in; at the end no page may have broken, or met the policy."""
-    visits: list[Visit] = []
-
-    def make(*, viewport: dict[str, int] = WIDE, signed_in: bool = True) -> Visit:
-        context = browser.new_context(viewport=viewport, permissions=["clipboard-read", "clipboard-write"])  # type: ignore[arg-type]
-        visit = Visit(context.new_page(), dashboard)
-        visits.append(visit)
-        if signed_in:
-            visit.sign_in()
-        return visit
-
-    yield make
-    for visit in visits:
-        visit.page.context.close()
-    assert [complaint for visit in visits for complaint in visit.complaints] == []
+def with_key(context: BrowserContext, key: str) -> None:
+    """The context's first page finds the key where a sign-in leaves it; once, so that signing out works."""
+    session = json.dumps(json.dumps({"kind": "key", "token": key}))
+    context.add_init_script(
+        "if (!sessionStorage.getItem('seeded')) {"
+        f" sessionStorage.setItem('seeded', '1'); sessionStorage.setItem('cfx.session', {session}) }}"
+    )

@@ -1,0 +1,87 @@
+"""One build, one server and one browser for all tests in the browser.
+
+Playwright's loop is not left running beyond this folder: tests of others have loops of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.browser import WIDE, Visit, absent, chromium_path, launched, with_key
+from tests.support.flows import Flows
+from tests.support.processes import HOUSE
+from tests.support.provider import Provider
+from tests.support.server import UNLIMITED, Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+BUILD_TIMEOUT_S = 900
+Visiting = Callable[..., Visit]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if chromium_path() is None:
+        absent("no Chromium: install the system's package chromium")
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def site() -> None:
+    """Built from the sources as they are, unless that was done before."""
+    argv = [sys.executable, "-P", "-m", "cli.dashboard.build"]
+    env = {**os.environ, "PYTHONPATH": str(HOUSE)}
+    done = subprocess.run(
+        argv, cwd=HOUSE, env=env, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False
+    )
+    if done.returncode != 0:
+        told = done.stdout.strip().splitlines()
+        if "not built: Node" in done.stdout:
+            absent(told[-1])
+        pytest.fail("\n".join(told[-40:]) + done.stderr[-4000:])
+
+
+@pytest.fixture(scope="package")
+def dashboard(
+    site: None, provider_process: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    provider_process.reset()
+    folder = tmp_path_factory.mktemp("dashboard")
+    projects = folder / "projects"
+    projects.mkdir()
+    server = Server(
+        folder, provider_process.url, CFX_DAILY_LIMIT=UNLIMITED, CFX_WORKSPACE_ROOTS=str(projects)
+    )
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def flows(dashboard: Server, provider: Provider) -> Flows:
+    return Flows(dashboard.client)
+
+
+@pytest.fixture
+def visiting(browser: Browser, dashboard: Server) -> Iterator[Visiting]:
+    """``visiting()`` is signed in; at the end no page may have broken, met the policy, or asked elsewhere."""
+    visits: list[Visit] = []
+
+    def make(*, viewport: dict[str, int] = WIDE, signed_in: bool = True, key: str | None = None) -> Visit:
+        context = browser.new_context(viewport=viewport, permissions=["clipboard-read", "clipboard-write"])  # type: ignore[arg-type]
+        if signed_in:
+            with_key(context, key or dashboard.key)
+        visits.append(Visit(context.new_page(), dashboard))
+        return visits[-1]
+
+    yield make
+    for visit in visits:
+        visit.page.context.close()
+    assert [complaint for visit in visits for complaint in visit.complaints] == []

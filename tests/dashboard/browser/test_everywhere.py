@@ -1,0 +1,67 @@
+"""For everybody, on every page: phones, screen readers, slow lines."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cli.dashboard.build import SITE
+from tests.dashboard.browser.conftest import Visiting
+from tests.support.browser import PHONE
+from tests.support.flows import BAD_DIFF, GOOD_DIFF, Flows, loop, says
+from tests.support.processes import HOUSE
+from tests.support.provider import Provider
+
+pytestmark = pytest.mark.e2e
+
+PAGES = {"/": "Overview", "/flows": "Flows", "/logs": "Logs", "/keys": "Keys", "/settings": "Settings"}
+AXE = HOUSE / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def test_every_page_fits_a_phone(visiting: Visiting, flows: Flows, provider: Provider) -> None:
+    provider.script(*loop([says(BAD_DIFF), says(GOOD_DIFF)]))
+    flow_id = flows.run()["id"]
+    visit = visiting(viewport=PHONE)
+    for address in (*PAGES, f"/flow?id={flow_id}", "/new"):
+        visit.go(address)
+        visit.page.get_by_role("heading", level=1).wait_for()
+        expect(visit.page.get_by_role("status", name=re.compile("^Loading"))).to_have_count(0)
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], address
+
+
+def test_first_page_sends_at_most_250_kb_of_script(site: None) -> None:
+    page = (SITE / "index.html").read_text("utf-8")
+    scripts = {SITE / name for name in re.findall(r'<script[^>]+src="/(_next/[^"]+[.]js)"', page)}
+    assert scripts
+    assert sum(len(gzip.compress(script.read_bytes())) for script in scripts) <= 250_000
+
+
+def serious(page: Page) -> list[dict[str, Any]]:
+    page.evaluate(AXE.read_text("utf-8"))  # by the debugger, past the policy
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        {"rule": one["id"], "where": [node["target"] for node in one["nodes"][:3]]}
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+def test_no_page_has_a_serious_finding_of_axe(visiting: Visiting, flows: Flows, provider: Provider) -> None:
+    provider.script(*loop([says(BAD_DIFF), says(GOOD_DIFF)]))
+    flow_id = flows.run()["id"]
+    visit = visiting()
+    found = {}
+    tabs = [f"/flow?id={flow_id}&tab={tab}" for tab in ("changes", "steps", "plan", "events", "details")]
+    for address in (*PAGES, *tabs, "/new"):
+        visit.go(address)
+        visit.page.get_by_role("heading", level=1).wait_for()
+        expect(visit.page.get_by_role("status", name=re.compile("^Loading"))).to_have_count(0)
+        found[address] = serious(visit.page)
+    visit.page.get_by_role("button", name="Sign out").click()
+    visit.page.get_by_role("heading", name="Sign in to CF-X Flow").wait_for()
+    found["/sign-in"] = serious(visit.page)
+    assert {address: problems for address, problems in found.items() if problems} == {}
