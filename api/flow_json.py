@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
 from api.wiring import Services
 from cfx_flow.contract.read import frozen_contract
-from cfx_flow.flows.model import Flow, Step, iso
+from cfx_flow.flows.changes import Look
+from cfx_flow.flows.model import Event, Flow, Step, iso
 from cfx_flow.flows.usage import StageUsage, Usage
 from cfx_flow.webhooks.outbox import Delivery
 
@@ -39,6 +41,7 @@ def _flow_json(flow: Flow, delivery: Delivery | None) -> dict[str, Any]:
         "round": flow.round,
         "max_rounds": flow.options.max_rounds,
         "version": flow.version,
+        "last_seq": flow.last_seq,
         "approval": flow.options.approval,
         "gate": flow.gate,
         "step": flow.step,
@@ -67,6 +70,35 @@ def _flow_json(flow: Flow, delivery: Delivery | None) -> dict[str, Any]:
         "timings": _timings(flow),
         "links": links(flow.id),
     }
+
+
+async def change_events(
+    house: Services, looks: AsyncGenerator[Look | None, None]
+) -> AsyncGenerator[Event | None, None]:
+    async with aclosing(looks):
+        async for look in looks:
+            if look is None:
+                yield None
+                continue
+            for event in await changes_shown(house, look):
+                yield event
+
+
+async def changes_shown(house: Services, look: Look) -> list[Event]:
+    """A ``flow.changed`` each, whose ``data`` is the flow."""
+    bodies = await shown(house, *look.flows)
+    return [
+        Event(
+            seq=look.position,
+            type="flow.changed",
+            at=look.at,
+            round=flow.round or None,
+            step=flow.step or None,
+            cost_usd=flow.cost_usd,
+            data=body,
+        )
+        for flow, body in zip(look.flows, bodies, strict=True)
+    ]
 
 
 def step_json(step: Step) -> dict[str, Any]:

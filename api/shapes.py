@@ -91,6 +91,7 @@ class Flow(BaseModel):
     round: int
     max_rounds: int
     version: int = Field(description="For `decision`: that of the flow that was looked at")
+    last_seq: int = Field(description="Of its newest event")
     approval: Literal["auto", "plan", "patch", "both"]
     gate: Gate | None = Field(description="Where it waits, while `requires_action`")
     step: int
@@ -236,6 +237,7 @@ ANSWERS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {
         "post /v1/flows": Accepted,
         "get /v1/flows": FlowPage,
+        "get /v1/flows/events": EventPage,
         f"get {_FLOW}": Flow,
         f"get {_FLOW}/events": EventPage,
         f"get {_FLOW}/plan": Plan,

@@ -16,10 +16,11 @@ from api.begin import begin_flow
 from api.context import context_of
 from api.dependencies import Caller, CallerAdmission, House
 from api.fields import Instant
-from api.flow_json import accepted_json, plan_json, shown, shown_one, step_json
+from api.flow_json import accepted_json, change_events, changes_shown, plan_json, shown, shown_one, step_json
 from api.sse import EventStream, Watch, event_json
 from api.waiting import is_at_rest, preferred_wait_s, until_it_rests
 from cfx_flow.accounts.principal import Principal
+from cfx_flow.flows.changes import Changes
 from cfx_flow.flows.evidence import reversed_patch
 from cfx_flow.flows.feed import follow
 from cfx_flow.flows.idempotency import ticket_of
@@ -31,6 +32,8 @@ from cfx_flow.flows.request import FlowRequest
 router = APIRouter(prefix="/v1/flows", tags=["flows"])
 
 INT_MAX = 2**31 - 1
+MOMENT_MAX = 10**14
+"""milliseconds since 1970: the year 5138"""
 StepNumber = Annotated[int, Path(ge=1, le=INT_MAX)]
 BODY = {"content": {"application/json": {"schema": FlowRequest.model_json_schema()}}, "required": True}
 
@@ -44,6 +47,18 @@ def _position(
 
 
 Position = Annotated[int, Depends(_position)]
+
+
+def _moment(
+    after: Annotated[
+        int | None, Query(ge=0, le=MOMENT_MAX, description="`seq` of the last change seen")
+    ] = None,
+    last: Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=MOMENT_MAX)] = None,
+) -> int | None:
+    return after if last is None else last
+
+
+Moment = Annotated[int | None, Depends(_moment)]
 
 
 class FlowHeaders(BaseModel):
@@ -102,7 +117,7 @@ async def accepted(request: Request, house: House, flow: Flow, prefer: str | Non
     """The flow's events, or the flow once it has ended, for who prefers to wait; else its address."""
     headers = {"location": f"/v1/flows/{flow.id}"}
     feed, read = house.flows.feed, partial(house.flows.events, flow.id, person=flow.user_id)
-    if "text/event-stream" in request.headers.get("accept", ""):
+    if _wants_events(request):
         place, watch = house.readers.place(flow.user_id), _watch(house, context_of(request.scope).principal)
         return EventStream(follow(read, feed, flow.id, 0), place, headers, watch=watch)
     wait_s = preferred_wait_s(prefer)
@@ -125,6 +140,19 @@ async def list_flows(house: House, caller: Caller, asked: Annotated[FlowQuery, Q
     return {"data": await shown(house, *page), "next_cursor": next_cursor}
 
 
+@router.get("/events")
+async def get_changes(request: Request, house: House, caller: Caller, after: Moment) -> Response:
+    """Your flows as they are now, whenever one changes: as server-sent events, live, where the client accepts
+    them; else JSON, once. First come those that have not ended."""
+    changes = Changes(house.flows, caller.user_id, house.clock, after)
+    if not _wants_events(request):
+        look = await changes.look()
+        events = [event_json(event) for event in await changes_shown(house, look)]
+        return JSONResponse({"data": events, "last_seq": look.position})
+    place, watch = house.readers.place(caller.user_id), _watch(house, caller)
+    return EventStream(change_events(house, changes.follow()), place, watch=watch)
+
+
 @router.get("/{flow_id}")
 async def get_flow(flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
     return await shown_one(house, await house.flows.get(caller.user_id, flow_id))
@@ -137,7 +165,7 @@ async def get_events(
     """As server-sent events, live until ``flow.completed``, where the client accepts them; else JSON."""
     flow = await house.flows.get(caller.user_id, flow_id)
     read = partial(house.flows.events, flow.id, person=flow.user_id)
-    if "text/event-stream" not in request.headers.get("accept", ""):
+    if not _wants_events(request):
         events = await read(after)
         return JSONResponse({"data": [event_json(event) for event in events], "last_seq": flow.last_seq})
     if flow.status.ended and after >= flow.last_seq:
@@ -145,6 +173,10 @@ async def get_events(
     feed = house.flows.feed
     place, watch = house.readers.place(caller.user_id), _watch(house, caller)
     return EventStream(follow(read, feed, flow_id, after), place, watch=watch)
+
+
+def _wants_events(request: Request) -> bool:
+    return "text/event-stream" in request.headers.get("accept", "")
 
 
 def _watch(house: House, caller: Principal | None) -> Watch:

@@ -14,43 +14,60 @@ POLL_S = 1.0
 LOOK_EVERY_S = 0.25
 
 
-class Feed:
-    """Who reads which flow. ``ring`` is cheap and never waits."""
+class Bells:
+    """By name. ``ring`` is cheap and never waits."""
 
     def __init__(self) -> None:
         self._bells: dict[str, set[asyncio.Event]] = {}
+
+    @property
+    def names(self) -> Collection[str]:
+        """For which somebody listens."""
+        return tuple(self._bells)
+
+    def ring(self, name: str) -> None:
+        for bell in self._bells.get(name, ()):
+            bell.set()
+
+    def ring_all(self) -> None:
+        for name in self._bells:
+            self.ring(name)
+
+    @contextmanager
+    def listening(self, name: str) -> Iterator[asyncio.Event]:
+        bell = asyncio.Event()
+        self._bells.setdefault(name, set()).add(bell)
+        try:
+            yield bell
+        finally:
+            self._bells[name].discard(bell)
+            if not self._bells[name]:
+                del self._bells[name]
+
+
+class Feed:
+    """Who reads which flow, and who a whole list, which is a user's."""
+
+    def __init__(self) -> None:
+        self.flows, self.lists = Bells(), Bells()
         self.closed = False
 
     def close(self) -> None:
         """The process ends: every stream ends too, and its reader comes back with Last-Event-ID."""
         self.closed = True
-        for flow_id in self._bells:
-            self.ring(flow_id)
-
-    @property
-    def followed(self) -> Collection[str]:
-        """Ids of the flows that somebody follows."""
-        return tuple(self._bells)
+        self.flows.ring_all()
+        self.lists.ring_all()
 
     @property
     def idle(self) -> bool:
         """Nobody reads."""
-        return not self._bells
+        return not self.flows.names and not self.lists.names
 
-    def ring(self, flow_id: str) -> None:
-        for bell in self._bells.get(flow_id, ()):
-            bell.set()
-
-    @contextmanager
-    def listening(self, flow_id: str) -> Iterator[asyncio.Event]:
-        bell = asyncio.Event()
-        self._bells.setdefault(flow_id, set()).add(bell)
-        try:
-            yield bell
-        finally:
-            self._bells[flow_id].discard(bell)
-            if not self._bells[flow_id]:
-                del self._bells[flow_id]
+    def ring(self, flow_id: str, user_id: str | None = None) -> None:
+        """``user_id``: the owner's, where it begins, ends or waits; of the rest lists learn by looking."""
+        self.flows.ring(flow_id)
+        if user_id is not None:
+            self.lists.ring(user_id)
 
 
 async def follow(
@@ -65,7 +82,7 @@ async def follow(
 
     ``read(seq)`` opens and closes its own transaction, so none is held while a slow reader reads.
     """
-    with feed.listening(flow_id) as bell:
+    with feed.flows.listening(flow_id) as bell:
         while True:
             bell.clear()  # before the read: what is written meanwhile rings again
             events = await read(after)
@@ -74,11 +91,12 @@ async def follow(
                 yield event
             if feed.closed or (events and events[-1].ends_the_stream):
                 return
-            if not events and not await _rang(bell, poll_s):
+            if not events and not await rang(bell, poll_s):
                 yield None
 
 
-async def _rang(bell: asyncio.Event, timeout_s: float) -> bool:
+async def rang(bell: asyncio.Event, timeout_s: float) -> bool:
+    """False: not in time."""
     try:
         async with asyncio.timeout(timeout_s):
             await bell.wait()
@@ -92,10 +110,10 @@ async def watch(feed: Feed, last_seqs: Callable[[Collection[str]], Awaitable[Map
     known: Mapping[str, int] = {}
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
-        if not feed.followed:
+        if not feed.flows.names:
             continue
         try:
-            now = await last_seqs(feed.followed)
+            now = await last_seqs(feed.flows.names)
         except StoreUnavailable:
             continue  # who reads finds it out too, and says so
         for flow_id, seq in now.items():

@@ -179,6 +179,19 @@ class FlowReads:
         async with self._store.read() as connection:
             return {row.id: row.last_seq for row in await connection.execute(query)}
 
+    async def stirring(self, user_id: str, since: datetime, at_most: int) -> Mapping[str, int]:
+        """Id → seq of the newest event, of the newest flows that have not ended, or not before ``since``."""
+        keys = {"user_id": user_id, "since": since, "at_most": at_most}
+        async with self._store.read(person=user_id) as connection:
+            return {row.id: row.last_seq for row in await connection.execute(sql.STIRRING, keys)}
+
+    async def several(self, user_id: str, flow_ids: Collection[str]) -> Sequence[Flow]:
+        """Of these, those that are there, oldest first."""
+        query = select(*sql.PLAIN).where(flows.c.user_id == user_id, flows.c.id.in_(flow_ids))
+        async with self._store.read(person=user_id) as connection:
+            found = await connection.execute(query.order_by(flows.c.created_at, flows.c.id))
+            return [flow_of(row) for row in found.mappings()]
+
     async def _row(self, query: Select[Any], flow_id: str, user_id: str) -> Any:
         if not is_uuid(flow_id):
             raise NotFound(_NO_FLOW)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    union_all,
     update,
 )
 
@@ -58,6 +59,19 @@ OF_DISABLED_OWNERS = (
     .where(_is_one_of([FlowStatus.QUEUED, FlowStatus.IN_PROGRESS]), accounts.c.disabled_at.is_not(None))
     .limit(1000)
 )
+_STIRS = select(flows.c.id, flows.c.last_seq, flows.c.created_at).where(
+    flows.c.user_id == bindparam("user_id")
+)
+_STIRRING = union_all(
+    _STIRS.where(flows.c.completed_at.is_(None)),
+    _STIRS.where(flows.c.completed_at >= bindparam("since", type_=UtcDateTime())),
+).subquery()
+STIRRING = (
+    select(_STIRRING.c.id, _STIRRING.c.last_seq)
+    .order_by(_STIRRING.c.created_at.desc(), _STIRRING.c.id.desc())
+    .limit(bindparam("at_most"))
+)
+"""Not OR: with that SQLite walks over all flows of the user, 47 ms of a hundred thousand and not 0.3."""
 NEW_FLOW = insert(flows).values({name: bindparam(name) for name in (*Flow.__slots__, "patch")})
 
 _KEYS = idempotency_keys.c

@@ -78,7 +78,9 @@ class FlowStore(FlowReads):
             yield from self._submit(flow.user_id)
             return created
 
-        return await self._store.run(job)
+        created = await self._store.run(job)
+        self.feed.ring(created.id, created.user_id)
+        return created
 
     async def cancel(self, user_id: str, flow_id: str) -> Flow:
         """Ends it at once, whoever runs it: the runner finds itself fenced. Raises NotFound, Conflict."""
@@ -110,14 +112,14 @@ class FlowStore(FlowReads):
             await self._store.run(lambda: self._queue(flow, changes, event))
         except Fenced:
             raise Conflict("This flow has just been resumed by another request.") from None
-        self.feed.ring(flow.id)
+        self.feed.ring(flow.id, flow.user_id)
         return await self.get(flow.user_id, flow.id)
 
     async def tell(self, flow: Flow, type: str, data: Mapping[str, Any]) -> None:
         """What a person did with the patch of an approved flow, which is final: an event and nothing else."""
         event = Event(type=type, at=self._clock.now(), data=data)
         await self._store.run(lambda: jobs.change(Fence(flow.id, flow.epoch, flow.status), {}, [event]))
-        self.feed.ring(flow.id)
+        self.feed.ring(flow.id, flow.user_id)
 
     async def decide(self, flow: Flow, decision: Decision) -> Flow:
         """Queues a waiting flow again, with what was said. Of many answers to one version one counts;
@@ -137,7 +139,7 @@ class FlowStore(FlowReads):
             await self._store.run(lambda: self._queue(flow, changes, event))
         except Fenced:
             raise VersionConflict("Another decision was quicker. Look again.", param="version") from None
-        self.feed.ring(flow.id)
+        self.feed.ring(flow.id, flow.user_id)
         return await self.get(flow.user_id, flow.id)
 
     # The runner's side ------------------------------------------------------------------
@@ -159,7 +161,7 @@ class FlowStore(FlowReads):
         """
         now = self._clock.now()
         claimed = await self._store.run(lambda: jobs.claim(flow_id, now, paused))
-        self.feed.ring(flow_id)
+        self.feed.ring(flow_id, claimed.user_id if claimed else None)
         return claimed
 
     async def write(self, fence: Fence, *entries: Entry) -> None:
@@ -180,7 +182,7 @@ class FlowStore(FlowReads):
             yield from self._submit(flow.user_id)
 
         await self._store.run(job)
-        self.feed.ring(flow.id)
+        self.feed.ring(flow.id, flow.user_id)
 
     async def end(self, flow_id: str, epoch: int | None, outcome: Outcome) -> bool:
         """The final status and ``flow.completed``. False: it had ended, or the epoch is over.
@@ -190,16 +192,16 @@ class FlowStore(FlowReads):
         """
         now, keeps = self._clock.now(), may_resume(outcome)
 
-        def job() -> Steps[bool]:
+        def job() -> Steps[str | None]:
             user_id = yield from jobs.end(flow_id, epoch, outcome, now, keeps_checkpoints=keeps)
             if user_id is not None:
                 yield from self._submit(user_id)
-            return user_id is not None
+            return user_id
 
-        ended = await self._store.run(job)
-        if ended:
-            self.feed.ring(flow_id)
-        return ended
+        owner = await self._store.run(job)
+        if owner is not None:
+            self.feed.ring(flow_id, owner)
+        return owner is not None
 
     async def drop_checkpoints(self, flow_id: str) -> None:
         await self._store.run(lambda: jobs.drop_checkpoints(flow_id))

@@ -213,6 +213,7 @@ flows = Table(
     _rare("status", "status IN ('queued', 'in_progress')"),  # whose turn it is
     Index(None, "completed_at", sqlite_where=text(_ENDED), postgresql_where=text(_ENDED)),
     Index(None, "user_id", "snapshot_id"),
+    Index(None, "user_id", "completed_at"),  # null: it has not ended
 )
 
 idempotency_keys = Table(

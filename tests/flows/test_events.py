@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from contextlib import AsyncExitStack
 
 import pytest
 
-from api.app import create_app
 from api.sse import frame, frames
 from cfx_flow.clock import SystemClock
 from cfx_flow.flows.feed import Feed, follow
@@ -18,65 +16,12 @@ from cfx_flow.flows.model import Event
 from cfx_flow.flows.readers import READERS_PER_USER, Readers
 from cfx_flow.limits.open import open_limits
 from tests.flows.conftest import House
+from tests.flows.reader import reading
 from tests.support.clock import FakeClock
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
 from tests.support.provider import Provider
 
 SLOW = {"first_byte_delay_s": 30}
-
-
-class Reader:
-    """One GET of an event stream, straight at the ASGI app: what was sent, and a way to leave."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.text = ""
-        self.ended = False
-        self.left = asyncio.Event()
-        self._news = asyncio.Event()
-
-    async def receive(self) -> dict[str, Any]:
-        await self.left.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: Any) -> None:
-        self.status = message.get("status", self.status)
-        self.text += message.get("body", b"").decode()
-        self.ended = message["type"] == "http.response.body" and not message.get("more_body")
-        self._news.set()
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        blocks = [block.split("\n") for block in self.text.split("\n\n") if block.startswith("id:")]
-        events = [json.loads(data.removeprefix("data: ")) for _, _, data in blocks]
-        assert [f"id: {event['seq']}" for event in events] == [block[0] for block in blocks]
-        assert [f"event: {event['type']}" for event in events] == [block[1] for block in blocks]
-        return events
-
-    async def until(self, type_: str) -> None:
-        async with asyncio.timeout(10):
-            while type_ not in [event["type"] for event in self.events]:
-                self._news.clear()
-                await self._news.wait()
-
-
-@asynccontextmanager
-async def reading(house: House, flow_id: str, **headers: str) -> AsyncIterator[Reader]:
-    reader = Reader()
-    sent = {"accept": "text/event-stream", "authorization": house.client.headers["authorization"]} | headers
-    scope = {
-        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1",
-        "method": "GET", "path": f"/v1/flows/{flow_id}/events", "raw_path": b"", "query_string": b"",
-        "root_path": "", "scheme": "http", "server": ("house", 80), "client": ("127.0.0.1", 1),
-        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in sent.items()],
-    }  # fmt: skip
-    task = asyncio.create_task(create_app(house.services)(scope, reader.receive, reader.send))
-    try:
-        yield reader
-    finally:
-        reader.left.set()
-        async with asyncio.timeout(5):
-            await task
 
 
 async def test_a_reader_sees_everything_live_and_the_stream_closes(
