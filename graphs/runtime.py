@@ -35,6 +35,7 @@ from graphs.call import Tools
 from graphs.checkpoints import FlowSaver, Shelf
 from graphs.plan_code_review import build
 from graphs.state import FlowState, checked_state, first_state, unreadable_state
+from graphs.steps import with_plain_steps
 from graphs.work import Work
 
 RECURSION_LIMIT = 1_000
@@ -88,7 +89,7 @@ class LangGraphFlows:
 
     def __init__(self, tools: Tools, snapshots: SnapshotStore, shelf: Shelf) -> None:
         self._tools, self._snapshots, self._shelf = tools, snapshots, shelf
-        self._graph = build().compile(name="plan_code_review")
+        self._graph = with_plain_steps(build().compile(name="plan_code_review"))
 
     async def run(self, run: FlowRun, drain: Drain) -> Outcome | Waits:
         """From the beginning, or from the last checkpoint, with what a person has decided meanwhile."""
