@@ -61,6 +61,7 @@ class _Ours(Collector):
         )
         dropped.add_metric([], log.dropped)
         yield dropped
+        yield _chores(services)
         running = services.dispatcher.running()
         yield _gauge("cfx_flows_running", "Flows that run in this process", {}, running)
         if self._waiting is not None:
@@ -117,6 +118,15 @@ def _responses(meter: Meter) -> Metric:
     for status, count in sorted(meter.responses.items()):
         responses.add_metric([str(status)], count)
     return responses
+
+
+def _chores(services: Services) -> Metric:
+    failures = CounterMetricFamily(
+        "cfx_chore_failures", "How often work in the background went wrong", labels=["chore"]
+    )
+    for chore, count in services.chores.failures().items():
+        failures.add_metric([chore], count)
+    return failures
 
 
 def _breakers(services: Services) -> Metric:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from cfx_flow.chores import Chores
 from cfx_flow.clock import Clock
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.limits import RateLimiter
@@ -21,6 +23,9 @@ from cfx_flow.workers.queue import FlowQueue
 CONNECT_TIMEOUT_S = 2.0
 KEEP_S = 1.0
 WORKERS = "workers"
+CHORES = "chores"
+LESS = {WORKERS, CHORES}
+"""without a worker flows wait, and chat is served all the same"""
 NO_WORKER = "none is connected: flows wait. Start `cfx worker`, or this server with --with-worker"
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -34,23 +39,25 @@ class Readiness(BaseModel):
     """OpenAI's shape, when not ready"""
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What not every process has."""
+
+    counters: RateLimiter | None = None
+    """where they are not in the database"""
+    queue: FlowQueue | None = None
+    """where others run the flows"""
+    chores: Chores | None = None
+
+
+NOTHING = Beside()
+
+
 class ReadinessProbe:
     """One check at a time, its answer kept for a second: the path is open to anyone."""
 
-    def __init__(
-        self,
-        store: Store,
-        models: Models,
-        clock: Clock,
-        counters: RateLimiter | None = None,
-        queue: FlowQueue | None = None,
-    ) -> None:
-        """``counters``: where they are not in the database. ``queue``: where others run the flows."""
-        self._store = store
-        self._models = models
-        self._clock = clock
-        self._counters = counters
-        self._queue = queue
+    def __init__(self, store: Store, models: Models, clock: Clock, beside: Beside = NOTHING) -> None:
+        self._store, self._models, self._clock, self._beside = store, models, clock, beside
         self._turn = asyncio.Lock()
         self._last: tuple[float, Readiness] | None = None
 
@@ -63,17 +70,18 @@ class ReadinessProbe:
 
     async def _look(self) -> Readiness:
         probes: dict[str, Awaitable[str]] = {"database": self._database()}
-        if self._counters is not None:
-            probes["counters"] = _count(self._counters, self._clock.now().date())
-        if self._queue is not None:
-            probes[WORKERS] = _count_workers(self._queue)
+        if (counters := self._beside.counters) is not None:
+            probes["counters"] = _count(counters, self._clock.now().date())
+        if (queue := self._beside.queue) is not None:
+            probes[WORKERS] = _count_workers(queue)
         for upstream in self._models.upstreams.values():
             probes[f"upstream {upstream.name}"] = _reach(upstream)
         checks = dict(zip(probes, await asyncio.gather(*probes.values()), strict=True))
+        if (chores := self._beside.chores) is not None and (broken := chores.broken()):
+            checks[CHORES] = _told(broken)
         if all(found == "ok" for found in checks.values()):
             return Readiness(status="ready", checks=checks)
-        # Without a worker flows wait, and chat is served all the same.
-        wrong = [f"{name}: {found}" for name, found in checks.items() if found != "ok" and name != WORKERS]
+        wrong = [f"{name}: {found}" for name, found in checks.items() if found != "ok" and name not in LESS]
         if checks["database"] == "ok" and len(wrong) < len(self._models.upstreams):
             return Readiness(status="degraded", checks=checks)
         error = StoreUnavailable("; ".join(wrong), code="not_ready").to_body()["error"]
@@ -85,6 +93,11 @@ class ReadinessProbe:
         except StoreUnavailable as error:
             return error.message
         return "ok"
+
+
+def _told(broken: Mapping[str, str]) -> str:
+    names = ", ".join(f"{name} ({error})" for name, error in broken.items())
+    return f"{names}: went wrong the last time; the log says why, and it is tried again"
 
 
 async def _count(counters: RateLimiter, day: date) -> str:

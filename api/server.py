@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._services.webhooks.courier.start()
+        self._services.webhooks.courier.start(self._services.chores)
         self._rest_of_start = asyncio.create_task(self._complete_start())
         self._announce()
         log.info("server.started")

@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from api.late_graph import LateGraph
-from api.readiness import ReadinessProbe
+from api.readiness import Beside, ReadinessProbe
 from cfx_flow.accounts import Accounts, load_pepper
 from cfx_flow.accounts.key_watch import KeyWatch
 from cfx_flow.accounts.open import open_doors
 from cfx_flow.accounts.own_keys import OwnKeys
 from cfx_flow.accounts.users import Users
+from cfx_flow.chores import Chores
 from cfx_flow.clock import Clock, SystemClock
 from cfx_flow.contract.load import load_policy
 from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import StoreUnavailable
+from cfx_flow.flows.disabled import LOOK_EVERY_S as LOOK_FOR_DISABLED_EVERY_S
 from cfx_flow.flows.disabled import DisabledOwners
 from cfx_flow.flows.dispatch import Dispatcher, InProcessDispatcher, QueueDispatcher
-from cfx_flow.flows.feed import Feed, watch
+from cfx_flow.flows.feed import LOOK_EVERY_S as LOOK_FOR_EVENTS_EVERY_S
+from cfx_flow.flows.feed import Feed, Watch
 from cfx_flow.flows.readers import Readers
 from cfx_flow.flows.runner import FlowRunner
 from cfx_flow.flows.store import FlowStore
@@ -35,7 +38,7 @@ from cfx_flow.limits import RateLimiter, StreamSlots
 from cfx_flow.limits.open import Limits, open_limits
 from cfx_flow.limits.resends import Resends
 from cfx_flow.prompts import Prompts
-from cfx_flow.retention.prune import Pruner
+from cfx_flow.retention.prune import FIRST_AFTER_S, Pruner
 from cfx_flow.retention.rules import rules_of
 from cfx_flow.settings import Settings
 from cfx_flow.stages.catalogue import model_names
@@ -90,6 +93,7 @@ class Services:
     disabled_owners: DisabledOwners
     worker: FlowWorker | None
     graph: LateGraph
+    chores: Chores
     readiness: ReadinessProbe
 
     @property
@@ -130,7 +134,8 @@ async def open_services(
         graph = LateGraph()
         closing.push_async_callback(graph.close)
         parts = _flows_of(settings, store, clock, graph, drain_s)
-        await closing.enter_async_context(_tended(settings, store, clock, parts))
+        chores = await closing.enter_async_context(_tended(settings, store, clock, parts))
+        beside = Beside(limits.daily if settings.redis_url else None, parts.queue, chores)
         yield Services(
             settings=settings,
             clock=clock,
@@ -160,9 +165,8 @@ async def open_services(
             disabled_owners=DisabledOwners(parts.flows, parts.dispatcher),
             worker=parts.worker,
             graph=graph,
-            readiness=ReadinessProbe(
-                store, models, clock, limits.daily if settings.redis_url else None, parts.queue
-            ),
+            chores=chores,
+            readiness=ReadinessProbe(store, models, clock, beside),
         )
 
 
@@ -196,20 +200,22 @@ def _flows_of(settings: Settings, store: Store, clock: Clock, graph: LateGraph, 
 
 
 @asynccontextmanager
-async def _tended(settings: Settings, store: Store, clock: Clock, parts: _Flows) -> AsyncIterator[None]:
+async def _tended(settings: Settings, store: Store, clock: Clock, parts: _Flows) -> AsyncIterator[Chores]:
     """Meanwhile readers hear of what other processes write, and flows of disabled accounts are stopped,
     and what is old goes."""
-    tasks = [asyncio.create_task(DisabledOwners(parts.flows, parts.dispatcher).keep_looking())]
-    if settings.prune_every_s:
+    chores, every_s = Chores(), settings.prune_every_s
+    disabled_owners = DisabledOwners(parts.flows, parts.dispatcher)
+    chores.begin("disabled accounts", disabled_owners.look, every_s=LOOK_FOR_DISABLED_EVERY_S)
+    if every_s:
         pruner = Pruner(store, clock, rules_of(settings))
-        tasks.append(asyncio.create_task(pruner.keep_running(settings.prune_every_s)))
+        chores.begin("pruning", pruner.run_and_tell, every_s=every_s, first_s=min(FIRST_AFTER_S, every_s))
     if parts.queue is not None:
-        tasks.append(asyncio.create_task(watch(parts.flows.feed, parts.flows.last_seqs)))
+        watch = Watch(parts.flows.feed, parts.flows.last_seqs)
+        chores.begin("events of other processes", watch.look, every_s=LOOK_FOR_EVENTS_EVERY_S)
     try:
-        yield
+        yield chores
     finally:
-        for task in tasks:
-            task.cancel()
+        await chores.close()
         await parts.dispatcher.close()
 
 

@@ -75,6 +75,8 @@ class KeyWatch:
         except StoreUnavailable as error:
             log.warning("key_watch.store_unavailable", reason=error.message)
             pause_s = min(RETRY_AFTER_S, pause_s)
+        except Exception:  # a watch that ends silently would let every key live on
+            log.exception("key_watch_broke")
         if self._timer is None:
             self._check_in(pause_s)
 

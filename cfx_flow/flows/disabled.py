@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
-from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.dispatch import Dispatcher
 from cfx_flow.flows.model import FlowStatus, Outcome, Reason
 from cfx_flow.flows.store import FlowStore
@@ -27,14 +24,6 @@ class DisabledOwners:
 
     def __init__(self, flows: FlowStore, dispatcher: Dispatcher) -> None:
         self._flows, self._dispatcher = flows, dispatcher
-
-    async def keep_looking(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                await self.look()
-            except StoreUnavailable as error:
-                log.warning("disabled_owners.store_unavailable", reason=error.message)
 
     async def look(self) -> int:
         """How many it has stopped. Raises StoreUnavailable."""

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.model import Event
 
 POLL_S = 1.0
@@ -105,18 +104,21 @@ async def rang(bell: asyncio.Event, timeout_s: float) -> bool:
     return True
 
 
-async def watch(feed: Feed, last_seqs: Callable[[Collection[str]], Awaitable[Mapping[str, int]]]) -> None:
-    """Rings for what other processes write, until it is cancelled: one query for all who read here."""
-    known: Mapping[str, int] = {}
-    while True:
-        await asyncio.sleep(LOOK_EVERY_S)
-        if not feed.flows.names:
-            continue
-        try:
-            now = await last_seqs(feed.flows.names)
-        except StoreUnavailable:
-            continue  # who reads finds it out too, and says so
+class Watch:
+    """Rings for what other processes write: one query for all who read here."""
+
+    def __init__(
+        self, feed: Feed, last_seqs: Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
+    ) -> None:
+        self._feed, self._last_seqs = feed, last_seqs
+        self._known: Mapping[str, int] = {}
+
+    async def look(self) -> None:
+        """Raises StoreUnavailable: who reads finds it out too."""
+        if not self._feed.flows.names:
+            return
+        now = await self._last_seqs(self._feed.flows.names)
         for flow_id, seq in now.items():
-            if known.get(flow_id) != seq:
-                feed.ring(flow_id)
-        known = now
+            if self._known.get(flow_id) != seq:
+                self._feed.ring(flow_id)
+        self._known = now

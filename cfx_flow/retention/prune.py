@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -12,7 +11,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.clock import Clock
-from cfx_flow.errors import StoreUnavailable
 from cfx_flow.retention.rules import Rule
 from cfx_flow.store.engine import Store
 
@@ -49,15 +47,10 @@ class Pruner:
                 taken[rule.table.name] += count
         return taken
 
-    async def keep_running(self, every_s: float) -> None:
-        await asyncio.sleep(min(FIRST_AFTER_S, every_s))
-        while True:
-            try:
-                if any((taken := await self.run()).values()):
-                    log.info("pruned", **taken)
-            except StoreUnavailable as error:
-                log.warning("prune.store_unavailable", reason=error.message)
-            await asyncio.sleep(every_s * random.uniform(0.9, 1.1))  # noqa: S311 - not all at once
+    async def run_and_tell(self) -> None:
+        """Raises StoreUnavailable."""
+        if any((taken := await self.run()).values()):
+            log.info("pruned", **taken)
 
     async def _take(self, rule: Rule) -> int:
         began = self._clock.monotonic()

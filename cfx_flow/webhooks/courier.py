@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 import structlog
 
+from cfx_flow.chores import Chores
 from cfx_flow.clock import Clock
 from cfx_flow.errors import InvalidRequest, StoreUnavailable
 from cfx_flow.webhooks.hosts import WebhookHosts
@@ -42,28 +43,19 @@ class Courier:
         self._sender = sender
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
-        self._looking: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    def start(self, chores: Chores) -> None:
         """Nothing is looked for where the operator has named no host."""
         if self._hosts.places:
-            self._looking = asyncio.create_task(self._look(), name="webhooks")
+            chores.begin("webhooks", self._begin_what_is_due, every_s=LOOK_EVERY_S)
 
     async def close(self) -> None:
-        """Tries that are under way are given up; they are made again later."""
-        tasks = [*self._under_way.values(), *([self._looking] if self._looking else [])]
+        """After the chores. Tries that are under way are given up; they are made again later."""
+        tasks = tuple(self._under_way.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._sender.close()
-
-    async def _look(self) -> None:
-        while True:
-            try:
-                await self._begin_what_is_due()
-            except StoreUnavailable:
-                log.warning("webhooks_wait_for_store")
-            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _begin_what_is_due(self) -> None:
         busy = [host for host, tries in self._busy.items() if tries >= PER_HOST]

@@ -10,13 +10,15 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from api.readiness import KEEP_S, ReadinessProbe
+from api.readiness import KEEP_S, Beside, ReadinessProbe
+from cfx_flow.chores import Chores
 from cfx_flow.settings import HOUSE
 from cfx_flow.stages.load import load_models
 from cfx_flow.stages.model import Models
 from cfx_flow.store.engine import Store
 from tests.support.clock import FakeClock
 from tests.support.shapes import error_of
+from tests.support.stores import eventually
 
 IDS = [
     "cfx-plan",
@@ -134,6 +136,18 @@ async def test_one_upstream_of_two_within_reach_is_enough(
     found = await ReadinessProbe(sqlite_store, both, fake_clock).check()
     assert (found.status, found.error) == ("degraded", None)
     assert found.checks["upstream gone"] == "nothing listens there"
+
+
+async def test_a_broken_chore_takes_no_server_out_of_the_rotation(
+    sqlite_store: Store, listener: asyncio.Server, fake_clock: FakeClock
+) -> None:
+    chores = Chores()
+    chores.begin("count", lambda: asyncio.sleep(0, int("no number")), every_s=0.001)
+    await eventually(lambda: bool(chores.broken()))
+    found = await ReadinessProbe(sqlite_store, _models(listener), fake_clock, Beside(chores=chores)).check()
+    await chores.close()
+    assert (found.status, found.error) == ("degraded", None)
+    assert "count (ValueError)" in found.checks["chores"]
 
 
 async def test_database_at_another_revision_is_not_ready(

@@ -15,6 +15,7 @@ import openai
 import pytest
 from yarl import URL
 
+from cfx_flow.chores import Chores
 from cfx_flow.webhooks.courier import PAUSES, PER_HOST, Courier
 from cfx_flow.webhooks.outbox import Outbox
 from cfx_flow.webhooks.public import PublicResolver
@@ -33,10 +34,11 @@ async def carrying(house: House, sender: Sender, clock: Clock | None = None) -> 
     outbox = Outbox(services.store, clock)
     hosts, secrets = services.webhooks.hosts, services.webhooks.secrets
     courier = Courier(outbox, hosts, secrets, clock, sender)
-    courier.start()
+    courier.start(chores := Chores())
     try:
         yield clock
     finally:
+        await chores.close()
         await courier.close()
 
 
@@ -179,7 +181,7 @@ async def test_an_end_that_came_while_no_server_ran_is_told_when_one_runs_again(
     async with open_house(postgres_url, **server) as before:
         flow_id = await before.start(webhook={"url": receiver.url})
     async with open_house(postgres_url) as worker:
-        worker.services.webhooks.courier.start()
+        worker.services.webhooks.courier.start(worker.services.chores)
         assert (await worker.ended(flow_id))["status"] == "approved"
     assert not receiver.heard
     async with open_house(postgres_url, **server) as after, carrying(after, sender):
