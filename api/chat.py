@@ -157,8 +157,7 @@ class _Visit:
         try:
             await (self._whole(call) if self._claim is None else self._stream(call, self._claim))
         except asyncio.CancelledError:
-            if (reason := self._downstream.why_stopped()) is not None:
-                raise reason from None
+            self._downstream.raise_if_stopped()
             raise
         finally:
             self._downstream.unwatch()

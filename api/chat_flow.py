@@ -62,11 +62,10 @@ class FlowReply:
         try:
             await (self._stream(flow, request) if request.streamed else self._whole(flow))
         except asyncio.CancelledError:
-            reason = self._downstream.why_stopped()
-            if reason is None:
-                raise
-            await self._cancel(flow)
-            raise reason from None
+            if self._downstream.is_stopped:
+                await self._cancel(flow)
+            self._downstream.raise_if_stopped()
+            raise
         finally:
             self._downstream.unwatch()
 

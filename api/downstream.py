@@ -80,7 +80,7 @@ class Downstream:
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def watch(self, *, streamed: bool) -> None:
-        """From here on a caller who leaves cancels the task, as ``stop`` does; ``why_stopped`` tells."""
+        """From here on a caller who leaves cancels the task, as ``stop`` does."""
         self._is_watched = True
         self._task = asyncio.current_task(self._loop)
         self._quiet_since = self._loop.time()
@@ -102,11 +102,23 @@ class Downstream:
             self._reason = reason
             self._task.cancel()
 
-    def why_stopped(self) -> Exception | None:
-        """Asked by who caught a CancelledError; takes the cancellation back if it came from here."""
-        if self._reason is not None and self._task is not None:
-            self._task.uncancel()
-        return self._reason
+    @property
+    def is_stopped(self) -> bool:
+        """Asked by who caught a CancelledError: whether it came from here."""
+        return self._reason is not None
+
+    def raise_if_stopped(self) -> None:
+        """For who caught a CancelledError: the reason instead, if it came from here. Once: kept, it would
+        hold by its traceback those who hold this."""
+        reason, self._reason = self._reason, None
+        if reason is None or self._task is None:
+            return
+        self._is_watched = False
+        self._task.uncancel()
+        try:
+            raise reason from None
+        finally:
+            del reason
 
     async def start_stream(self) -> None:
         await self._aside_done()

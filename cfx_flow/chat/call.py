@@ -106,7 +106,7 @@ class ChatCall:
         except UpstreamError as error:
             if self.target is not None:
                 hide_key(error, self.target.upstream)
-            if relay.is_complete and relay.error is None:  # only the report or the goodbye was lost
+            if relay.is_complete and not relay.has_failed:  # only the report or the goodbye was lost
                 return await self._close_well(relay)
             self._is_over = True
             if self._permit is not None:
@@ -177,15 +177,14 @@ class ChatCall:
     async def _first_events(self, answer: Answer, relay: StreamRelay) -> bytes:
         """Nothing has gone down yet: an error among the first events still lets the next target try."""
         first = b""
-        while not relay.has_begun and not relay.done and not relay.error:
+        while not relay.has_begun and not relay.done and not relay.has_failed:
             data = await answer.read_some()
             first += relay.feed(data) if data else relay.end()
             if not data:
                 break
         if relay.done:
             relay.end()
-        if relay.error is not None:
-            raise relay.error
+        relay.raise_error()
         self.first_at = self._clock.monotonic()
         return first
 
@@ -193,8 +192,7 @@ class ChatCall:
         """Raises the relay's error: what came before it has been returned."""
         if relay.done:
             relay.end()
-        if relay.error is not None:
-            raise relay.error
+        relay.raise_error()
         self._is_over = True
         if self._permit is not None:
             self._permit.succeeded()

@@ -41,6 +41,8 @@ class StreamRelay:
 
     def __init__(self, *, model: str, input_bytes: int, shows_usage: bool, keeps_text: bool) -> None:
         self.error: UpstreamError | None = None
+        """until it was raised"""
+        self.has_failed = False
         self.done = False
         """the upstream said ``[DONE]``: nothing after it counts"""
         self._model = model
@@ -82,7 +84,7 @@ class StreamRelay:
             return self._fail("sent an event that does not end")
         except UnicodeDecodeError:
             return self._fail("sent something that is not UTF-8")
-        if not whole or self.done or self.error:
+        if not whole or self.done or self.has_failed:
             return b""
         if not self._head:
             self._empty_bytes += len(whole)
@@ -97,8 +99,8 @@ class StreamRelay:
     def end(self) -> bytes:
         """The upstream closed the stream. A stream without a finish reason was cut: ``error`` is set then."""
         self._ended = True
-        rest = b"" if self.done or self.error else self._read_last(self._cutter.flush())
-        if not (self._finished or self.error):
+        rest = b"" if self.done or self.has_failed else self._read_last(self._cutter.flush())
+        if not (self._finished or self.has_failed):
             self._fail("ended the reply before it was finished" if self._head else "sent an empty reply")
         return rest
 
@@ -122,7 +124,16 @@ class StreamRelay:
     @property
     def is_settled(self) -> bool:
         """Nothing that the upstream may still send will be looked at."""
-        return self.done or self._ended or self.error is not None
+        return self.done or self._ended or self.has_failed
+
+    def raise_error(self) -> None:
+        """If there is one, once: kept, it would hold by its traceback those who hold this."""
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error
 
     @property
     def is_complete(self) -> bool:
@@ -150,7 +161,7 @@ class StreamRelay:
                 self.done = True
             else:
                 out.append(self._chunk(data))
-            if self.done or self.error:
+            if self.done or self.has_failed:
                 break
         return b"".join(out)
 
@@ -162,8 +173,7 @@ class StreamRelay:
         if not isinstance(chunk, dict):
             return self._fail("sent something that is not a chunk of a reply")
         if chunk.get("error"):
-            self.error = error_of_frame(chunk["error"], model=self._model)
-            return b""
+            return self._fail_with(error_of_frame(chunk["error"], model=self._model))
         if not self._head:
             self._head = {key: value for key, value in chunk.items() if key in _HEAD_KEYS} or {"id": ""}
         return self._changed(chunk, data)
@@ -232,7 +242,10 @@ class StreamRelay:
         return frame(msgspec.json.encode({**head, "choices": [], **extra}))
 
     def _fail(self, what: str) -> bytes:
-        self.error = talked_rubbish(self._model, what)
+        return self._fail_with(talked_rubbish(self._model, what))
+
+    def _fail_with(self, error: UpstreamError) -> bytes:
+        self.error, self.has_failed = error, True
         return b""
 
 

@@ -78,26 +78,29 @@ async def try_targets(
         raise ValueError("there is no target to try")
     attempts = 0
     last: UpstreamError | None = None
-    for target in targets:
-        for is_retry in (False, True):
-            if is_retry:
-                await sleep(random.uniform(*RETRY_AFTER_S))  # noqa: S311 - spreads load, hides nothing
-            try:
-                with _Leave(breakers, target) as permit:
-                    attempts += 1
-                    value = await call(target)
-            except CircuitOpen as error:
-                last = last or error
-                break
-            except UpstreamError as error:
-                hide_key(error, target.upstream)
-                last = error
-                if not error.try_next:
-                    raise
-                if not error.retry_same:
+    try:
+        for target in targets:
+            for is_retry in (False, True):
+                if is_retry:
+                    await sleep(random.uniform(*RETRY_AFTER_S))  # noqa: S311 - spreads load, hides nothing
+                try:
+                    with _Leave(breakers, target) as permit:
+                        attempts += 1
+                        value = await call(target)
+                except CircuitOpen as error:
+                    last = last or error
                     break
-            else:
-                (permit.answered if keep_open else permit.succeeded)()
-                return Attempted(target, value, attempts, permit)
-    assert last is not None  # noqa: S101 - every round above either returned or set it
-    raise last
+                except UpstreamError as error:
+                    hide_key(error, target.upstream)
+                    last = error
+                    if not error.try_next:
+                        raise
+                    if not error.retry_same:
+                        break
+                else:
+                    (permit.answered if keep_open else permit.succeeded)()
+                    return Attempted(target, value, attempts, permit)
+        assert last is not None  # noqa: S101 - every round above either returned or set it
+        raise last
+    finally:
+        del last  # it holds this frame by its traceback: a circle, with the whole request in it
