@@ -9,12 +9,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.browser import WIDE, Visit, absent, chromium_path, launched, with_key
 from tests.support.flows import Flows
+from tests.support.history import write_history
 from tests.support.processes import HOUSE
 from tests.support.provider import Provider
 from tests.support.server import UNLIMITED, Server
@@ -27,7 +29,8 @@ Visiting = Callable[..., Visit]
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def browser(dashboard: Server) -> Iterator[Browser]:
+    """After the server, whose history is written in a loop of its own."""
     if chromium_path() is None:
         absent("no Chromium: install the system's package chromium")
     with launched() as browser:
@@ -50,16 +53,24 @@ def site() -> None:
 
 
 @pytest.fixture(scope="package")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server's CFX_WORKSPACE_ROOTS."""
+    return tmp_path_factory.mktemp("projects")
+
+
+@pytest.fixture(scope="package")
 def dashboard(
-    site: None, provider_process: Provider, tmp_path_factory: pytest.TempPathFactory
+    site: None, provider_process: Provider, projects: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
+    """With a fortnight of model calls."""
     provider_process.reset()
     folder = tmp_path_factory.mktemp("dashboard")
-    projects = folder / "projects"
-    projects.mkdir()
     server = Server(
-        folder, provider_process.url, CFX_DAILY_LIMIT=UNLIMITED, CFX_WORKSPACE_ROOTS=str(projects)
+        folder, provider_process.url, CFX_WORKSPACE_ROOTS=str(projects), CFX_DAILY_LIMIT=UNLIMITED
     )
+    server.process.stop()
+    write_history(folder / "data" / "cfx.db", days=14, per_day=0.7)
+    server.start()
     yield server
     server.close()
 

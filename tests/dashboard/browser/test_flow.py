@@ -64,3 +64,41 @@ def test_tab_in_the_background_holds_no_stream_and_catches_up(
     expect(page.get_by_text("Approved").first).to_be_visible()
     timeline = page.get_by_role("group", name=re.compile("^Timeline"))
     expect(timeline.get_by_role("button", name=re.compile("approve patch, .*approve,"))).to_be_visible()
+
+
+def test_timeline_is_walked_zoomed_and_opened_by_the_keyboard_alone(
+    visiting: Visiting, flows: Flows, provider: Provider
+) -> None:
+    provider.script(*loop([says(BAD_DIFF), says(GOOD_DIFF)]))
+    flow_id = flows.run("By keys alone")["id"]
+    visit = visiting()
+    page = visit.page
+    visit.go(f"/flow?id={flow_id}&tab=changes", "By keys alone")
+    page.get_by_role("button", name=re.compile("^Step 1, plan")).wait_for()
+
+    def here() -> str:
+        return str(page.evaluate("document.activeElement.getAttribute('aria-label')"))
+
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    for _ in range(40):
+        if here().startswith("Step "):
+            break
+        page.keyboard.press("Tab")
+    walk = [("End", "review"), ("ArrowLeft", "check"), ("ArrowUp", "code"), ("Home", "plan")]
+    for key, node in [*walk, ("ArrowRight", "code"), ("ArrowDown", "check")]:
+        page.keyboard.press(key)
+        assert re.match(rf"Step \d+, {node}", here()), (key, here())
+    page.keyboard.press("+")
+    expect(page.get_by_role("button", name="Show everything")).to_be_enabled()
+    page.keyboard.press("0")
+    expect(page.get_by_role("button", name="Show everything")).to_be_disabled()
+    opened = here().partition(",")[0]
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article", name=opened)).to_be_visible()
+    assert f"step={opened.removeprefix('Step ')}" in page.url
+    page.get_by_role("tab", name="Steps").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Plan")).to_be_focused()
+    expect(page.get_by_role("tab", name="Plan")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("heading", name="Contract")).to_be_visible()
