@@ -20,6 +20,8 @@ MOST_PAGES = 200
 """of those that look for a rare stage or model some are empty"""
 
 COLUMNS = tuple(column.name for column in SHOWN)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""the last four are wide ones, which some spreadsheets take for theirs"""
 
 
 async def log_csv(
@@ -52,6 +54,6 @@ def _cell(value: object) -> object:
         return iso(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if isinstance(value, str) and value.startswith(_FORMULA):
         return "'" + value
     return value

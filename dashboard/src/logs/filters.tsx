@@ -22,7 +22,7 @@ export function Filters({ params, set, clear }: { params: URLSearchParams; set: 
       <Choice name="Status" value={chosen("status")} options={STATUSES.map((status) => [status, WORDS[status]!])} onChange={(value) => set({ status: value })} />
       <Choice name="Model" value={chosen("model")} options={models.map((model) => [model, model])} onChange={(value) => set({ model: value })} />
       <Choice name="Time" value={chosen("span")} options={SPANS} onChange={(value) => set({ span: value })} />
-      <Session key={chosen("session")} value={chosen("session")} onChange={(value) => set({ session: value })} />
+      <Session value={chosen("session")} onChange={(value) => set({ session: value })} />
       {chosen("flow") && (
         <Button size="sm" onClick={() => set({ flow: null })} title="Show the calls of all flows">
           Flow {chosen("flow").slice(0, 8)} ✕
@@ -57,9 +57,14 @@ function Session({ value, onChange }: { value: string; onChange: (value: string 
   const settled = useSettled(typed.trim(), 400);
   const sent = useRef(value);
   useEffect(() => {
-    if (settled === sent.current) return;
+    if (value === sent.current) return;
+    sent.current = value; // by Clear, a link or Back
+    type(value);
+  }, [value]);
+  useEffect(() => {
+    if (settled !== typed.trim() || settled === sent.current) return;
     sent.current = settled;
     onChange(settled || null);
-  }, [settled, onChange]);
+  }, [settled, typed, onChange]);
   return <Input type="search" aria-label="Session" placeholder="Session id" maxLength={200} value={typed} onChange={(event) => type(event.target.value)} className="h-8! w-44! text-xs!" />;
 }
