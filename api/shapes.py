@@ -116,6 +116,9 @@ class Flow(BaseModel):
 class FlowPage(BaseModel):
     data: list[Flow]
     next_cursor: str | None
+    searched_to: datetime | None = Field(
+        description="Of a search: what is older than this has not been looked at yet; `next_cursor` does"
+    )
 
 
 class FlowEvent(BaseModel):

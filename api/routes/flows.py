@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.begin import begin_flow
 from api.context import context_of
 from api.dependencies import Caller, CallerAdmission, House
-from api.fields import Instant
+from api.fields import Instant, SearchText
 from api.flow_json import accepted_json, change_events, changes_shown, plan_json, shown, shown_one, step_json
 from api.sse import EventStream, Watch, event_json
 from api.waiting import is_at_rest, preferred_wait_s, until_it_rests
@@ -24,8 +24,8 @@ from cfx_flow.flows.changes import Changes
 from cfx_flow.flows.evidence import reversed_patch
 from cfx_flow.flows.feed import follow
 from cfx_flow.flows.idempotency import ticket_of
-from cfx_flow.flows.model import Flow, FlowStatus, Reason
-from cfx_flow.flows.reads import Wanted
+from cfx_flow.flows.model import Flow, FlowStatus, Reason, iso
+from cfx_flow.flows.pages import Wanted
 from cfx_flow.flows.report import report
 from cfx_flow.flows.request import FlowRequest
 
@@ -80,13 +80,16 @@ class FlowQuery(BaseModel):
     forked_from: UUID | None = Field(None, description="The id of a flow")
     since: Instant | None = Field(None, description="Made from this moment on (UTC where no zone is given)")
     until: Instant | None = Field(None, description="Made before this moment")
+    q: SearchText = Field(
+        "", max_length=200, description="Words of the task, in whatever case, or how the id begins"
+    )
     limit: int = Field(20, ge=1, le=100)
     cursor: str | None = Field(None, description="`next_cursor` of the page before")
 
     @property
     def wanted(self) -> Wanted:
         parent = None if self.forked_from is None else str(self.forked_from)
-        return Wanted(self.status, self.reason, parent, self.since, self.until)
+        return Wanted(self.status, self.reason, parent, self.since, self.until, self.q)
 
 
 Sent = Annotated[FlowHeaders, Header()]
@@ -133,11 +136,11 @@ async def accepted(request: Request, house: House, flow: Flow, prefer: str | Non
 
 @router.get("")
 async def list_flows(house: House, caller: Caller, asked: Annotated[FlowQuery, Query()]) -> dict[str, Any]:
-    """Newest first."""
-    page, next_cursor = await house.flows.list(
-        caller.user_id, asked.wanted, limit=asked.limit, cursor=asked.cursor
-    )
-    return {"data": await shown(house, *page), "next_cursor": next_cursor}
+    """Newest first. With `q` a page looks through 10,000 tasks and may be short, or empty, with a
+    `next_cursor` that goes on from `searched_to`."""
+    page = await house.flows.list(caller.user_id, asked.wanted, limit=asked.limit, cursor=asked.cursor)
+    data = await shown(house, *page.flows)
+    return {"data": data, "next_cursor": page.next_cursor, "searched_to": iso(page.searched_to)}
 
 
 @router.get("/events")

@@ -59,6 +59,10 @@ SELECT {id}, {user}, gen_random_uuid(),
     4000, 900, 0.01, repeat('+line' || chr(10), 100), {at}
 FROM generate_series(1, {count}) AS n
 """
+_SEARCH = """
+INSERT INTO flow_search (flow_id, user_id, created_at, words)
+SELECT id, user_id, created_at, lower(task) FROM flows
+"""
 _STEPS = """
 INSERT INTO flow_steps (flow_id, n, round, node, model, status, input, output, detail, attempts, input_tokens,
     output_tokens, cost_usd, started_at)
@@ -87,6 +91,7 @@ def fill(url: str, *, logs: int, flows: int) -> None:
             (_SUMS, None, user, 1),
             (_SNAPSHOTS, None, user, 1),
             (_FLOWS, flows, user, span_s / flows),
+            (_SEARCH, None, user, 1),
             (_STEPS, None, user, 1),
             (_EVENTS, None, user, 1),
         ):

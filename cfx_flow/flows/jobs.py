@@ -19,6 +19,7 @@ from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.model import Event, Fenced, Flow, FlowStatus, Outcome, Step, Story
 from cfx_flow.flows.retakes import AT_ONCE, Later
 from cfx_flow.flows.rows import event_row, flow_of, flow_row, row_without_input, step_row, storable
+from cfx_flow.flows.search import search_row
 from cfx_flow.store.jobs import Ask, Steps, Values
 from cfx_flow.webhooks.outbox import put_delivery
 
@@ -99,6 +100,7 @@ def create(flow: Flow, story: Story, upserts: sql.Upserts) -> Steps[Flow]:
     events = [Event(type="flow.queued", at=flow.created_at, data=_origin(flow)), *story.events]
     flow = replace(flow, last_seq=len(events))
     yield Ask(sql.NEW_FLOW, {**flow_row(flow), "patch": story.patch})
+    yield Ask(sql.NEW_SEARCH, search_row(flow))
     for step in story.steps:
         yield Ask(upserts.step, step_row(flow.id, step))
     yield Ask(sql.NEW_EVENT, [event_row(flow.id, seq, event) for seq, event in enumerate(events, 1)])

@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import Select, select
 
 from cfx_flow.errors import NotFound
 from cfx_flow.flows import statements as sql
 from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow
 from cfx_flow.flows.effects import Effect
-from cfx_flow.flows.model import Event, Flow, FlowStatus, Reason, Step
+from cfx_flow.flows.model import Event, Flow, Step
+from cfx_flow.flows.pages import EVERYTHING, Page, Wanted, read_page
 from cfx_flow.flows.rows import event_of, flow_of, step_of
-from cfx_flow.store.cursor import Position, is_uuid, newest_first
+from cfx_flow.store.cursor import is_uuid
 from cfx_flow.store.engine import Store
 from cfx_flow.store.jobs import Ask, Row, Steps
 from cfx_flow.store.tables import flow_steps, flows
 
 EVENTS_AT_ONCE = 500
 _NO_FLOW = "There is no such flow."
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which flows of a list; what is empty, or None, lets all through."""
-
-    statuses: Sequence[FlowStatus] = ()
-    reason: Reason | None = None
-    forked_from: str | None = None
-    """the id of a flow"""
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
-        if self.statuses:
-            yield flows.c.status.in_(self.statuses)
-        if self.reason is not None:
-            yield flows.c.reason == self.reason
-        if self.forked_from is not None:
-            yield flows.c.parent_id == self.forked_from
-        if self.since is not None:
-            yield flows.c.created_at >= self.since
-        if self.until is not None:
-            yield flows.c.created_at < self.until
-
-
-EVERYTHING = Wanted()
 
 
 class FlowReads:
@@ -69,16 +42,9 @@ class FlowReads:
 
     async def list(
         self, user_id: str, wanted: Wanted = EVERYTHING, *, limit: int = 20, cursor: str | None = None
-    ) -> tuple[Sequence[Flow], str | None]:
-        """Newest first, and the cursor of the next page. Raises InvalidRequest for a strange cursor."""
-        query = select(*sql.PLAIN).where(flows.c.user_id == user_id, *wanted.conditions())
-        after = None if cursor is None else Position.from_cursor(cursor)
-        query = newest_first(query, flows.c.created_at, flows.c.id, after).limit(limit + 1)
-        async with self._store.read(person=user_id) as connection:
-            found = [flow_of(row) for row in (await connection.execute(query)).mappings()]
-        page = found[:limit]
-        last = Position(page[-1].created_at, page[-1].id) if len(found) > limit else None
-        return page, last.to_cursor() if last else None
+    ) -> Page:
+        """Raises InvalidRequest for a strange cursor."""
+        return await read_page(self._store, user_id, wanted, limit=limit, cursor=cursor)
 
     async def patch(self, user_id: str, flow_id: str) -> str:
         """The newest diff that passed the check. Raises NotFound while there is none."""

@@ -31,6 +31,7 @@ from cfx_flow.store.tables import (
     flow_checkpoint_writes,
     flow_checkpoints,
     flow_events,
+    flow_search,
     flow_steps,
     flows,
     idempotency_keys,
@@ -73,6 +74,7 @@ STIRRING = (
 )
 """Not OR: with that SQLite walks over all flows of the user, 47 ms of a hundred thousand and not 0.3."""
 NEW_FLOW = insert(flows).values({name: bindparam(name) for name in (*Flow.__slots__, "patch")})
+NEW_SEARCH = insert(flow_search).values({column.name: bindparam(column.name) for column in flow_search.c})
 
 _KEYS = idempotency_keys.c
 TICKET = select(_KEYS.body_hash, _KEYS.flow_id).where(

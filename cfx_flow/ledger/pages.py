@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, TextClause, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.ledger.record import Status
-from cfx_flow.store.cursor import Position, newest_first
+from cfx_flow.store.cursor import Position, end_of_scan, newest_first
 from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import daily_usage, request_logs
 
@@ -127,13 +127,8 @@ class _Reading:
         return after if after is not None and after.created_at < next_midnight else Position(next_midnight)
 
     async def end_of_scan(self, after: Position, rows: int) -> datetime | None:
-        """The moment of the last row that this page looks at; None when fewer rows are left.
-
-        From the index alone, so rows of ``after``'s very moment count too, unless all of them are behind it.
-        """
-        moment = _LOGS.created_at
-        behind = moment < after.created_at if after.is_between else moment <= after.created_at
-        query = select(moment).where(_LOGS.user_id == self.user_id, behind, *self.wanted.indexed())
-        query = query.order_by(moment.desc()).offset(rows).limit(1)
+        """See ``cursor.end_of_scan``."""
+        query = end_of_scan(_LOGS.created_at, after, rows)
+        query = query.where(_LOGS.user_id == self.user_id, *self.wanted.indexed())
         found: datetime | None = (await self.connection.execute(query)).scalar()
         return found

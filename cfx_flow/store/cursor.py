@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Select
+from sqlalchemy import Column, ColumnElement, Select, select
 
 from cfx_flow.errors import InvalidRequest
 
@@ -64,7 +64,7 @@ def is_uuid(text: str) -> bool:
 
 
 def newest_first(
-    query: Select[Any], created_at: Column[Any], row_id: Column[Any], after: Position | None
+    query: Select[Any], created_at: Column[Any], row_id: Column[Any], after: Position | None = None
 ) -> Select[Any]:
     """The order, and what comes further down the list than ``after``.
 
@@ -74,6 +74,18 @@ def newest_first(
     if after is not None:
         query = query.where(created_at <= after.created_at, _is_older(created_at, row_id, after))
     return query.order_by(created_at.desc(), row_id.desc())
+
+
+def end_of_scan(created_at: Column[Any], after: Position | None, rows: int) -> Select[Any]:
+    """The moment of the last row at which a page looks that looks at ``rows`` of them; none if fewer are
+    left. To be narrowed to what an index knows.
+
+    From the index alone, so rows of ``after``'s very moment count too, unless all of them are behind it.
+    """
+    query = select(created_at).order_by(created_at.desc()).offset(rows).limit(1)
+    if after is None:
+        return query
+    return query.where(created_at < after.created_at if after.is_between else created_at <= after.created_at)
 
 
 def _is_older(created_at: Column[Any], row_id: Column[Any], after: Position) -> ColumnElement[bool]:

@@ -10,7 +10,8 @@ for a statement, not once for a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
@@ -37,6 +38,15 @@ def protect(execute: Execute, table: str, is_mine: str = MINE, *, columns: Seque
     if columns:
         shown = "" if columns is ALL else f" ({', '.join(columns)})"
         execute(f"GRANT SELECT{shown} ON {table} TO authenticated")
+
+
+@contextmanager
+def as_plain_owner(execute: Execute, table: str) -> Iterator[None]:
+    """For a migration that reads or changes rows: FORCE would hide all of them from an owner who is no
+    superuser."""
+    execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+    yield
+    execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
 
 
 def unprotect(execute: Execute, table: str) -> None:

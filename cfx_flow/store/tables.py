@@ -216,6 +216,18 @@ flows = Table(
     Index(None, "user_id", "completed_at"),  # null: it has not ended
 )
 
+SEARCHED_CHARS = 2000
+
+flow_search = Table(
+    "flow_search",  # see flows/search.py; narrow, so that ten thousand are looked through in one go
+    metadata,
+    Column("flow_id", _id(), ForeignKey("flows.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", _id(), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("words", String(SEARCHED_CHARS), nullable=False),
+    Index(None, "user_id", "created_at"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -126,7 +126,16 @@ async def test_a_list_shows_what_is_asked_for(any_house: House, provider: Provid
     assert await ids(reason="review") == [bad["id"]]
     assert await ids(forked_from=good["id"]) == [branch["id"]]
     assert await ids(since=bad["created_at"], until=branch["created_at"]) == [bad["id"]]
-    for slip in ({"state": "approved"}, {"status": "done"}, {"forked_from": "x"}, {"since": "never"}):
+    assert await ids(q=bad["id"][:8]) == [bad["id"]]
+    assert await ids(q=f" {good['task'].upper()}", status="rejected") == [bad["id"]]
+    assert await ids(q="no task of theirs") == []
+    for slip in (
+        {"state": "approved"},
+        {"status": "done"},
+        {"forked_from": "x"},
+        {"since": "never"},
+        {"q": "\0"},
+    ):
         refused = await any_house.client.get("/v1/flows", params=slip)
         assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_request")
 

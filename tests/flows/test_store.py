@@ -12,7 +12,7 @@ from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import InvalidRequest, NotFound
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.model import Budget, Event, Flow, FlowOptions, FlowStatus, Outcome, Reason
-from cfx_flow.flows.reads import Wanted
+from cfx_flow.flows.pages import Wanted
 from cfx_flow.flows.store import Entry, Fence, FlowStore
 from cfx_flow.flows.submit import Origin, new_flow
 from cfx_flow.store.engine import Store
@@ -97,8 +97,9 @@ async def test_lists_page_through_newest_first_without_missing_equal_times(desk:
 
     seen, cursor = [], None
     for _ in range(10):
-        page, cursor = await desk.flows.list(desk.user.user_id, limit=2, cursor=cursor)
-        seen += page
+        page = await desk.flows.list(desk.user.user_id, limit=2, cursor=cursor)
+        seen += page.flows
+        cursor = page.next_cursor
         if cursor is None:
             break
 
@@ -109,8 +110,8 @@ async def test_lists_page_through_newest_first_without_missing_equal_times(desk:
 async def test_lists_filter_by_status(desk: Desk) -> None:
     first, second = await desk.flow(), await desk.flow()
     await desk.flows.cancel(desk.user.user_id, first.id)
-    page, _ = await desk.flows.list(desk.user.user_id, Wanted([FlowStatus.QUEUED]))
-    assert [flow.id for flow in page] == [second.id]
+    page = await desk.flows.list(desk.user.user_id, Wanted([FlowStatus.QUEUED]))
+    assert [flow.id for flow in page.flows] == [second.id]
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "////", "bm90IGpzb24", "WzEsMl0", "WyJ4IiwieSJd", "\u00e9"])

@@ -15,13 +15,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, insert, inspect, text
+from sqlalchemy import Connection, MetaData, insert, inspect, select, text
 
 from cfx_flow.errors import ConfigError, StoreUnavailable
 from cfx_flow.settings import HOUSE
 from cfx_flow.store.engine import open_engine, open_store
 from cfx_flow.store.migrate import MIGRATIONS, migrate, read_revisions, require_schema
-from cfx_flow.store.tables import flows, metadata, snapshots
+from cfx_flow.store.tables import flow_search, flows, metadata, snapshots
 from tests.support.postgres import PostgresServer
 from tests.support.rows import row_of
 
@@ -129,15 +129,37 @@ def test_only_our_flows_checkpoints_leave_langgraphs_tables(empty_database_url: 
             assert connection.execute(text("SELECT thread_id FROM checkpoints")).scalars().all() == [theirs]
 
 
-def _insert_flow(connection: Connection, flow_id: str) -> None:
+def test_tasks_of_before_can_be_searched_after_an_upgrade(empty_database_url: str) -> None:
+    engine = open_engine(empty_database_url)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "retention")
+        ids = [str(UUID(int=n)) for n in range(1001)]
+        for flow_id in ids:
+            _insert_flow(connection, flow_id, f"İYİ {flow_id}" + "x" * 3000)
+    migrate(empty_database_url)
+    with engine.connect() as connection:
+        rows = connection.execute(select(flow_search).order_by(flow_search.c.flow_id)).all()
+    assert [row.flow_id for row in rows] == ids
+    assert {row.words for row in rows} == {(f"iyi {flow_id}" + "x" * 3000)[:2000] for flow_id in ids}
+    assert len({row.created_at for row in rows}) > 1
+
+
+def _insert_flow(connection: Connection, flow_id: str, task: str = "") -> None:
     now, user = datetime.now(UTC), str(uuid4())
     snapshot = {"user_id": user, "id": "sha256:0", "file_count": 0, "total_bytes": 0, "archive": b""}
     connection.execute(insert(snapshots).values(**snapshot, created_at=now))
     row: dict[str, Any] = {column.name: None for column in flows.c}
     row |= dict.fromkeys(
-        ("epoch", "version", "last_seq", "round", "step", "input_tokens", "output_tokens"), 0
+        ("epoch", "retakes", "version", "last_seq", "round", "step", "input_tokens", "output_tokens"), 0
     )
-    row |= {"id": flow_id, "user_id": user, "request_id": user, "status": "queued", "task": "", "cost_usd": 0}
+    row |= {
+        "id": flow_id,
+        "user_id": user,
+        "request_id": user,
+        "status": "queued",
+        "task": task,
+        "cost_usd": 0,
+    }
     row |= {"snapshot_id": "sha256:0", "options": {}, "stages": {}, "created_at": now}
     there = {column["name"] for column in inspect(connection).get_columns("flows")}
     connection.execute(insert(flows).values({name: row[name] for name in there}))
