@@ -13,6 +13,8 @@ from cfx_flow.errors import StoreUnavailable
 from cfx_flow.workers.queue import FROZEN_S, FlowQueue
 
 LOOK_EVERY_S = 0.5
+LOOK_AGAIN_S = 0.1
+"""once something seems stalled: longer than the moment between taking a job and taking its flow's lock"""
 FROZEN_LOOKS = 20
 RELOCK_S = 3.0
 """after a restart of Postgres: as long as workers have for taking their locks again"""
@@ -53,7 +55,7 @@ class Reaper:
                 await self.look()
             except StoreUnavailable as error:
                 log.warning("reaper_waits", reason=error.message)
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_AGAIN_S if self._suspects else LOOK_EVERY_S)
 
     async def look(self) -> None:
         for flow_id in await self._queue.cancelled_among(self._running()):
@@ -64,7 +66,8 @@ class Reaper:
                 self._patient_until = self._now() + RELOCK_S
             self._server = seen.server
         # Between taking a job and taking the flow's lock there is a moment: who is seen twice is stalled.
-        stalled, self._suspects = seen.stalled & self._suspects, seen.stalled
+        stalled = seen.stalled & self._suspects
+        self._suspects = seen.stalled - stalled
         silent = self._silent(seen.spoke)
         if self._now() < self._patient_until:
             return
