@@ -55,7 +55,6 @@ class Shelf(Protocol):
         self, flow_id: str, ns: str, *, id: str | None = None, only_last: bool = False
     ) -> Sequence[CheckpointRow]: ...
     async def writes(self, flow_id: str, ns: str, checkpoint_id: str) -> Sequence[WriteRow]: ...
-    async def drop_checkpoints(self, flow_id: str) -> None: ...
 
 
 class FlowSaver(BaseCheckpointSaver[int]):
@@ -132,7 +131,7 @@ class FlowSaver(BaseCheckpointSaver[int]):
         self._pen.put(Entry(writes=Writes(checkpoint_id, rows)))
 
     async def adelete_thread(self, thread_id: str) -> None:
-        await self._shelf.drop_checkpoints(thread_id)
+        await self._pen.commit(Entry(forgets=thread_id))
 
     async def _tuple(self, row: CheckpointRow) -> CheckpointTuple:
         checkpoint, meta = from_text(row.body), from_text(row.meta)

@@ -9,9 +9,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cfx_flow.errors import IdempotencyMismatch, InvalidRequest
+from cfx_flow.errors import Conflict, IdempotencyMismatch, InvalidRequest
 from cfx_flow.flows import statements as sql
 from cfx_flow.flows.model import Flow
+from cfx_flow.flows.rows import flow_of
 from cfx_flow.store.jobs import Ask, Steps
 
 HEADER = "Idempotency-Key"
@@ -47,6 +48,15 @@ def flow_for(user_id: str, ticket: Ticket, now: datetime) -> Steps[str | None]:
             param=HEADER,
         )
     return str(found[0]["flow_id"])
+
+
+def made_by_twin(ticket: Ticket, flow: Flow) -> Steps[Flow]:
+    """Where the ticket of ``flow`` was taken: what it was taken for. Raises IdempotencyMismatch, Conflict."""
+    quicker = yield from flow_for(flow.user_id, ticket, flow.created_at)
+    found = yield Ask(sql.OWN_FLOW, {"flow_id": str(quicker), "user_id": flow.user_id})
+    if not found:
+        raise Conflict(f"The flow that this {HEADER} made was deleted. Send a new key with a new request.")
+    return flow_of(found[0])
 
 
 def take_ticket(upserts: sql.Upserts, ticket: Ticket, flow: Flow) -> Steps[bool]:

@@ -46,6 +46,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: CheckpointRow | None = None
     writes: Writes | None = None
     """left out where the checkpoint after them is among the same entries"""
+    forgets: str | None = None
+    """the flow itself, whose checkpoints so far go"""
     events: Sequence[Event] = ()
 
 
@@ -61,6 +63,8 @@ def write_rows(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> 
     followed = {entry.checkpoint.parent_id for entry in entries if entry.checkpoint is not None}
     yield from _write_steps(flow_id, entries, upserts)
     for entry in entries:
+        if entry.forgets is not None:
+            yield from drop_checkpoints(entry.forgets)
         if entry.effect is not None:
             yield Ask(upserts.effect, {"flow_id": flow_id, **_values(entry.effect)})
         if entry.writes is not None and entry.writes.checkpoint_id not in followed:

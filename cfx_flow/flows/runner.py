@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from itertools import count
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -45,14 +46,22 @@ class FlowGraph(Protocol):
 
 
 class FlowRunner:
-    def __init__(self, flows: FlowStore, graph: FlowGraph, clock: Clock, retakes: int = 10) -> None:
+    def __init__(
+        self,
+        flows: FlowStore,
+        graph: FlowGraph,
+        clock: Clock,
+        retakes: int = 10,
+        pauses_s: Sequence[float] = STORE_PAUSES_S,
+    ) -> None:
         """``retakes``: how often a flow is taken up again without coming to the end of a step."""
         self._flows, self._graph, self._clock, self._retakes = flows, graph, clock, retakes
+        self._pauses_s = pauses_s
 
     async def run(self, flow_id: str, drain: Drain) -> None:
         """Returns when the flow has ended or stopped at a resumable point. May be cancelled anywhere."""
         paused: int | None = 0
-        for attempt in range(10_000):
+        for attempt in count():  # a database may be away for days
             try:
                 await self._run_once(flow_id, drain, paused)
                 return
@@ -62,7 +71,7 @@ class FlowRunner:
             except StoreUnavailable:
                 # The flow pauses and nothing is lost: what is not in the store has not happened.
                 log.warning("flow_paused", flow_id=flow_id, exc_info=True)
-                paused, pause_s = None, STORE_PAUSES_S[min(attempt, len(STORE_PAUSES_S) - 1)]
+                paused, pause_s = None, self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
             if await _is_over_within(drain, pause_s):
                 return
 

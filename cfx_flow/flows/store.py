@@ -15,7 +15,7 @@ from cfx_flow.flows import jobs
 from cfx_flow.flows import statements as sql
 from cfx_flow.flows.decision import Decision
 from cfx_flow.flows.feed import Feed
-from cfx_flow.flows.idempotency import Ticket, flow_for, take_ticket
+from cfx_flow.flows.idempotency import Ticket, flow_for, made_by_twin, take_ticket
 from cfx_flow.flows.jobs import Entry, Fence
 from cfx_flow.flows.model import (
     Event,
@@ -30,9 +30,9 @@ from cfx_flow.flows.model import (
 )
 from cfx_flow.flows.reads import FlowReads
 from cfx_flow.flows.resume import may_resume
-from cfx_flow.flows.rows import flow_of
 from cfx_flow.store.engine import Store
 from cfx_flow.store.jobs import Ask, Steps
+from cfx_flow.workspace.store import keep
 
 __all__ = ["Entry", "Fence", "FlowStore"]
 
@@ -66,14 +66,14 @@ class FlowStore(FlowReads):
     async def create(self, flow: Flow, ticket: Ticket | None = None, story: Story = NO_STORY) -> Flow:
         """Writes the row and ``flow.queued`` in one transaction: from here on the flow is never lost.
 
-        Another one comes back when a twin of the request was quicker. Raises IdempotencyMismatch.
+        Another one comes back when a twin of the request was quicker. Raises IdempotencyMismatch,
+        NotFound for a snapshot that has gone meanwhile.
         """
 
         def job() -> Steps[Flow]:
             if ticket is not None and not (yield from take_ticket(self._upserts, ticket, flow)):
-                quicker = yield from flow_for(flow.user_id, ticket, flow.created_at)
-                found = yield Ask(sql.OWN_FLOW, {"flow_id": str(quicker), "user_id": flow.user_id})
-                return flow_of(found[0])
+                return (yield from made_by_twin(ticket, flow))
+            yield from keep(flow.user_id, flow.snapshot_id)
             created = yield from jobs.create(flow, story, self._upserts)
             yield from self._submit(flow.user_id)
             return created
@@ -202,9 +202,6 @@ class FlowStore(FlowReads):
         if owner is not None:
             self.feed.ring(flow_id, owner)
         return owner is not None
-
-    async def drop_checkpoints(self, flow_id: str) -> None:
-        await self._store.run(lambda: jobs.drop_checkpoints(flow_id))
 
     def _queue(self, flow: Flow, changes: Mapping[str, Any], event: Event) -> Steps[None]:
         """Raises Fenced."""

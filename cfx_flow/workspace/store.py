@@ -60,12 +60,20 @@ class SnapshotStore:
         raise _unknown(snapshot_id)
 
 
+def keep(user_id: str, snapshot_id: str) -> Steps[None]:
+    """Within the transaction that takes it up: it may have gone since it was brought, with its user or
+    because it was old, and from here on it stays. Raises NotFound."""
+    if not (yield Ask(_KEPT, {"user_id": user_id, "id": snapshot_id})):
+        raise _unknown(snapshot_id)
+
+
 def _own(column: Column[Any]) -> Select[Any]:
     owned = snapshots.c.user_id == bindparam("user_id")
     return select(column).where(owned, snapshots.c.id == bindparam("id"))
 
 
 _ARCHIVE, _ID = _own(snapshots.c.archive), _own(snapshots.c.id)
+_KEPT = _ID.with_for_update(read=True, key_share=True)
 
 
 def _unknown(snapshot_id: str) -> NotFound:

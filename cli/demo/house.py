@@ -82,10 +82,11 @@ def demo_house(
     _must_be_free(settings)
     with ExitStack() as stack, log.open("wb") as output:
         start = _starter(stack, output, cwd)
-        server = start(["cli.main", "serve", "--with-worker"], {**environ, **urls})
+        # The last one is stopped first: flows that stop at a resumable point still have a provider.
         provider = start(
             ["cli.demo.provider", "--port", str(provider_port), "--script", str(script)], environ
         )
+        server = start(["cli.main", "serve", "--with-worker"], {**environ, **urls})
         _import_what_comes_next()
         _wait(lambda: _answers(f"{url}/healthz"), server, "the server", log)
         _wait(lambda: _answers(f"http://127.0.0.1:{provider_port}/v1/models"), provider, "the provider", log)

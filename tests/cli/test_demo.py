@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -90,6 +91,22 @@ def test_signal_in_the_middle_leaves_nothing_running(tmp_path: Path, number: sig
     wait_for(gone(tmp_path), timeout_s=15, what="end of the demo's processes")
     if number is not signal.SIGKILL:
         assert list(tmp_path.iterdir()) == []
+
+
+def test_signal_in_the_middle_leaves_a_flow_that_goes_on_at_the_next_start(tmp_path: Path) -> None:
+    """The provider is there until the server has stopped: nothing fails for want of it."""
+    with demo(tmp_path, "--port", str(free_port())) as process:
+        _lines_until(process, "A flow on")
+        wait_for(lambda: _statuses(tmp_path) == ["in_progress"], timeout_s=20, what="flow that runs")
+        process.send_signal(signal.SIGTERM)
+        process.wait(TIMEOUT_S)
+    wait_for(gone(tmp_path), timeout_s=15, what="end of the demo's processes")
+    assert _statuses(tmp_path) == ["in_progress"]
+
+
+def _statuses(folder: Path) -> list[str]:
+    with sqlite3.connect(f"file:{folder / '.cfx' / 'cfx.db'}?mode=ro", uri=True) as connection:
+        return [status for (status,) in connection.execute("SELECT status FROM flows")]
 
 
 def test_taken_port_is_told_and_nothing_is_left(tmp_path: Path) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import pytest
+
+from cfx_flow.flows.checkpoints import CheckpointRow
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.jobs import Entry, Fence
-from cfx_flow.flows.model import Event
+from cfx_flow.flows.model import Event, Fenced
 from cfx_flow.flows.pen import LAZY_S, Pen
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.store.engine import Store
 from tests.flows.test_store import Desk
+
+CHECKPOINT: dict[str, Any] = {"ns": "", "id": "1", "parent_id": None, "body": "{}", "meta": "{}"}
 
 
 class SlowAtFirst(FlowStore):
@@ -38,3 +44,22 @@ async def test_notes_that_a_slow_database_still_takes_are_not_overtaken_by_later
     await pen.commit(told("third"))
 
     assert [event.type for event in await desk.flows.events(flow.id)][-3:] == ["first", "second", "third"]
+
+
+async def test_a_runner_whose_epoch_is_over_forgets_no_checkpoints(store: Store) -> None:
+    desk = Desk(store)
+    flow = await desk.flow()
+    pens = []
+    for _ in range(2):
+        claimed = await desk.flows.claim(flow.id)
+        assert claimed is not None
+        pens.append(Pen(desk.flows, Fence(flow.id, claimed.epoch)))
+    old, new = pens
+    await new.commit(Entry(checkpoint=CheckpointRow(flow_id=flow.id, **CHECKPOINT)))
+
+    with pytest.raises(Fenced):
+        await old.commit(Entry(forgets=flow.id))
+    assert [row.id for row in await desk.flows.checkpoints(flow.id, "")] == ["1"]
+
+    await new.commit(Entry(forgets=flow.id))
+    assert await desk.flows.checkpoints(flow.id, "") == []

@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
+from cfx_flow.errors import StoreUnavailable
+from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.jobs import Entry, Fence
-from cfx_flow.flows.model import Flow
+from cfx_flow.flows.model import Flow, FlowStatus
 from cfx_flow.flows.retakes import LONGEST_PAUSE_S, Later
+from cfx_flow.flows.runner import Drain, FlowRunner
+from cfx_flow.flows.store import FlowStore
+from cfx_flow.store.engine import Store
 from tests.flows.conftest import House, OpenHouse
 from tests.flows.test_durability import SLOW, kill
 from tests.flows.test_store import Desk, desk  # noqa: F401 - a fixture
 from tests.support.flows import GOOD_DIFF, loop, says
+from tests.support.offices import Graph
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 
 
@@ -83,3 +90,24 @@ async def test_who_ran_it_before_goes_on_uncounted(desk: Desk) -> None:  # noqa:
     assert claimed is not None
     await desk.flows.write(Fence(flow.id, claimed.epoch), Entry(changes={"retakes": 0}))
     assert await retaken(desk, flow) == 1
+
+
+class LongAway(FlowStore):
+    away = 10_001
+    """attempts, of 10 s each: more than a day"""
+
+    async def claim(self, flow_id: str, *, paused: int | None = 0) -> Flow | None:
+        self.away -= 1
+        if self.away >= 0:
+            raise StoreUnavailable("It is away.")
+        return await super().claim(flow_id, paused=paused)
+
+
+async def test_a_flow_waits_for_its_database_for_days(sqlite_store: Store) -> None:
+    mine, graph = Desk(sqlite_store), Graph()
+    flow = await mine.flow()
+    runner = FlowRunner(LongAway(sqlite_store, mine.clock, Feed()), graph, mine.clock, pauses_s=(0,))
+    graph.end(flow.id)
+    with capture_logs():
+        await runner.run(flow.id, Drain())
+    assert (await mine.flows.get(mine.user.user_id, flow.id)).status is FlowStatus.APPROVED

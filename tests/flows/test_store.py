@@ -7,6 +7,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import InvalidRequest, NotFound
@@ -16,6 +17,7 @@ from cfx_flow.flows.pages import Wanted
 from cfx_flow.flows.store import Entry, Fence, FlowStore
 from cfx_flow.flows.submit import Origin, new_flow
 from cfx_flow.store.engine import Store
+from cfx_flow.store.tables import snapshots
 from cfx_flow.workspace.snapshot import from_files
 from cfx_flow.workspace.store import SnapshotStore
 from tests.support.clock import FakeClock
@@ -47,6 +49,18 @@ def desk(store: Store) -> Desk:
 async def test_a_flow_comes_back_as_it_was_written(desk: Desk) -> None:
     flow = await desk.flow()
     assert await desk.flows.get(desk.user.user_id, flow.id) == flow
+
+
+async def test_a_snapshot_that_goes_before_its_flow_is_written_is_told(desk: Desk, store: Store) -> None:
+    """Its user was deleted, say, or it was old and pruned."""
+    snapshot = from_files({"a.txt": "a\n"})
+    await desk.snapshots.put(desk.user.user_id, snapshot)
+    origin = Origin(desk.user, str(uuid.uuid4()), desk.clock.now())
+    async with store.transaction() as connection:
+        await connection.execute(delete(snapshots))
+    with pytest.raises(NotFound, match="Upload it with POST /v1/snapshots"):
+        await desk.flows.create(new_flow("do it", snapshot.id, OPTIONS, origin))
+    assert await desk.flows.unfinished() == []
 
 
 async def test_another_users_flow_does_not_exist(desk: Desk) -> None:
