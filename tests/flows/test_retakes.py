@@ -103,6 +103,7 @@ class LongAway(FlowStore):
         return await super().claim(flow_id, paused=paused)
 
 
+@pytest.mark.e2e
 async def test_a_flow_waits_for_its_database_for_days(sqlite_store: Store) -> None:
     mine, graph = Desk(sqlite_store), Graph()
     flow = await mine.flow()
