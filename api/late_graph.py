@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
 
 from cfx_flow.flows.model import Outcome, Waits
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain, Drained, FlowGraph
 
 
-class OpenGraph(FlowGraph, Protocol):
-    async def close(self) -> None: ...
-
-
 class LateGraph:
     """A FlowGraph that waits for the real one. Flows submitted meanwhile start when it arrives."""
 
     def __init__(self) -> None:
-        self._graph: OpenGraph | None = None
+        self._graph: FlowGraph | None = None
         self._arrived = asyncio.Event()
 
     @property
     def ready(self) -> bool:
         return self._arrived.is_set()
 
-    def arrive(self, graph: OpenGraph) -> None:
+    def arrive(self, graph: FlowGraph) -> None:
         self._graph = graph
         self._arrived.set()
 
@@ -33,13 +28,10 @@ class LateGraph:
         graph = await self._wait(drain)
         return await graph.run(run, drain)
 
-    async def close(self) -> None:
-        """After the last flow has stopped."""
-        if self._graph is not None:
-            await self._graph.close()
-
     async def _wait(self, drain: Drain) -> FlowGraph:
         """Raises Drained when the shutdown comes first."""
+        if self._graph is not None:
+            return self._graph
         arrival = asyncio.ensure_future(self._arrived.wait())
         drained = asyncio.ensure_future(drain.requested.wait())
         try:

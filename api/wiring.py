@@ -132,7 +132,6 @@ async def open_services(
         closing.push_async_callback(upstream.close)
         webhooks = await closing.enter_async_context(open_webhooks(settings, store, pepper, clock))
         graph = LateGraph()
-        closing.push_async_callback(graph.close)
         parts = _flows_of(settings, store, clock, graph, drain_s)
         chores = await closing.enter_async_context(_tended(settings, store, clock, parts))
         beside = Beside(limits.daily if settings.redis_url else None, parts.queue, chores)

@@ -1,40 +1,31 @@
 """One question to a stage's model: ChatOpenAI under a lease, streamed, with its usage and cost.
 
 **Source** of what is worked around here: langchain-openai 1.7 ``chat_models/base.py`` (a ``response_format``
-argument leaves the plain streaming path, ``max_tokens`` is renamed), openai 3 ``_exceptions.py``; LiteLLM
-puts the real price into ``usage.cost`` of a stream's last chunk.
+argument leaves the plain streaming path, ``max_tokens`` is renamed); LiteLLM puts the real price into
+``usage.cost`` of a stream's last chunk.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
-import httpx2
 import msgspec
-import openai
 from langchain_core.messages import BaseMessage
-from langchain_core.messages.ai import AIMessageChunk
-from langchain_openai import ChatOpenAI, StreamChunkTimeoutError
+from langchain_core.outputs import ChatGenerationChunk
 
-from cfx_flow.errors import UpstreamError
 from cfx_flow.flows.model import FlowFailed, Reason
-from cfx_flow.stages.model import Stage, Target, Upstream
+from cfx_flow.stages.model import Stage, Target
 from cfx_flow.upstream.breaker import Breakers
-from cfx_flow.upstream.classify import (
-    error_of_frame,
-    error_of_response,
-    talked_rubbish,
-    timed_out,
-    unreachable,
-)
+from cfx_flow.upstream.classify import talked_rubbish
+from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.upstream.lease import try_targets
-from graphs.chat_model import COST, REFUSAL, chat_model, timeout_of
+from graphs.chat_model import COST, REFUSAL, HouseChat, chat_model
 
 PROGRESS_EVERY_S = 1.0
 CHARS_PER_TOKEN = 4
@@ -112,57 +103,43 @@ class Attempts(Protocol):
 
 
 class Asker:
-    """Holds one HTTP client per upstream and one ChatOpenAI per target; ``close`` closes them."""
+    """Holds one ChatOpenAI per target."""
 
-    def __init__(self, breakers: Breakers) -> None:
-        self._breakers = breakers
-        self._clients: dict[str, httpx2.AsyncClient] = {}
-        self._models: dict[str, ChatOpenAI] = {}
+    def __init__(self, breakers: Breakers, client: UpstreamClient) -> None:
+        self._breakers, self._client = breakers, client
+        self._models: dict[str, HouseChat] = {}
 
     async def ask(self, question: Question, on_progress: Progress, attempts: Attempts) -> Answer:
         """Raises the UpstreamError of the last target that was tried."""
 
         async def attempt(target: Target) -> Heard:
             heard = Heard()
-            async with attempts.attempt(target, heard) as asked, _our_errors(target):
-                await self._listen(asked, target, heard, on_progress)
-                return _complete(heard, target)
+            async with attempts.attempt(target, heard) as asked:
+                with _our_errors(target):
+                    await self._listen(asked, target, heard, on_progress)
+                    return _complete(heard, target)
 
         began = await try_targets(question.targets, attempt, breakers=self._breakers)
         return _answer(question, began.target, began.value, began.attempts)
 
-    async def close(self) -> None:
-        for client in self._clients.values():
-            await client.aclose()
-
     async def _listen(self, question: Question, target: Target, heard: Heard, on_progress: Progress) -> None:
         told_at, most_chars = heard.began, MOST_CHARS_PER_TOKEN * _limit(question, target)
-        stream = self._model(target).astream(list(question.messages), **_parameters(question, target))
-        async for chunk in stream:
-            heard.take(chunk)
-            if heard.chars > most_chars:
-                heard.cut(most_chars)
-                return
-            now = time.monotonic()
-            if now - told_at >= PROGRESS_EVERY_S:
-                told_at = now
-                await on_progress(heard.chars)
+        chunks = self._model(target).chunks(question.messages, **_parameters(question, target))
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                heard.take(chunk)
+                if heard.chars > most_chars:
+                    heard.cut(most_chars)
+                    return
+                now = time.monotonic()
+                if now - told_at >= PROGRESS_EVERY_S:
+                    told_at = now
+                    await on_progress(heard.chars)
 
-    def _model(self, target: Target) -> ChatOpenAI:
+    def _model(self, target: Target) -> HouseChat:
         if target.id not in self._models:
-            self._models[target.id] = chat_model(target, self._client(target.upstream))
+            self._models[target.id] = chat_model(target, self._client)
         return self._models[target.id]
-
-    def _client(self, upstream: Upstream) -> httpx2.AsyncClient:
-        if upstream.name not in self._clients:
-            self._clients[upstream.name] = httpx2.AsyncClient(
-                base_url=upstream.base_url,
-                timeout=timeout_of(upstream),
-                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
-                follow_redirects=False,
-                trust_env=False,
-            )
-        return self._clients[upstream.name]
 
 
 @dataclass(slots=True)
@@ -179,15 +156,15 @@ class Heard:
     first_at: float | None = None
     ended: float = 0.0
 
-    def take(self, chunk: AIMessageChunk) -> None:
-        said = chunk.response_metadata
+    def take(self, chunk: ChatGenerationChunk) -> None:
+        said, message = chunk.generation_info or {}, chunk.message
         text = chunk.text or said.get(REFUSAL, "")
         self.refused |= REFUSAL in said
         if text:
             self.first_at = self.first_at or time.monotonic()
             self.pieces.append(text)
             self.chars += len(text)
-        self.usage = chunk.usage_metadata or self.usage
+        self.usage = getattr(message, "usage_metadata", None) or self.usage
         self.finish_reason = said.get("finish_reason") or self.finish_reason
         self.cost_usd = said.get(COST, self.cost_usd)
 
@@ -249,31 +226,10 @@ def tokens_in(question: Question) -> int:
     return sum(len(str(message.content)) for message in question.messages) // CHARS_PER_TOKEN
 
 
-@asynccontextmanager
-async def _our_errors(target: Target) -> AsyncIterator[None]:
-    """Whatever goes wrong between ChatOpenAI and the wire leaves as an UpstreamError."""
+@contextmanager
+def _our_errors(target: Target) -> Iterator[None]:
+    """What langchain-openai throws at chunks of another shape than OpenAI's leaves as an UpstreamError."""
     try:
         yield
-    except UpstreamError:
-        raise
-    except (StreamChunkTimeoutError, openai.APITimeoutError, httpx2.TimeoutException) as error:
-        raise timed_out(target.model, target.upstream.read_timeout_s) from error
-    except openai.APIStatusError as error:
-        headers = {name.lower(): value for name, value in error.response.headers.items()}
-        raise error_of_response(error.status_code, _body_of(error), headers, model=target.model) from error
-    except openai.APIConnectionError as error:
-        raise unreachable(target.model) from error
-    except openai.APIError as error:  # an error frame within the stream
-        raise error_of_frame(error.body, model=target.model) from error
-    except (httpx2.HTTPError, httpx2.StreamError) as error:
-        raise talked_rubbish(target.model, "broke off in the middle of its answer") from error
     except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
-        # What langchain-openai and the SDK throw at frames of another shape than OpenAI's.
         raise talked_rubbish(target.model, "sent something that is no chat completion") from error
-
-
-def _body_of(error: openai.APIStatusError) -> bytes:
-    try:
-        return error.response.content
-    except httpx2.ResponseNotRead:
-        return b""

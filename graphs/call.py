@@ -29,7 +29,6 @@ class Asks(Protocol):
     """As ``Asker`` does."""
 
     async def ask(self, question: Question, on_progress: Progress, attempts: Attempts) -> Answer: ...
-    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

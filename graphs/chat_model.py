@@ -1,73 +1,56 @@
-"""ChatOpenAI as this house needs it: told what it must not look up, and quicker over a stream.
+"""ChatOpenAI as this house needs it: on the house's own wire, told what it must not look up, and with what
+its messages leave out.
 
-**Source**: langchain-openai 1.7 ``chat_models/base.py`` (a stream's chunk is made a dict again at once, the
-usage's ``cost`` is dropped), openai 3 ``_streaming.py`` (each chunk is built as a tree of models first).
+**Source**: langchain-openai 1.7 ``chat_models/base.py`` (an ``async_client`` that is given is used; the
+usage's ``cost`` is dropped), langchain-core 1.7 ``chat_models.py`` (``astream`` copies and merges all chunks
+for its callbacks).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import httpx2
+from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
-from openai import AsyncOpenAI
-from openai.types.chat import ChatCompletionChunk
 from pydantic import SecretStr
 
 from cfx_flow.stages.model import Target, Upstream
-
-T = TypeVar("T")
+from cfx_flow.upstream.client import UpstreamClient
+from graphs.wire import Completions
 
 COST = "cfx_cost_usd"
 REFUSAL = "refusal"
 
 
-def chat_model(target: Target, http: httpx2.AsyncClient) -> ChatOpenAI:
-    upstream = target.upstream
-    key, timeout = _key_of(upstream), timeout_of(upstream)
-    client = _PlainChunks(
-        api_key=key,
-        base_url=upstream.base_url,
-        http_client=http,
-        timeout=timeout,  # absent, the SDK overrules the client's own with none at all
-        max_retries=0,
-    )
-    return _CostKeepingChat(
+def chat_model(target: Target, client: UpstreamClient) -> HouseChat:
+    return HouseChat(
         model=target.model,
-        base_url=upstream.base_url,
-        api_key=key,
-        root_async_client=client,
-        async_client=client.chat.completions,
-        http_async_client=http,
-        openai_proxy=None,  # else OPENAI_PROXY of the environment, which this client cannot use
-        timeout=timeout,
+        base_url=target.upstream.base_url,
+        api_key=_key_of(target.upstream),
+        async_client=Completions(client, target),
+        openai_proxy=None,  # else it looks for OPENAI_PROXY in the environment
         max_retries=0,
         stream_usage=True,
         use_responses_api=False,
-        stream_chunk_timeout=upstream.read_timeout_s,
+        stream_chunk_timeout=None,  # else a task for each chunk; the wire has patience of its own
         cache=False,
     )
 
 
-def timeout_of(upstream: Upstream) -> httpx2.Timeout:
-    return httpx2.Timeout(upstream.read_timeout_s, connect=upstream.connect_timeout_stream_s, pool=None)
+class HouseChat(ChatOpenAI):
+    """Keeps the upstream's own figure for what the call cost, and a refusal's words."""
 
-
-class _PlainChunks(AsyncOpenAI):
-    """Leaves a chunk the dict that it is: of a call's time, a third went into models that nobody reads."""
-
-    def _process_response_data(self, *, data: object, cast_to: type[T], response: httpx2.Response) -> T:
-        if cast_to is ChatCompletionChunk:
-            return cast(T, data)
-        return super()._process_response_data(data=data, cast_to=cast_to, response=response)
-
-
-class _CostKeepingChat(ChatOpenAI):
-    """ChatOpenAI that keeps the upstream's own figure for what the call cost, and a refusal's words."""
+    async def chunks(
+        self, messages: Sequence[BaseMessage], **parameters: Any
+    ) -> AsyncGenerator[ChatGenerationChunk]:
+        """As ``astream``, without callbacks: nobody listens. Raises UpstreamError, and whatever comes of a
+        chunk of another shape than OpenAI's."""
+        async for chunk in self._astream(list(messages), **parameters):
+            yield chunk
 
     def _convert_chunk_to_generation_chunk(
         self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
@@ -97,7 +80,7 @@ def _cost_in(usage: object) -> Decimal | None:
 
 
 def _key_of(upstream: Upstream) -> Callable[[], Awaitable[str]]:
-    """As a coroutine function: then no synchronous client is built beside the one that is used."""
+    """As a coroutine function: then no synchronous client is built, which nobody would use."""
     key = upstream.api_key or SecretStr("none")
 
     async def reveal() -> str:

@@ -28,6 +28,7 @@ from cfx_flow.prompts import Prompts
 from cfx_flow.settings import Settings
 from cfx_flow.stages.model import Models
 from cfx_flow.upstream.breaker import Breakers
+from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.workspace.snapshot import Snapshot
 from cfx_flow.workspace.store import SnapshotStore
 from graphs.ask import Asker
@@ -64,18 +65,19 @@ class House(Protocol):
     @property
     def breakers(self) -> Breakers: ...
     @property
+    def upstream(self) -> UpstreamClient: ...
+    @property
     def snapshots(self) -> SnapshotStore: ...
     @property
     def flows(self) -> FlowStore: ...
 
 
 def open_graph(house: House) -> LangGraphFlows:
-    """Whoever opens it closes it, after the last flow has stopped."""
     tools = Tools(
         models=house.models,
         prompts=house.prompts,
         policy=house.policy,
-        asker=Asker(house.breakers),
+        asker=Asker(house.breakers, house.upstream),
         limiter=house.limiter,
         budgets=house.budgets,
         request_log=house.request_log,
@@ -116,9 +118,6 @@ class LangGraphFlows:
             return _outcome(checked_state(state))
         await work.run.pen.settle()
         return await _awaited(graph, config)
-
-    async def close(self) -> None:
-        await self._tools.asker.close()
 
     async def _snapshot(self, run: FlowRun) -> Snapshot:
         try:

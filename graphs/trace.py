@@ -7,18 +7,18 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 
-import httpx2
-import openai
+import aiohttp
 
 from cfx_flow.clock import Clock
 from cfx_flow.errors import UpstreamError
 from cfx_flow.flows.usage import Usage
 from cfx_flow.stages.model import Target
+from cfx_flow.upstream.client import UnwelcomeStatus
 from graphs.ask import CHARS_PER_TOKEN, Heard, Question, tokens_in
 
 BrokeOff = Callable[[Target, Usage | None], Awaitable[Question]]
 
-NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class Trace:
@@ -75,7 +75,7 @@ def _may_be_billed(error: BaseException) -> bool:
     """Not what never left the house, nor what was answered with an error instead of a stream."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, (*NEVER_SENT, openai.APIStatusError)):
+        if isinstance(cause, (*NEVER_SENT, UnwelcomeStatus)):
             return False
         cause = cause.__cause__
     return True

@@ -51,9 +51,6 @@ class Answering:
             finish_reason="stop",
         )
 
-    async def close(self) -> None:
-        return
-
 
 def _review(number: int) -> Any:
     """A new finding each time, so that the loop's guard sees no standstill."""

@@ -115,9 +115,6 @@ async def open_flows(
         services = await closing.enter_async_context(open_services(Settings.load(environ), environ))
         store = await open_store(url, synchronous=synchronous)
         closing.push_async_callback(store.close)
-        if asker is None:
-            asker = Asker(services.breakers)
-            closing.push_async_callback(asker.close)
-        engine = Engine(services, store, asker, folder)
+        engine = Engine(services, store, asker or Asker(services.breakers, services.upstream), folder)
         await engine.prepare()
         yield engine

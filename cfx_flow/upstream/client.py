@@ -38,6 +38,10 @@ WHOLE_WRITE_BYTES = 512 * 1024
 _IDLE_CONNECTION_S = 30.0
 
 
+class UnwelcomeStatus(Exception):
+    """The cause of an UpstreamError: the upstream has answered, but with another status than 200."""
+
+
 class UpstreamClient:
     """Open it in the loop that serves; nothing of it may be used before ``open`` or after ``close``."""
 
@@ -72,7 +76,7 @@ class UpstreamClient:
             patience.close()
             raise
         if answer.status != HTTPStatus.OK:
-            raise await answer.refusal()
+            raise await answer.refusal() from UnwelcomeStatus(answer.status)
         return answer
 
     def _way(self, upstream: Upstream) -> _Way:
@@ -187,6 +191,11 @@ class Answer:
     def content_type(self) -> str:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
+    @property
+    def is_read(self) -> bool:
+        """To its end."""
+        return self._content.is_eof()
+
     def slim(self) -> None:
         """For a stream, which may be long and silent: a proxy's thirty headers go, they are read."""
         self.headers = _NO_HEADERS
@@ -234,7 +243,7 @@ class Answer:
     def close(self) -> None:
         """Gives the connection back if the body was read to its end, else cuts it at once."""
         self._patience.close()
-        _give_back(self._connection, is_read=self._content.is_eof())
+        _give_back(self._connection, is_read=self.is_read)
 
 
 _NO_HEADERS = CIMultiDictProxy[str](CIMultiDict())

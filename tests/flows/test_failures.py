@@ -190,9 +190,6 @@ class _BrokenGraph:
     async def run(self, run: Any, drain: Any) -> Any:
         raise ZeroDivisionError("secret")
 
-    async def close(self) -> None:
-        return None
-
 
 async def test_an_answer_that_was_cut_off_is_not_taken_for_whole(house: House, provider: Provider) -> None:
     half = GOOD_DIFF[: GOOD_DIFF.index("+    return")]
