@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from api.dependencies import Caller, House
-from api.routes.steering import body_of
+from api.routes.steering import body_of, flow_to_steer
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.application import (
@@ -54,7 +54,7 @@ async def get_bundle(flow_id: str, house: House, caller: Caller) -> Response:
 async def apply_flow(request: Request, flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
     """Writes an approved flow's patch into the folder of the server that it was given: all or nothing."""
     asked = read_as(ApplyRequest, await request.body() or b"{}")
-    flow = await house.flows.get(caller.user_id, flow_id)
+    flow = await flow_to_steer(house, caller, flow_id)
     folder = await _folder(house, flow, caller)
     must_be_approved(flow)
     archive = await _bundle(house, flow)
@@ -66,7 +66,7 @@ async def apply_flow(request: Request, flow_id: str, house: House, caller: Calle
 async def roll_flow_back(request: Request, flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
     """Takes back exactly what `apply` has written; later edits elsewhere are kept."""
     asked = read_as(ApplyRequest, await request.body() or b"{}")
-    flow = await house.flows.get(caller.user_id, flow_id)
+    flow = await flow_to_steer(house, caller, flow_id)
     folder = await _folder(house, flow, caller)
     done = await asyncio.to_thread(roll_back, folder, flow.id, asked)
     return await _told(house, flow, "patch.rolled_back", done)

@@ -15,6 +15,7 @@ from cfx_flow.accounts.bounds import require_flow
 from cfx_flow.flows.decision import DecisionRequest, must_be_awaited
 from cfx_flow.flows.fork import ForkRequest, fork, story_of
 from cfx_flow.flows.idempotency import ticket_of
+from cfx_flow.flows.model import Flow
 from cfx_flow.flows.request import Strict, read_as
 from cfx_flow.flows.resume import ResumeRequest, resumed_options
 from cfx_flow.flows.submit import Origin
@@ -27,11 +28,19 @@ def body_of(kind: type[Strict], *, required: bool = True) -> dict[str, Any]:
     return {"requestBody": {"content": content, "required": required}}
 
 
+async def flow_to_steer(house: House, caller: Caller, flow_id: str) -> Flow:
+    """Whoever could not start such a flow may look at it, and do nothing more. Raises NotFound,
+    PermissionDenied."""
+    flow = await house.flows.get(caller.user_id, flow_id)
+    require_flow(caller, flow.options.models.items(), house.models)
+    return flow
+
+
 @router.post("/decision", openapi_extra=body_of(DecisionRequest))
 async def decide(request: Request, flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
     """A person's word at a gate, bound to the version that they have looked at; the first one counts."""
     asked = read_as(DecisionRequest, await request.body())
-    flow = await house.flows.get(caller.user_id, flow_id)
+    flow = await flow_to_steer(house, caller, flow_id)
     must_be_awaited(flow, asked)
     decided = await house.flows.decide(flow, asked.said)
     await house.dispatcher.wake(flow_id, caller.user_id)
@@ -45,8 +54,7 @@ async def resume_flow(
     """Goes on with a flow that failed, or ran out of rounds, from where it stopped. Finished steps, and
     answers that were paid for, are not asked for again."""
     wanted = read_as(ResumeRequest, await request.body() or b"{}")
-    flow = await house.flows.get(caller.user_id, flow_id)
-    require_flow(caller, flow.options.models.items(), house.models)
+    flow = await flow_to_steer(house, caller, flow_id)
     options = resumed_options(flow, wanted, house.models.flow)
     await admission.require_left()
     resumed = await house.flows.resume(flow, options)
@@ -78,6 +86,7 @@ async def fork_flow(
 @router.post("/cancel")
 async def cancel_flow(flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
     """Ends it at once; an answer that was under way is not waited for."""
-    flow = await house.flows.cancel(caller.user_id, flow_id)
+    await flow_to_steer(house, caller, flow_id)
+    cancelled = await house.flows.cancel(caller.user_id, flow_id)
     await house.dispatcher.cancel(flow_id)
-    return await shown_one(house, flow)
+    return await shown_one(house, cancelled)

@@ -25,13 +25,14 @@ def require_stage(caller: Principal, stage: Stage, models: Models) -> None:
 
 
 def require_flow(caller: Principal, chosen: Iterable[tuple[str, str]], models: Models) -> None:
-    """A flow asks all three stages; ``chosen``: stage and model where its body names one.
-
-    Raises PermissionDenied.
+    """To start one, or to have a say in it. A flow asks all three stages; ``chosen``: stage and model where
+    its body names one. Raises PermissionDenied.
     """
     lacking = [stage for stage in FLOW_STAGES if caller.stages is not None and stage not in caller.stages]
     if lacking:
-        raise PermissionDenied(f"This key may not run flows: it may not call the stage {lacking[0]}.")
+        raise PermissionDenied(
+            f"This key may not run flows, nor steer them: it may not call the stage {lacking[0]}."
+        )
     for stage, model in chosen:
         if caller.models is not None and model in models.direct.targets and model not in caller.models:
             raise _not_this_model(caller.models, model, f"stages.{stage}.model")

@@ -159,12 +159,19 @@ async def test_of_many_who_resume_at_once_one_does(any_house: House, provider: P
     ],
     ids=["stages", "models"],
 )
-async def test_a_key_that_may_not_start_such_a_flow_neither_resumes_nor_forks_it(
+async def test_a_key_that_may_not_start_such_a_flow_may_only_look_at_it(
     house: House, provider: Provider, bounds: dict[str, Any], said: str
 ) -> None:
     provider.script(*loop([DOWN]))
     failed = await house.run(stages={"code": {"model": "deepseek-v3"}})
-    async with await house.client_for("alice", **bounds) as bound:
-        for way, body in (("resume", {}), ("fork", {"step": 1})):
+    decision = {"gate": "plan", "decision": "approve", "version": failed["version"]}
+    ways: dict[str, dict[str, Any]] = {"resume": {}, "fork": {"step": 1}, "decision": decision}
+    ways |= {"cancel": {}, "apply": {}, "rollback": {}}
+    async with await house.client_for("alice", permissions=["workspace"], **bounds) as bound:
+        for way, body in ways.items():
             answer = await bound.post(f"/v1/flows/{failed['id']}/{way}", json=body)
-            assert said in error_of(answer, 403, "permission_denied")["message"]
+            assert said in error_of(answer, 403, "permission_denied")["message"], way
+        assert (await bound.get(f"/v1/flows/{failed['id']}/report")).status_code == 200
+        secret = await bound.get("/v1/webhook-secret")
+        assert (secret.status_code == 403) == ("stages" in bounds)
+    assert await house.get(failed["id"]) == failed
