@@ -15,6 +15,7 @@ import structlog
 from api.late_graph import LateGraph
 from api.readiness import Beside, ReadinessProbe
 from cfx_flow.accounts import Accounts, load_pepper
+from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.accounts.key_watch import KeyWatch
 from cfx_flow.accounts.open import open_doors
 from cfx_flow.accounts.own_keys import OwnKeys
@@ -78,6 +79,7 @@ class Services:
     key_watch: KeyWatch
     reader_watch: KeyWatch
     limiter: RateLimiter
+    daily_limits: DailyLimits
     budgets: Budgets
     slots: StreamSlots
     readers: Readers
@@ -149,6 +151,7 @@ async def open_services(
             key_watch=doors.key_watch,
             reader_watch=doors.reader_watch,
             limiter=limits.daily,
+            daily_limits=DailyLimits(store, settings.daily_limit),
             budgets=ledger.budgets,
             slots=limits.slots,
             readers=Readers(limits.slots),

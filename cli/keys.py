@@ -155,6 +155,7 @@ def _shown(info: KeyInfo) -> dict[str, Any]:
         "permissions": sorted(info.permissions),
         "daily_limit": info.daily_limit,
         "max_streams": info.max_streams,
+        "by_owner": info.by_owner,
         "stages": None if info.stages is None else sorted(info.stages),
         "models": None if info.models is None else sorted(info.models),
         "created_at": _iso(info.created_at),

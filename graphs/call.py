@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
+from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.clock import Clock
 from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import BudgetExceeded, UpstreamError
@@ -40,6 +41,7 @@ class Tools:
     policy: Policy
     asker: Asks
     limiter: RateLimiter
+    daily_limits: DailyLimits
     budgets: Budgets
     request_log: RequestLog
     clock: Clock
@@ -90,7 +92,8 @@ class ModelCall:
         except BudgetExceeded as error:
             raise FlowFailed(Reason.LIMIT_REACHED, error.message) from None
         day = self._tools.clock.now().date()
-        allowance = await self._tools.limiter.check_and_increment(flow.user_id, day, flow.options.daily_limit)
+        limit = await self._tools.daily_limits.of(flow.user_id, flow.api_key_id)
+        allowance = await self._tools.limiter.check_and_increment(flow.user_id, day, limit)
         if not allowance.allowed:
             raise FlowFailed(
                 Reason.LIMIT_REACHED,

@@ -15,6 +15,7 @@ from langgraph.runtime import RunControl
 from langgraph.types import Command
 from langsmith import tracing_context
 
+from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.clock import Clock
 from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import NotFound
@@ -59,6 +60,8 @@ class House(Protocol):
     @property
     def limiter(self) -> RateLimiter: ...
     @property
+    def daily_limits(self) -> DailyLimits: ...
+    @property
     def budgets(self) -> Budgets: ...
     @property
     def request_log(self) -> RequestLog: ...
@@ -79,6 +82,7 @@ def open_graph(house: House) -> LangGraphFlows:
         policy=house.policy,
         asker=Asker(house.breakers, house.upstream),
         limiter=house.limiter,
+        daily_limits=house.daily_limits,
         budgets=house.budgets,
         request_log=house.request_log,
         clock=house.clock,

@@ -26,6 +26,7 @@ _EXAMPLE: dict[str, Any] = {
     "permissions": [],
     "daily_limit": 200,
     "max_streams": None,
+    "by_owner": True,
     "stages": ["code", "review"],
     "models": None,
     "created_at": "2026-11-23T12:00:00.000Z",
@@ -74,6 +75,7 @@ class Key(BaseModel):
     permissions: list[str]
     daily_limit: int | None = Field(description="null: the user's")
     max_streams: int | None = Field(description="null: the server's")
+    by_owner: bool = Field(description="Its limits are its user's own: they hold only below the account's")
     stages: list[str] | None = Field(description="That it may call; null: all")
     models: list[str] | None = Field(description="That it may call directly; null: all of the whitelist")
     created_at: Moment
@@ -158,6 +160,7 @@ def _shown(house: House, caller: Principal, info: KeyInfo) -> dict[str, Any]:
         "permissions": sorted(info.permissions),
         "daily_limit": info.daily_limit,
         "max_streams": info.max_streams,
+        "by_owner": info.by_owner,
         "stages": None if info.stages is None else sorted(info.stages),
         "models": None if info.models is None else sorted(info.models),
         "created_at": info.created_at,

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from api.wiring import Services, open_services
+from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.model import Budget, FlowOptions
@@ -32,7 +33,7 @@ from graphs.runtime import LangGraphFlows
 from tests.support.flows import FILES
 
 DAY = 10**9
-OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1000), DAY, DAY), daily_limit=DAY)
+OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1000), DAY, DAY))
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Engine:
             policy=services.policy,
             asker=asker,
             limiter=services.limiter,
+            daily_limits=DailyLimits(store, DAY),
             request_log=services.request_log,
             budgets=services.budgets,
             clock=services.clock,

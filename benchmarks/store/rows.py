@@ -81,7 +81,7 @@ def fill(url: str, *, logs: int, flows: int) -> None:
     user = _ID.format(number=_OWNER.format(others=USERS - 1))
     plain_user = _ID.format(number="n")
     budget = Budget(Decimal(1), 300_000, 1800)
-    options = FlowOptions(max_rounds=3, max_fixes=2, budget=budget, daily_limit=1000).to_json()
+    options = FlowOptions(max_rounds=3, max_fixes=2, budget=budget).to_json()
     span_s = DAYS * 86_400
     with psycopg.connect(url) as connection:
         for statement, count, owner, step_s in (

@@ -19,10 +19,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.accounts.audit import SERVER, Actor, Change, note
 from cfx_flow.accounts.cache import CACHE_TTL_S, AnswerCache
-from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_info, key_match, names_in, select_keys
+from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_info, key_match, limit_of, names_in, select_keys
 from cfx_flow.accounts.keys import hash_key, read_key_id
 from cfx_flow.accounts.last_used import LastUsed
-from cfx_flow.accounts.making import ACTIVE, REVOKED, KeyWish, clean, insert_key, retire, wish_of
+from cfx_flow.accounts.making import (
+    ACTIVE,
+    REVOKED,
+    Allow,
+    KeyWish,
+    allow_all,
+    clean,
+    held_account,
+    insert_key,
+    retire,
+    wish_of,
+)
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.clock import Clock
 from cfx_flow.errors import Conflict, InvalidApiKey, NotFound, StoreUnavailable
@@ -147,7 +158,8 @@ class Accounts:
             return EXPIRED
         if row.disabled_at is not None:
             return DISABLED
-        limits = (row.limits.get("daily"), row.account_daily_limit, self._default_daily_limit)
+        account_limit = row.account_daily_limit
+        account_limit = self._default_daily_limit if account_limit is None else account_limit
         stages, models = names_in(row.limits, "stages"), names_in(row.limits, "models")
         return Principal(
             user_id=row.user_id,
@@ -155,8 +167,8 @@ class Accounts:
             # An admin's editor has a bound key: leaked, it must not make itself an unbound one.
             role=row.role if stages is None and models is None else "user",
             api_key_id=row.id,
-            daily_limit=next(limit for limit in limits if limit is not None),
-            max_streams=row.limits.get("streams", self._default_max_streams),
+            daily_limit=limit_of(row.limits, "daily", account_limit),
+            max_streams=limit_of(row.limits, "streams", self._default_max_streams),
             monthly_usd=row.monthly_usd,
             stages=stages,
             models=models,
@@ -183,30 +195,50 @@ class Accounts:
         return await self.make_key(user_name, KeyWish(**wish), actor)
 
     async def make_key(self, user_name: str, wish: KeyWish, actor: Actor) -> NewKey:
+        """As ``create_key``."""
         now = self._clock.now()
         user_name, wish = clean(user_name, "user name"), wish.checked(now)
         async with self._store.transaction() as connection:
-            owner = (await self._account_id(connection, user_name, now), user_name)
-            made = await insert_key(connection, self._peppers[0], owner, wish, now)
-            change = Change(
-                action="key.created", user_id=made.user_id, subject=made.key_id, detail=wish.detail()
-            )
-            await note(connection, actor, change, now)
+            owner = await self._account_named(connection, user_name, now)
+            return await self._make(connection, owner, wish, actor, now)
+
+    async def make_key_for(self, user_id: str, wish: KeyWish, actor: Actor, allow: Allow) -> NewKey:
+        """For an account that is there. Raises NotFound, InvalidRequest, Conflict for a disabled account,
+        and what ``allow`` raises."""
+        now = self._clock.now()
+        wish = wish.checked(now)
+        async with self._store.transaction() as connection:
+            owner = await held_account(connection, accounts.c.user_id == user_id)
+            await allow(connection, user_id)
+            return await self._make(connection, owner, wish, actor, now)
+
+    async def _make(
+        self, connection: AsyncConnection, owner: Row[Any], wish: KeyWish, actor: Actor, now: datetime
+    ) -> NewKey:
+        made = await insert_key(connection, self._peppers[0], owner, wish, now)
+        change = Change(action="key.created", user_id=made.user_id, subject=made.key_id, detail=wish.detail())
+        await note(connection, actor, change, now)
         return made
 
     async def rotate_key(
-        self, which: str, grace: timedelta, *, owner_id: str | None = None, actor: Actor = SERVER
+        self,
+        which: str,
+        grace: timedelta,
+        *,
+        owner_id: str | None = None,
+        actor: Actor = SERVER,
+        allow: Allow = allow_all,
     ) -> NewKey:
         """Another key just like it, which works from now on; the old one for ``grace`` longer. ``which`` and
-        ``owner_id`` as in ``revoke_key``. Raises NotFound, Conflict, InvalidRequest."""
-        now = self._clock.now()
+        ``owner_id`` as in ``revoke_key``. Raises NotFound, Conflict, InvalidRequest, and what ``allow``
+        raises."""
+        now, match = self._clock.now(), _match(which, owner_id)
         async with self._store.transaction() as connection:
-            row = await _found(connection, _match(which, owner_id))
-            if row.disabled_at is not None:
-                raise Conflict(f"the account {row.name!r} is disabled; it gets no new keys")
-            old = key_info(row)
+            user_id = (await _found(connection, match)).user_id
+            owner = await held_account(connection, accounts.c.user_id == user_id)
+            old = key_info(await _found(connection, match))
+            await allow(connection, user_id)
             await retire(connection, old, grace, now)
-            owner = (old.user_id, old.user_name)
             made = await insert_key(connection, self._peppers[0], owner, wish_of(old), now)
             detail = {"replaced_by": made.key_id, "grace_s": int(grace.total_seconds())}
             change = Change(action="key.rotated", user_id=old.user_id, subject=old.key_id, detail=detail)
@@ -214,16 +246,12 @@ class Accounts:
         self.forget()
         return made
 
-    async def _account_id(self, connection: AsyncConnection, name: str, now: datetime) -> str:
-        """Of the account with this name, made now if need be; two makers at once get the same one."""
-        found = select(accounts.c.user_id, accounts.c.disabled_at).where(accounts.c.name == name)
-        row = (await connection.execute(found)).one_or_none()
-        if row is None:
+    async def _account_named(self, connection: AsyncConnection, name: str, now: datetime) -> Row[Any]:
+        """Made now if need be; two makers at once get the same one."""
+        is_it = accounts.c.name == name
+        if (await connection.execute(select(accounts.c.user_id).where(is_it))).first() is None:
             await self._make_account(connection, name, now)
-            row = (await connection.execute(found)).one()
-        if row.disabled_at is not None:
-            raise Conflict(f"the account {name!r} is disabled; it gets no new keys")
-        return str(row.user_id)
+        return await held_account(connection, is_it)
 
     async def _make_account(self, connection: AsyncConnection, name: str, now: datetime) -> None:
         insert = self._store.insert(accounts).values(

@@ -28,6 +28,8 @@ class KeyInfo:
     permissions: frozenset[str]
     daily_limit: int | None
     max_streams: int | None
+    by_owner: bool = False
+    """who has made it: limits that a user gives to their own key hold only below the account's"""
     stages: frozenset[str] | None
     """that it may call; None: all"""
     models: frozenset[str] | None
@@ -76,12 +78,22 @@ def key_info(row: Row[Any]) -> KeyInfo:
         permissions=frozenset(row.permissions),
         daily_limit=row.limits.get("daily"),
         max_streams=row.limits.get("streams"),
+        by_owner=row.limits.get("by_owner", False),
         stages=names_in(row.limits, "stages"),
         models=names_in(row.limits, "models"),
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
     )
+
+
+def limit_of(limits: Mapping[str, Any], name: str, account_limit: int) -> int:
+    """What holds for calls made with a key. Its own limit replaces the account's, up and down, where an admin
+    has set it; where its owner has, it may not outlive what the account had then."""
+    own: int | None = limits.get(name)
+    if own is None:
+        return account_limit
+    return min(own, account_limit) if limits.get("by_owner") else own
 
 
 def names_in(limits: Mapping[str, Any], name: str) -> frozenset[str] | None:
@@ -93,6 +105,7 @@ def key_row(info: KeyInfo, digest: bytes) -> dict[str, Any]:
     limits = {
         "daily": info.daily_limit,
         "streams": info.max_streams,
+        "by_owner": info.by_owner or None,
         "stages": None if info.stages is None else sorted(info.stages),
         "models": None if info.models is None else sorted(info.models),
     }

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, Row, Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.accounts.bounds import stages_of
 from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_row
 from cfx_flow.accounts.keys import hash_key, make_key
-from cfx_flow.errors import Conflict, InvalidRequest
-from cfx_flow.store.tables import api_keys
+from cfx_flow.errors import Conflict, InvalidRequest, NotFound
+from cfx_flow.store.tables import accounts, api_keys
 
 ACTIVE, REVOKED = "active", "revoked"
 MOST_STREAMS = 1000
@@ -29,6 +29,8 @@ class KeyWish:
     permissions: frozenset[str] = frozenset()
     daily_limit: int | None = None
     max_streams: int | None = None
+    by_owner: bool = False
+    """whether the limits are a user's wish, not an admin's"""
     stages: frozenset[str] | None = None
     """that it may call; None: all"""
     models: frozenset[str] | None = None
@@ -62,21 +64,41 @@ class KeyWish:
         return {name: value for name, value in said.items() if value is not None}
 
 
+Allow: TypeAlias = Callable[[AsyncConnection, str], Awaitable[None]]
+"""Raises what speaks against another key for the user with this id; asked while nobody else makes one."""
+
+
+async def allow_all(_: AsyncConnection, __: str) -> None: ...
+
+
+async def held_account(connection: AsyncConnection, match: ColumnElement[bool]) -> Row[Any]:
+    """Whose keys are about to change: until the transaction ends nobody else makes one for it, disables it or
+    deletes it. Raises NotFound, Conflict for a disabled one."""
+    query: Select[Any] = select(accounts.c.user_id, accounts.c.name, accounts.c.disabled_at).where(match)
+    row: Row[Any] | None = (await connection.execute(query.with_for_update(key_share=True))).one_or_none()
+    if row is None:
+        raise NotFound("There is no such user any more.", param="user")
+    if row.disabled_at is not None:
+        raise Conflict(f"the account {row.name!r} is disabled; it gets no new keys")
+    return row
+
+
 async def insert_key(
-    connection: AsyncConnection, pepper: bytes, owner: tuple[str, str], wish: KeyWish, now: datetime
+    connection: AsyncConnection, pepper: bytes, owner: Row[Any], wish: KeyWish, now: datetime
 ) -> NewKey:
-    """``owner``: user id and name; ``wish``: checked."""
+    """``owner``: held; ``wish``: checked."""
     fresh = make_key()
     info = KeyInfo(
         id=str(uuid.uuid4()),
         key_id=fresh.key_id,
-        user_id=owner[0],
-        user_name=owner[1],
+        user_id=owner.user_id,
+        user_name=owner.name,
         label=wish.label,
         status=ACTIVE,
         permissions=wish.permissions,
         daily_limit=wish.daily_limit,
         max_streams=wish.max_streams,
+        by_owner=wish.by_owner,
         stages=wish.stages,
         models=wish.models,
         created_at=now,

@@ -6,17 +6,17 @@ limit, and no later end. Without that, the key of an editor, leaked, would make 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.accounts.accounts import GONE, Accounts
 from cfx_flow.accounts.audit import Actor
 from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_info, select_keys
-from cfx_flow.accounts.making import ACTIVE, KeyWish, wish_of
+from cfx_flow.accounts.making import ACTIVE, Allow, KeyWish, wish_of
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.clock import Clock
 from cfx_flow.errors import Conflict, InvalidApiKey, NotFound, PermissionDenied, RateLimitExceeded
@@ -35,7 +35,6 @@ class OwnKeys:
         self._store = store
         self._accounts = accounts
         self._clock = clock
-        self._turn = asyncio.Lock()
 
     async def create(self, caller: Principal, wish: KeyWish, *, user: str | None = None) -> NewKey:
         """``user``: for somebody else, by an admin. Raises PermissionDenied, NotFound, Conflict,
@@ -43,10 +42,10 @@ class OwnKeys:
         for_whom = await self._account(caller, user)
         own = await self._key_of(caller)
         if caller.role != ADMIN:
-            wish = within(wish, own, caller)
-        async with self._turn:  # one maker at a time, so that the count below is the count that holds
-            await self._require_room(for_whom.user_id)
-            return await self._accounts.make_key(for_whom.name, wish, Actor.of(caller))
+            wish = replace(within(wish, own, caller), by_owner=True)
+        return await self._accounts.make_key_for(
+            for_whom.user_id, wish, Actor.of(caller), self._allow(caller)
+        )
 
     async def page(
         self, caller: Principal, *, user: str | None = None, limit: int, cursor: str | None = None
@@ -74,9 +73,9 @@ class OwnKeys:
         is_other = caller.role != ADMIN and own is not None and old.id != own.id
         if is_other and within(wish_of(old), own, caller) != wish_of(old):
             raise _too_much("key", "that key is bound less than this one")
-        async with self._turn:
-            await self._require_room(old.user_id)
-            return await self._accounts.rotate_key(old.id, grace, owner_id=owner_id, actor=Actor.of(caller))
+        return await self._accounts.rotate_key(
+            old.id, grace, owner_id=owner_id, actor=Actor.of(caller), allow=self._allow(caller)
+        )
 
     def _whose(self, caller: Principal) -> str | None:
         """keys it may change; None: everybody's"""
@@ -98,21 +97,25 @@ class OwnKeys:
         """As it is now: what is known of the caller may be seconds old. None for who has signed in."""
         if caller.api_key_id is None:
             return None
-        query = select_keys().where(api_keys.c.id == caller.api_key_id)
         async with self._store.read() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        if row is None or row.status != ACTIVE:
-            raise InvalidApiKey(GONE)
-        return key_info(row)
+            return await _good_key(connection, caller.api_key_id)
 
-    async def _require_room(self, user_id: str) -> None:
+    def _allow(self, caller: Principal) -> Allow:
+        async def allow(connection: AsyncConnection, user_id: str) -> None:
+            if caller.api_key_id is not None:
+                await _good_key(connection, caller.api_key_id, hold=True)
+            await self._require_room(connection, user_id)
+
+        return allow
+
+    async def _require_room(self, connection: AsyncConnection, user_id: str) -> None:
+        """While the account is held: so the count is the count that holds, in every process."""
         now = self._clock.now()
         of_user = select(func.count()).select_from(api_keys).where(api_keys.c.user_id == user_id)
         active = of_user.where(api_keys.c.status == ACTIVE)
         active = active.where(api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > now))
-        async with self._store.read() as connection:
-            recent = (await connection.execute(of_user.where(api_keys.c.created_at > now - _HOUR))).scalar()
-            held = (await connection.execute(active)).scalar()
+        recent = (await connection.execute(of_user.where(api_keys.c.created_at > now - _HOUR))).scalar()
+        held = (await connection.execute(active)).scalar()
         if (held or 0) >= MOST_ACTIVE:
             raise Conflict(f"There are {MOST_ACTIVE} active keys already. Revoke one that is not used.")
         if (recent or 0) >= MOST_AN_HOUR:
@@ -120,6 +123,17 @@ class OwnKeys:
                 f"{MOST_AN_HOUR} keys were made within an hour. Try again later.",
                 headers={"retry-after": str(int(_HOUR.total_seconds()))},
             )
+
+
+async def _good_key(connection: AsyncConnection, key_id: str, *, hold: bool = False) -> KeyInfo:
+    """``hold``: whoever revokes it waits for the end of the transaction. Raises InvalidApiKey."""
+    query = select_keys().where(api_keys.c.id == key_id)
+    if hold:
+        query = query.with_for_update(read=True, of=api_keys)
+    row = (await connection.execute(query)).one_or_none()
+    if row is None or row.status != ACTIVE:
+        raise InvalidApiKey(GONE)
+    return key_info(row)
 
 
 @dataclass(frozen=True, slots=True)

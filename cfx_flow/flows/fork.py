@@ -132,7 +132,6 @@ def _options(
         models=chosen,
         max_rounds=_rounds(before.max_rounds, kept, request.max_rounds),
         resumed_steps=tuple(_goes_on_from(before.resumed_steps, kept)),
-        daily_limit=origin.caller.daily_limit,
     )
 
 

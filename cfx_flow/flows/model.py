@@ -109,8 +109,6 @@ class FlowOptions:
     max_rounds: int
     max_fixes: int
     budget: Budget
-    daily_limit: int
-    """model calls a UTC day of the key that started the flow"""
     approval: str = "auto"
     """who approves besides the reviewer: ``auto`` nobody, ``plan``, ``patch`` or ``both`` a person"""
     models: Mapping[str, str] = field(default_factory=dict)
@@ -134,7 +132,6 @@ class FlowOptions:
                 "tokens": self.budget.tokens,
                 "seconds": self.budget.seconds,
             },
-            "daily_limit": self.daily_limit,
             "approval": self.approval,
             "models": dict(self.models),
             "metadata": dict(self.metadata),
@@ -151,7 +148,6 @@ class FlowOptions:
             max_rounds=stored["max_rounds"],
             max_fixes=stored["max_fixes"],
             budget=Budget(Decimal(budget["usd"]), budget["tokens"], budget["seconds"]),
-            daily_limit=stored["daily_limit"],
             approval=stored.get("approval", "auto"),
             models=stored["models"],
             metadata=stored["metadata"],

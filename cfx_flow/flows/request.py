@@ -156,7 +156,6 @@ def options_of(request: FlowRequest, models: Models, principal: Principal) -> Fl
         max_rounds=request.max_rounds or models.flow.max_rounds,
         max_fixes=models.flow.max_fixes,
         budget=within(request.budget.or_else(most), limits),
-        daily_limit=principal.daily_limit,
         approval=request.approval,
         models={stage: choice.model for stage, choice in request.stages.items()},
         metadata=request.metadata,

@@ -6,13 +6,15 @@ import asyncio
 import json
 from collections.abc import MutableMapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from cfx_flow.accounts.making import KeyWish
 from cfx_flow.accounts.own_keys import MOST_AN_HOUR
-from tests.api.people import People
+from tests.api.people import People, opened
 from tests.support.shapes import error_of
 
 pytestmark = pytest.mark.e2e
@@ -106,9 +108,43 @@ async def test_bounds_of_the_maker_hold_where_none_are_named(people: People) -> 
     assert {name: made[name] for name in less} == less
 
 
-async def test_keys_are_made_at_a_bounded_rate_also_at_once(people: People) -> None:
-    ada = await people.client(await people.key("ada"))
-    answers = await asyncio.gather(*(ada.post("/v1/keys", json={}) for _ in range(MOST_AN_HOUR + 5)))
+async def test_limit_that_a_user_has_set_never_exceeds_the_account_s(people: People) -> None:
+    """Neither when the account's is lowered later; and the key that takes its place is no way round."""
+    key, chief = await people.key("ada"), await people.key("chief")
+    await people.make_admin("chief")
+    ada, admin = await people.client(key), await people.client(chief)
+    mine = (await ada.post("/v1/keys", json={"daily_limit": 900})).json()
+    theirs = (await admin.post("/v1/keys", json={"user": "ada", "daily_limit": 900})).json()
+    assert (mine["by_owner"], theirs["by_owner"]) == (True, False)
+    rotated = (await ada.post(f"/v1/keys/{mine['id']}/rotate")).json()
+    await admin.patch("/v1/admin/users/ada", json={"daily_limit": 5})
+
+    async def holds(key: str) -> str:
+        return (await (await people.client(key)).get("/v1/status")).headers["x-ratelimit-limit"]
+
+    assert [await holds(each["key"]) for each in (mine, rotated, theirs)] == ["5", "5", "900"]
+    await admin.patch("/v1/admin/users/ada", json={"daily_limit": 1000})
+    assert await holds(mine["key"]) == "900"
+
+
+async def test_streams_that_a_user_has_set_never_exceed_the_server_s(people: People) -> None:
+    ada = await people.key("ada", max_streams=9)
+    mine = await people.services.own_keys.create(
+        await people.services.accounts.authenticate(ada.key), KeyWish(max_streams=9)
+    )
+    principals = [await people.services.accounts.authenticate(each.key) for each in (ada, mine)]
+    assert [each.max_streams for each in principals] == [9, 2]
+
+
+async def test_keys_are_made_at_a_bounded_rate_also_at_once_in_two_processes(
+    people: People, database_url: str, tmp_path: Path
+) -> None:
+    key = await people.key("ada")
+    async with opened(database_url, tmp_path) as other:
+        makers = [await people.client(key), await other.client(key)]
+        answers = await asyncio.gather(
+            *(makers[n % 2].post("/v1/keys", json={}) for n in range(MOST_AN_HOUR + 5))
+        )
     assert sum(answer.status_code == 201 for answer in answers) == MOST_AN_HOUR - 1
     refused = next(answer for answer in answers if answer.status_code != 201)
     error_of(refused, 429, "rate_limit_exceeded")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from cfx_flow.accounts.audit import OPERATOR
 from cfx_flow.store.tables import accounts
 from tests.flows.conftest import House
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
@@ -145,6 +146,26 @@ async def test_each_model_call_counts_once_against_the_daily_limit(house: House,
         third = await client.post("/v1/flows", json={"task": "x", "workspace": {"files": {}}})
         assert third.status_code == 429
         assert third.json()["error"]["code"] == "rate_limit_exceeded"
+
+
+async def test_flow_is_held_to_the_daily_limit_of_now_not_of_when_it_began(
+    any_house: House, provider: Provider
+) -> None:
+    """Lowered while it waits for a person, it stops there; raised again, the flow is resumed and goes on."""
+    provider.script(*loop([says(GOOD_DIFF)]))
+    async with await any_house.client_for("bob") as client:
+        bob, users = House(any_house.services, client), any_house.services.users
+        flow_id = await bob.start(approval="plan")
+        flow = await bob.until(flow_id, lambda flow: flow["status"] == "requires_action")
+        await users.change("bob", {"daily_limit": 1}, OPERATOR)
+        said = {"gate": "plan", "decision": "approve", "version": flow["version"]}
+        await client.post(f"/v1/flows/{flow_id}/decision", json=said)
+        flow = await bob.until(flow_id, lambda flow: flow["completed_at"] is not None)
+        assert (flow["status"], flow["reason"]) == ("failed", "limit_reached")
+        assert "daily limit of 1 " in flow["message"]
+        await users.change("bob", {"daily_limit": 5}, OPERATOR)
+        assert (await client.post(f"/v1/flows/{flow_id}/resume")).status_code == 202
+        flow = await bob.until(flow_id, lambda flow: flow["status"] == "approved")
 
 
 async def test_used_up_month_stops_a_flow_between_two_calls_and_a_larger_one_lets_it_go_on(

@@ -22,7 +22,7 @@ from cfx_flow.workspace.snapshot import from_files
 from cfx_flow.workspace.store import SnapshotStore
 from tests.support.clock import FakeClock
 
-OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(1, 1000, 60), daily_limit=10)  # type: ignore[arg-type]
+OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(1, 1000, 60))  # type: ignore[arg-type]
 
 
 class Desk:

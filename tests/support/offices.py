@@ -29,7 +29,7 @@ from cfx_flow.workspace.store import SnapshotStore
 
 APPROVED = Outcome(FlowStatus.APPROVED, None, "As the test says.")
 LOOK_AT_THE_PLAN = Waits(Gate.PLAN, "As the test says.")
-OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1), 1000, 60), daily_limit=10)
+OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1), 1000, 60))
 
 
 class Graph:
