@@ -115,8 +115,7 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """Expects a migrated database. Raises ConfigError before anything is opened.
 
-    Flows wait until ``start_flows`` has brought the graph. ``drain_s``: how long its flows may take to stop.
-    """
+    Flows wait until ``start_flows`` has brought the graph. ``drain_s``: how long they may take to stop."""
     models, prompts = load_config(settings, environ)
     policy = load_policy(settings.policy_file)
     require_upstreams(models)
