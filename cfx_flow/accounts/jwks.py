@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import urllib.request
-from collections.abc import Callable, Mapping
-from http.client import HTTPException
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.error import URLError
 
+import aiohttp
 import structlog
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
@@ -28,7 +26,9 @@ USABLE_S = 86_400.0
 """without an answer; after that a key that was withdrawn meanwhile would be trusted for too long"""
 AGAIN_S = 10.0
 """between fetches, whoever asks for whatever: invented ids of keys cost Supabase nothing"""
-TIMEOUT_S = 5.0
+DEADLINE_S = 5.0
+"""of a fetch as a whole: an answer that drips is given up like one that does not come"""
+OK = 200
 MAX_BYTES = 64 * 1024
 MAX_KEYS = 20
 CURVES_AND_HASHES = {"RS256": "RSA", "ES256": "EC"}
@@ -37,24 +37,32 @@ UNREACHABLE = (
     "server. Operator: check that SUPABASE_URL is right and can be reached from here."
 )
 
-Fetch = Callable[[str], bytes]
+Fetch = Callable[[str], Awaitable[bytes]]
 
 
-def fetch(url: str) -> bytes:
-    """Blocking. Raises OSError, HTTPException, ValueError."""
-    with _OPENER.open(url, timeout=TIMEOUT_S) as response:
-        body: bytes = response.read(MAX_BYTES + 1)
-    if len(body) > MAX_BYTES:
-        raise ValueError(f"more than {MAX_BYTES} bytes")
-    return body
+async def fetch(url: str, deadline_s: float = DEADLINE_S) -> bytes:
+    """No redirects: keys are trusted for the address that they were asked at. Raises OSError, ValueError,
+    aiohttp.ClientError."""
+    body = bytearray()
+    async with _session(deadline_s) as session, session.get(url, allow_redirects=False) as answer:
+        if answer.status != OK:
+            raise ValueError(f"status {answer.status}")
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > MAX_BYTES:
+                raise ValueError(f"more than {MAX_BYTES} bytes")
+    return bytes(body)
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """None makes it an error: keys are trusted for the address that they were asked at."""
-
-
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+def _session(deadline_s: float) -> aiohttp.ClientSession:
+    """One for each fetch: they are minutes apart. What is packed could grow while it is unpacked."""
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=deadline_s),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        headers={"user-agent": "cfx-flow", "accept": "application/json", "accept-encoding": "identity"},
+    )
 
 
 class Jwks:
@@ -94,9 +102,10 @@ class Jwks:
 
     async def _refresh(self) -> None:
         try:
-            self._keys = read_keys(await asyncio.to_thread(self._fetch, self._url))
-        except (OSError, HTTPException, ValueError, URLError) as error:
-            log.warning("jwks.not_fetched", error=str(error)[:200], keys_kept=len(self._keys))
+            self._keys = read_keys(await self._fetch(self._url))
+        except (OSError, ValueError, aiohttp.ClientError) as error:
+            said = str(error)[:200] or type(error).__name__  # a TimeoutError says nothing
+            log.warning("jwks.not_fetched", error=said, keys_kept=len(self._keys))
             return
         self._fetched_at = self._clock.monotonic()
 
@@ -110,7 +119,10 @@ class Jwks:
 
 def read_keys(body: bytes) -> dict[str, PyJWK]:
     """Those that may check a token: signing keys of the two algorithms, with an id. Raises ValueError."""
-    document = json.loads(body)
+    try:
+        document = json.loads(body)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise ValueError("this is no set of keys")

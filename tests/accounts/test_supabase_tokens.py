@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
-from cfx_flow.accounts.jwks import AGAIN_S, FRESH_S, MAX_BYTES, USABLE_S, Jwks
+from cfx_flow.accounts.jwks import AGAIN_S, FRESH_S, MAX_BYTES, USABLE_S, Jwks, fetch
 from cfx_flow.accounts.signed_in import SignedIn
 from cfx_flow.accounts.tokens import Tokens
 from cfx_flow.errors import ConfigError, InvalidApiKey, StoreUnavailable
@@ -286,8 +286,17 @@ async def test_a_withdrawn_key_opens_nothing_once_the_keys_were_fetched_again(ho
 
 @pytest.mark.parametrize(
     "answer",
-    [(503, b""), (200, b"{"), (200, b"[]"), (200, b'{"keys": 1}'), (200, b"x" * (MAX_BYTES + 1)), (404, b"")],
-    ids=["503", "half", "list", "number", "huge", "404"],
+    [
+        (503, b""),
+        (200, b"{"),
+        (200, b"[]"),
+        (200, b'{"keys": 1}'),
+        (200, b"[" * MAX_BYTES),
+        (200, b"x" * (MAX_BYTES + 1)),
+        (204, b""),
+        (404, b""),
+    ],
+    ids=["503", "half", "list", "number", "deep", "huge", "nothing", "404"],
 )
 async def test_keys_outlast_an_outage_of_who_publishes_them(house: House, answer: tuple[int, bytes]) -> None:
     await house.people.authenticate(house.project.token())
@@ -297,6 +306,23 @@ async def test_keys_outlast_an_outage_of_who_publishes_them(house: House, answer
         await house.people.authenticate(house.project.token(exp=NOW + 10**6))
     await house.people.close()
     assert house.project.asked > 1
+
+
+async def test_keys_that_drip_are_given_up_after_the_deadline_as_a_whole(project: SupabaseProject) -> None:
+    """Each read is answered in time; together they never end."""
+    project.drips = True
+    with pytest.raises(TimeoutError):
+        await fetch(project.url + PATH, deadline_s=0.5)
+
+
+async def test_while_old_keys_are_fetched_anew_nobody_waits(house: House) -> None:
+    await house.people.authenticate(house.project.token())
+    house.project.delay_s = 0.5
+    house.clock.advance(seconds=FRESH_S + 1)
+    for _ in range(3):
+        await house.people.authenticate(house.project.token(exp=NOW + 10**6))
+    assert house.project.asked <= 2
+    assert house.project.answered == 1, "the old ones have opened before the new ones came"
 
 
 async def test_keys_of_yesterday_are_trusted_no_more(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -16,6 +17,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 PATH = "/auth/v1/.well-known/jwks.json"
+DRIPS_S = 5
 SECRET = "the secret that the project's API shares with us"
 ADA = "0d1f6f62-3f0a-4f57-9a43-1f6c9e5b7a01"
 
@@ -25,8 +27,9 @@ class SupabaseProject:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.asked = 0
+        self.asked = self.answered = 0
         self.delay_s = 0.0
+        self.drips = False
         self.keys: dict[str, tuple[str, Any]] = {"es": ("ES256", ec_key()), "rs": ("RS256", RSA.key)}
         self.answer: tuple[int, bytes] | None = None
 
@@ -89,7 +92,17 @@ def supabase_project() -> Iterator[SupabaseProject]:
                 self.send_header("location", body.decode())
             self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self._write(body)
+            project.answered += 1
+
+        def _write(self, body: bytes) -> None:
+            if not project.drips:
+                self.wfile.write(body)
+                return
+            with contextlib.suppress(OSError):  # until the reader leaves
+                for byte in body[: DRIPS_S * 20]:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(0.05)
 
         def log_message(self, *_: Any) -> None:
             """Quiet."""
