@@ -11,17 +11,16 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-import structlog
 from pydantic import SecretStr
 from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.accounts.audit import SERVER, Actor, Change, note
+from cfx_flow.accounts.behind import HashedAnew, LastUsed
 from cfx_flow.accounts.cache import CACHE_TTL_S, AnswerCache
 from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_info, key_match, limit_of, names_in, select_keys
 from cfx_flow.accounts.keys import hash_key, read_key_id
-from cfx_flow.accounts.last_used import LastUsed
 from cfx_flow.accounts.making import (
     ACTIVE,
     REVOKED,
@@ -36,12 +35,10 @@ from cfx_flow.accounts.making import (
 )
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.clock import Clock
-from cfx_flow.errors import Conflict, InvalidApiKey, NotFound, StoreUnavailable
+from cfx_flow.errors import Conflict, InvalidApiKey, NotFound
 from cfx_flow.store.engine import Store
 from cfx_flow.store.jobs import Ask, Steps
 from cfx_flow.store.tables import accounts, api_keys
-
-log = structlog.get_logger(__name__)
 
 NOBODY = b"\0" * 32
 
@@ -69,7 +66,7 @@ def _key_of(key_id: str) -> Steps[Any]:
 
 
 class Accounts:
-    """``close()`` waits for the last ``last_used_at`` to be written."""
+    """``close()`` waits for what is written behind the requests' backs."""
 
     def __init__(  # noqa: PLR0913 - the last ones are settings
         self,
@@ -89,7 +86,7 @@ class Accounts:
         self._default_max_streams = default_max_streams
         self._answers = AnswerCache(clock)
         self._asked: dict[bytes, asyncio.Task[Principal | str]] = {}
-        self._last_used = LastUsed(store, clock)
+        self._last_used, self._hashed_anew = LastUsed(store, clock), HashedAnew(store)
 
     async def authenticate(self, token: str) -> Principal:
         """Raises InvalidApiKey, saying what to do. An answer is kept for 5 s at most, so a revocation takes
@@ -133,23 +130,13 @@ class Accounts:
                 valid_s = min(valid_s, (row.expires_at - now).total_seconds())
             self._last_used.note(row.id, row.last_used_at)
             if not matches[0]:
-                await self._hash_anew(row, token)
+                self._hashed_anew.note(row.id, row.key_hash, hash_key(self._peppers[0], token))
         self._answers.put(label, answer, until=asked_at + valid_s)
         return answer
 
     def _matches(self, stored: bytes, token: str) -> list[bool]:
         """For each pepper, all of them compared: the time it takes tells nothing."""
         return [hmac.compare_digest(stored, hash_key(pepper, token)) for pepper in self._peppers]
-
-    async def _hash_anew(self, row: Row[Any], token: str) -> None:
-        """A key that was hashed under a former pepper: once all of them were used, that one may go."""
-        digest = hash_key(self._peppers[0], token)
-        same = (api_keys.c.id == row.id) & (api_keys.c.key_hash == row.key_hash)
-        try:
-            async with self._store.transaction() as connection:
-                await connection.execute(update(api_keys).where(same).values(key_hash=digest))
-        except StoreUnavailable as error:
-            log.warning("key not hashed anew", key_id=row.key_id, error=error.message)
 
     def _judge(self, row: Row[Any], now: datetime) -> Principal | str:
         if row.status != ACTIVE:
@@ -305,6 +292,7 @@ class Accounts:
     async def close(self) -> None:
         await asyncio.gather(*self._asked.values(), return_exceptions=True)
         await self._last_used.close()
+        await self._hashed_anew.close()
 
 
 def _match(which: str, owner_id: str | None) -> Any:

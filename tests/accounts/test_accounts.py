@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import delete, event, select, update
 
 from cfx_flow.accounts import Accounts, Principal
+from cfx_flow.accounts.behind import LastUsed
 from cfx_flow.accounts.cache import AnswerCache
 from cfx_flow.accounts.keys import make_key
-from cfx_flow.accounts.last_used import LastUsed
 from cfx_flow.errors import Conflict, InvalidApiKey, InvalidRequest, NotFound, StoreUnavailable
 from cfx_flow.store.address import sqlite_file
 from cfx_flow.store.engine import Store, open_engine, open_store

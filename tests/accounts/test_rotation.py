@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from cfx_flow.accounts import Accounts, former_peppers
 from cfx_flow.accounts.audit import OPERATOR, read_audit
@@ -103,12 +104,29 @@ async def test_key_of_a_former_pepper_is_hashed_anew_when_it_is_used(
     pepper = SecretStr("q" * 64)
     both = Accounts(store, pepper, fake_clock, 1000, former_peppers=[SecretStr("o" * 64), PEPPER])
     assert (await both.authenticate(made.key)).name == "ada"
+    await both.close()
     newer = Accounts(store, pepper, fake_clock, 1000)
     assert (await newer.authenticate(made.key)).name == "ada"
     with pytest.raises(InvalidApiKey, match="not known"):
         await newer.authenticate(unused.key)
-    for each in (both, newer):
-        await each.close()
+    await newer.close()
+
+
+async def test_key_of_a_former_pepper_opens_while_nothing_can_be_written(
+    accounts: Accounts, store: Store, fake_clock: FakeClock
+) -> None:
+    """No request waits for its new hash, nor is refused for it: here another holds the rows, or the file."""
+    made = [await accounts.create_key(name) for name in ("ada", "bob")]
+    both = Accounts(store, SecretStr("q" * 64), fake_clock, 1000, former_peppers=[PEPPER])
+    async with store.transaction() as connection:
+        await connection.execute(update(api_keys).values(label="held"))
+        async with asyncio.timeout(store.busy_timeout_s / 2):
+            for each in made:
+                assert (await both.authenticate(each.key)).api_key_id == each.id
+    await both.close()
+    newer = Accounts(store, SecretStr("q" * 64), fake_clock, 1000)
+    assert [(await newer.authenticate(each.key)).name for each in made] == ["ada", "bob"]
+    await newer.close()
 
 
 async def test_only_keys_of_a_former_pepper_are_written(
