@@ -27,9 +27,11 @@ class SupabaseProject:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.asked = self.answered = 0
+        self.asked = 0
         self.delay_s = 0.0
         self.drips = False
+        self.speaks = threading.Event()
+        self.speaks.set()
         self.keys: dict[str, tuple[str, Any]] = {"es": ("ES256", ec_key()), "rs": ("RS256", RSA.key)}
         self.answer: tuple[int, bytes] | None = None
 
@@ -85,6 +87,7 @@ def supabase_project() -> Iterator[SupabaseProject]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             project.asked += 1
+            project.speaks.wait(10)
             time.sleep(project.delay_s)
             status, body = project.answer or ((200, project.jwks()) if self.path == PATH else (404, b""))
             self.send_response(status)
@@ -93,7 +96,6 @@ def supabase_project() -> Iterator[SupabaseProject]:
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self._write(body)
-            project.answered += 1
 
         def _write(self, body: bytes) -> None:
             if not project.drips:
