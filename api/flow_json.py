@@ -39,7 +39,7 @@ def _flow_json(flow: Flow, delivery: Delivery | None) -> dict[str, Any]:
         "message": flow.message,
         "task": flow.task,
         "round": flow.round,
-        "max_rounds": flow.options.max_rounds,
+        "max_rounds": flow.max_rounds,
         "version": flow.version,
         "last_seq": flow.last_seq,
         "approval": flow.options.approval,

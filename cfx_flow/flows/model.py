@@ -198,6 +198,11 @@ class Flow:
     """of an approved one: what the approval is bound to"""
 
     @property
+    def max_rounds(self) -> int:
+        """Those that were asked for; a person who has sent the patch of the last one back has added one."""
+        return max(self.options.max_rounds, self.round)
+
+    @property
     def spent(self) -> Usage:
         """Over all stages; ``duration_ms`` is time spent on model calls."""
         return sum((stage.usage for stage in self.stages.values()), Usage())

@@ -91,7 +91,7 @@ def _budget(flow: Flow, asked: BudgetRequest, limits: FlowLimits) -> Budget:
 
 
 def _rounds(flow: Flow, reason: Reason | None, asked: int | None) -> int:
-    before = flow.options.max_rounds
+    before = flow.max_rounds
     if reason is Reason.NO_PROGRESS and (asked is None or before <= asked <= before + MAX_ROUNDS):
         return asked or before
     if reason is not Reason.MAX_ROUNDS:

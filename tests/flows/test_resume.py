@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import House
+from tests.flows.test_approval import after, waiting
 from tests.support.flows import BAD_DIFF, GOOD_DIFF, PLAN_TEXT, loop, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 from tests.support.shapes import error_of
@@ -72,6 +73,20 @@ async def test_a_flow_without_rounds_goes_on_with_more(
     assert len(provider.calls(PLAN)) == 1
     feedback = str(provider.calls(CODE)[-1]["body"]["messages"])
     assert "Scripted: revise." in feedback or "removed_line_mismatch" in feedback
+
+
+@pytest.mark.e2e
+async def test_a_round_that_a_person_has_added_is_used_up_too(house: House, provider: Provider) -> None:
+    provider.script(*loop([says(GOOD_DIFF)], [verdict("approve"), verdict("revise"), verdict("approve")]))
+    flow = await waiting(house, approval="patch", max_rounds=1)
+    spent = await after(house, flow, "revise", comment="Once more.")
+    assert (spent["reason"], spent["round"], spent["max_rounds"]) == ("max_rounds", 2, 2)
+    refusal = await resume(house, spent["id"], 400, max_rounds=2)
+    assert "all 2 rounds are used up. Send a number from 3" in refusal["error"]["message"]
+
+    await resume(house, spent["id"], max_rounds=3)
+    flow = await house.until(spent["id"], lambda flow: flow["status"] == "requires_action")
+    assert (await after(house, flow, "approve"))["status"] == "approved"
 
 
 @pytest.mark.e2e
