@@ -15,7 +15,7 @@ from cfx_flow.flows.feed import Feed, follow
 from cfx_flow.flows.model import Event
 from cfx_flow.flows.readers import READERS_PER_USER, Readers
 from cfx_flow.limits.open import open_limits
-from tests.flows.conftest import House
+from tests.flows.conftest import House, OpenHouse
 from tests.flows.reader import reading
 from tests.support.clock import FakeClock
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
@@ -54,6 +54,24 @@ async def test_a_reader_that_comes_back_gets_what_it_missed_and_no_more(
 
     page = (await house.client.get(f"/v1/flows/{flow['id']}/events?after=4")).json()
     assert page == {"data": everything[4:], "last_seq": len(everything)}
+
+
+@pytest.mark.e2e
+async def test_a_reader_goes_on_at_another_process_than_the_one_it_left(
+    open_house: OpenHouse, postgres_url: str, provider: Provider
+) -> None:
+    """As behind a load balancer: one runs the flow, one only serves."""
+    provider.script(*loop([says(GOOD_DIFF, first_byte_delay_s=0.5)]))
+    async with open_house(postgres_url, CFX_WITH_WORKER="false") as serves, open_house(postgres_url) as runs:
+        flow_id = await serves.start()
+        async with reading(serves, flow_id) as before:
+            await before.until("step.completed")
+        seen = before.events
+        for house in (runs, serves):
+            async with reading(house, flow_id, last_event_id=str(seen[-1]["seq"])) as after:
+                await after.until("diff.checked" if house is runs else "flow.completed")
+            seen = seen + after.events
+        assert seen == await serves.events(flow_id)
 
 
 @pytest.mark.e2e
