@@ -76,8 +76,8 @@ class Services:
     signed_in: SignedIn | None
     own_keys: OwnKeys
     users: Users
-    key_watch: KeyWatch
-    reader_watch: KeyWatch
+    key_watch: KeyWatch[str]
+    reader_watch: KeyWatch[str]
     limiter: RateLimiter
     daily_limits: DailyLimits
     budgets: Budgets

@@ -183,7 +183,9 @@ def _wants_events(request: Request) -> bool:
 
 
 def _watch(house: House, caller: Principal | None) -> Watch:
-    """Over the key that opened the stream; a sign-in is looked at when the reader comes back."""
+    """Over the key, or the sign-in, that opened the stream."""
+    if caller is not None and caller.sign_in is not None and house.signed_in is not None:
+        return partial(house.signed_in.watch.over, caller.sign_in)
     if caller is None or caller.api_key_id is None:
         return lambda _: nullcontext()
     return partial(house.reader_watch.over, caller.api_key_id)

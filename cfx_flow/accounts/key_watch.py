@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from cfx_flow.accounts.accounts import Accounts
 from cfx_flow.errors import InvalidApiKey, StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -18,16 +18,23 @@ CHECK_EVERY_S = 30.0
 RETRY_AFTER_S = 1.0
 
 OnRefused = Callable[[InvalidApiKey], None]
+W = TypeVar("W")
 
 
-class KeyWatch:
+class Door(Protocol[W]):
+    """Accounts by the ids of keys, SignedIn by sign-ins."""
+
+    async def refused_among(self, who: Sequence[W], /) -> Mapping[W, str]: ...
+
+
+class KeyWatch(Generic[W]):
     """One look at all keys in use every 30 s, not a timer for each stream. While the database does not
     answer nothing is ended: it is asked again soon."""
 
-    def __init__(self, accounts: Accounts, check_every_s: float = CHECK_EVERY_S) -> None:
-        self._accounts = accounts
+    def __init__(self, door: Door[W], check_every_s: float = CHECK_EVERY_S) -> None:
+        self._door = door
         self._check_every_s = check_every_s
-        self._in_use: dict[str, set[OnRefused]] = {}
+        self._in_use: dict[W, set[OnRefused]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._checking: asyncio.Task[None] | None = None
 
@@ -36,20 +43,20 @@ class KeyWatch:
         """How many blocks of ``over`` are entered."""
         return sum(map(len, self._in_use.values()))
 
-    def over(self, api_key_id: str, on_refused: OnRefused) -> AbstractContextManager[None]:
+    def over(self, who: W, on_refused: OnRefused) -> AbstractContextManager[None]:
         """Inside the block ``on_refused`` is called, in the loop, once the key is no longer good."""
-        return _Use(self, api_key_id, on_refused)
+        return _Use(self, who, on_refused)
 
-    def _begin(self, api_key_id: str, on_refused: OnRefused) -> None:
-        self._in_use.setdefault(api_key_id, set()).add(on_refused)
+    def _begin(self, who: W, on_refused: OnRefused) -> None:
+        self._in_use.setdefault(who, set()).add(on_refused)
         if self._timer is None:
             self._check_in(self._check_every_s)
 
-    def _end(self, api_key_id: str, on_refused: OnRefused) -> None:
-        users = self._in_use[api_key_id]
+    def _end(self, who: W, on_refused: OnRefused) -> None:
+        users = self._in_use[who]
         users.discard(on_refused)
         if not users:
-            del self._in_use[api_key_id]
+            del self._in_use[who]
 
     async def close(self) -> None:
         if self._timer is not None:
@@ -82,21 +89,21 @@ class KeyWatch:
 
     async def check(self) -> None:
         """Raises StoreUnavailable."""
-        for api_key_id, reason in (await self._accounts.refused_among(list(self._in_use))).items():
-            for on_refused in tuple(self._in_use.get(api_key_id, ())):
+        for who, reason in (await self._door.refused_among(list(self._in_use))).items():
+            for on_refused in tuple(self._in_use.get(who, ())):
                 on_refused(InvalidApiKey(reason))
 
 
-class _Use:
+class _Use(Generic[W]):
     """Every stream is in one: as a generator it would take half a kilobyte."""
 
-    __slots__ = ("_api_key_id", "_on_refused", "_watch")
+    __slots__ = ("_on_refused", "_watch", "_who")
 
-    def __init__(self, watch: KeyWatch, api_key_id: str, on_refused: OnRefused) -> None:
-        self._watch, self._api_key_id, self._on_refused = watch, api_key_id, on_refused
+    def __init__(self, watch: KeyWatch[W], who: W, on_refused: OnRefused) -> None:
+        self._watch, self._who, self._on_refused = watch, who, on_refused
 
     def __enter__(self) -> None:
-        self._watch._begin(self._api_key_id, self._on_refused)
+        self._watch._begin(self._who, self._on_refused)
 
     def __exit__(self, *_: object) -> None:
-        self._watch._end(self._api_key_id, self._on_refused)
+        self._watch._end(self._who, self._on_refused)

@@ -29,9 +29,9 @@ class Doors:
     signed_in: SignedIn | None
     own_keys: OwnKeys
     users: Users
-    key_watch: KeyWatch
+    key_watch: KeyWatch[str]
     """of chat streams"""
-    reader_watch: KeyWatch
+    reader_watch: KeyWatch[str]
     """of event streams"""
 
 

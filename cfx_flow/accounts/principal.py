@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from cfx_flow.errors import InvalidApiKey
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInAs:
+    """What a token of Supabase Auth says."""
+
+    user_id: str
+    session_id: str | None
+    email: str | None
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,8 @@ class Principal:
     models: frozenset[str] | None = None
     """that it may call directly, by public id; None: the whole whitelist"""
     permissions: frozenset[str] = field(default_factory=frozenset)
+    sign_in: SignedInAs | None = None
+    """None for who has a key"""
 
     @property
     def key_id(self) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, text
 from sqlalchemy.exc import IntegrityError
 
 from cfx_flow.accounts.accounts import DISABLED
 from cfx_flow.accounts.cache import CACHE_TTL_S, AnswerCache
-from cfx_flow.accounts.principal import Principal
-from cfx_flow.accounts.tokens import ENDED, SignedInAs, Tokens
+from cfx_flow.accounts.key_watch import KeyWatch
+from cfx_flow.accounts.principal import Principal, SignedInAs
+from cfx_flow.accounts.tokens import ENDED, Tokens
 from cfx_flow.clock import Clock
 from cfx_flow.errors import InvalidApiKey
 from cfx_flow.store.engine import Store
@@ -18,6 +20,7 @@ from cfx_flow.store.tables import accounts
 
 GONE = "There is no such user any more. Sign in again."
 MAX_NAME = 200
+_HAS_ENDED = text("SELECT cfx_sign_in_has_ended(CAST(:person AS uuid), CAST(:session AS uuid))")
 
 
 class SignedIn:
@@ -29,6 +32,8 @@ class SignedIn:
         self._tokens, self._store, self._clock = tokens, store, clock
         self._defaults = default_daily_limit, default_max_streams
         self._answers = AnswerCache(clock)
+        self.watch = KeyWatch(self)
+        """of event streams"""
 
     async def authenticate(self, token: str) -> Principal:
         """Raises InvalidApiKey. As with keys, an answer is kept for 5 s at most: a disabled account is out
@@ -60,6 +65,8 @@ class SignedIn:
             return GONE
         if account.disabled_at is not None:
             return DISABLED
+        if await self._has_ended(person):
+            return ENDED
         daily_limit, max_streams = self._defaults
         return Principal(
             user_id=account.user_id,
@@ -69,7 +76,28 @@ class SignedIn:
             daily_limit=daily_limit if account.daily_limit is None else account.daily_limit,
             max_streams=max_streams,
             monthly_usd=account.monthly_usd,
+            sign_in=person,
         )
+
+    async def _has_ended(self, person: SignedInAs) -> bool:
+        """Before its token ends, as Supabase Auth says where our tables stand beside its own."""
+        if self._store.dialect == "sqlite":
+            return False
+        async with self._store.read() as connection:
+            answer = await connection.execute(
+                _HAS_ENDED, {"person": person.user_id, "session": person.session_id}
+            )
+            return bool(answer.scalar_one())
+
+    async def refused_among(self, people: Sequence[SignedInAs]) -> dict[SignedInAs, str]:
+        """Of those that were let in before: who no longer would be, and why. Raises StoreUnavailable."""
+        refused: dict[SignedInAs, str] = {}
+        for person in people:
+            is_over = person.expires_at <= self._clock.now()
+            answer = ENDED if is_over else await self._principal(person)
+            if isinstance(answer, str):
+                refused[person] = answer
+        return refused
 
     async def _account(self, person: SignedInAs) -> Row[Any] | None:
         async with self._store.read(person=person.user_id) as connection:
@@ -97,6 +125,7 @@ class SignedIn:
         self._answers.clear()
 
     async def close(self) -> None:
+        await self.watch.close()
         await self._tokens.close()
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +14,7 @@ from jwt import PyJWK
 from pydantic import SecretStr
 
 from cfx_flow.accounts.jwks import Jwks
+from cfx_flow.accounts.principal import SignedInAs
 from cfx_flow.errors import ConfigError, InvalidApiKey
 
 MAX_CHARS = 8192
@@ -28,13 +28,6 @@ REQUIRED = ["exp", "iat", "iss", "aud", "sub", "role"]
 NOT_OURS = "This sign-in is not valid here. Sign in again; for an editor, use a key of this server (cfx_…)."
 ENDED = "This sign-in has ended. Sign in again."
 ANONYMOUS = "Who signs in without an account has no access here. Sign in with an account."
-
-
-@dataclass(frozen=True, slots=True)
-class SignedInAs:
-    user_id: str
-    email: str | None
-    expires_at: datetime
 
 
 class Tokens:
@@ -100,9 +93,10 @@ def _person(claims: dict[str, Any]) -> SignedInAs:
     if claims.get("is_anonymous") not in (None, False):
         raise InvalidApiKey(ANONYMOUS)
     try:
-        user_id = str(UUID(claims["sub"]))
+        user_id, session = str(UUID(claims["sub"])), claims.get("session_id")
+        session_id = None if session is None else str(UUID(session))
         expires_at = datetime.fromtimestamp(claims["exp"], UTC)
     except (ValueError, TypeError, AttributeError, OverflowError):
         raise InvalidApiKey(NOT_OURS) from None
     email = claims.get("email")
-    return SignedInAs(user_id, email if isinstance(email, str) else None, expires_at)
+    return SignedInAs(user_id, session_id, email if isinstance(email, str) else None, expires_at)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -14,15 +16,22 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from cfx_flow.accounts import Accounts
-from cfx_flow.errors import ConfigError, Conflict
+from cfx_flow.accounts.cache import CACHE_TTL_S
+from cfx_flow.accounts.jwks import Jwks
+from cfx_flow.accounts.signed_in import SignedIn
+from cfx_flow.accounts.tokens import Tokens
+from cfx_flow.errors import ConfigError, Conflict, InvalidApiKey
 from cfx_flow.store.engine import open_engine
 from cfx_flow.store.migrate import migrate
 from tests.store.test_migrate import alembic_config
 from tests.support.clock import FakeClock
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, as_app
 from tests.support.stores import opened
+from tests.support.supabase import ADA, PATH, supabase_project
 
 pytestmark = pytest.mark.e2e
+
+OTHER = "9d1f6f62-3f0a-4f57-9a43-1f6c9e5b7a09"
 
 # As supabase/postgres makes it: the role that its customers are given is no superuser, the auth schema is
 # another's, and whatever is made in public is granted to everybody.
@@ -39,9 +48,18 @@ SUPABASE = """
     GRANT ALL ON SCHEMA public TO {customer};
     CREATE SCHEMA auth AUTHORIZATION {auth_admin};
     GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role, {customer};
-    CREATE TABLE auth.users (id uuid PRIMARY KEY, email varchar(255) UNIQUE);
+    CREATE TABLE auth.users (
+        id uuid PRIMARY KEY, email varchar(255) UNIQUE, banned_until timestamptz, deleted_at timestamptz
+    );
+    CREATE TABLE auth.sessions (
+        id uuid PRIMARY KEY, user_id uuid NOT NULL REFERENCES auth.users ON DELETE CASCADE,
+        not_after timestamptz
+    );
     ALTER TABLE auth.users OWNER TO {auth_admin};
-    GRANT ALL ON auth.users TO {customer};
+    ALTER TABLE auth.sessions OWNER TO {auth_admin};
+    ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE auth.sessions ENABLE ROW LEVEL SECURITY;
+    GRANT ALL ON auth.users, auth.sessions TO {customer};
     CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$
         select nullif(current_setting('request.jwt.claims', true)::json ->> 'sub', '')::uuid
     $$;
@@ -149,6 +167,87 @@ async def test_on_supabase_a_key_for_who_has_no_account_says_how_to_make_one(
             await accounts.create_key("ada")
 
 
+ENDS = {
+    "signed out": "DELETE FROM auth.sessions",
+    "session is over": "UPDATE auth.sessions SET not_after = now() - interval '1 second'",
+    "another's session": "UPDATE auth.sessions SET user_id = '{other}'",
+    "banned": "UPDATE auth.users SET banned_until = now() + interval '1 day'",
+    "deleted softly": "UPDATE auth.users SET deleted_at = now()",
+    "deleted": "DELETE FROM auth.users WHERE id = '{ada}'",
+}
+GOES_ON = {
+    "nothing happens": "SELECT 1",
+    "session may last": "UPDATE auth.sessions SET not_after = now() + interval '1 day'",
+    "was banned": "UPDATE auth.users SET banned_until = now() - interval '1 second'",
+}
+
+
+@asynccontextmanager
+async def signed_in(supabase: str, owner_url: str) -> AsyncIterator[tuple[SignedIn, str, FakeClock]]:
+    """Ada has signed in: the door, her token, the door's clock."""
+    await asyncio.to_thread(migrate, supabase)
+    session = str(uuid.uuid4())
+    with psycopg.connect(owner_url) as connection:
+        connection.execute("INSERT INTO auth.users (id) VALUES (%s), (%s)", [ADA, OTHER])
+        connection.execute("INSERT INTO auth.sessions VALUES (%s, %s)", [session, ADA])
+    with supabase_project() as project:
+        async with opened(as_app(owner_url)) as store:
+            clock = FakeClock(datetime.now(UTC))
+            tokens = Tokens(project.url, Jwks(project.url + PATH, clock))
+            people = SignedIn(tokens, store, clock, 1000, 2)
+            yield people, project.token(session_id=session), clock
+            await people.close()
+
+
+@pytest.mark.parametrize("change", ENDS.values(), ids=ENDS)
+async def test_sign_in_that_supabase_ends_early_opens_nothing_more(
+    supabase: str, owner_url: str, change: str
+) -> None:
+    async with signed_in(supabase, owner_url) as (people, token, clock):
+        principal = await people.authenticate(token)
+        assert principal.sign_in is not None
+        ended: list[str] = []
+        with people.watch.over(principal.sign_in, lambda error: ended.append(error.message)):
+            await people.watch.check()
+            assert ended == []
+            with psycopg.connect(owner_url) as connection:
+                connection.execute(change.format(ada=ADA, other=OTHER))
+            clock.advance(seconds=CACHE_TTL_S + 1)
+            with pytest.raises(InvalidApiKey, match="Sign in again"):
+                await people.authenticate(token)
+            await people.watch.check()
+            assert len(ended) == 1, "a stream of events that it has opened ends too"
+
+
+@pytest.mark.parametrize("change", GOES_ON.values(), ids=GOES_ON)
+async def test_sign_in_that_supabase_has_not_ended_goes_on(
+    supabase: str, owner_url: str, change: str
+) -> None:
+    async with signed_in(supabase, owner_url) as (people, token, clock):
+        await people.authenticate(token)
+        with psycopg.connect(owner_url) as connection:
+            connection.execute(change)
+        clock.advance(seconds=CACHE_TTL_S + 1)
+        await people.authenticate(token)
+
+
+async def test_where_the_owner_may_not_look_a_sign_in_lasts_as_long_as_its_token(
+    supabase: str, owner_url: str
+) -> None:
+    async with signed_in(supabase, owner_url) as (people, token, _):
+        with psycopg.connect(owner_url) as connection:
+            connection.execute("DELETE FROM auth.sessions")
+            connection.execute(f"REVOKE ALL ON auth.sessions FROM {make_url(supabase).username}")
+        await people.authenticate(token)
+
+
+def test_nobody_but_the_server_asks_about_the_sign_ins_of_others(supabase: str, owner_url: str) -> None:
+    migrate(supabase)
+    may = "SELECT rolname FROM pg_roles WHERE rolname IN ('anon', 'authenticated', 'service_role')"
+    may += " AND has_function_privilege(rolname, 'cfx_sign_in_has_ended(uuid, uuid)', 'EXECUTE')"
+    assert ask(owner_url, may) == [("service_role",)]
+
+
 def test_the_shim_is_gone_when_migrations_go_down(owner_url: str) -> None:
     migrate(owner_url)
     with open_engine(owner_url).begin() as connection:
@@ -170,8 +269,6 @@ def test_accounts_made_on_supabase_before_it_was_looked_for_stay(supabase: str, 
 def test_a_role_that_may_not_migrate_is_told_which_may(
     owner_url: str, postgres_server: PostgresServer
 ) -> None:
-    from tests.support.postgres import as_app
-
     with pytest.raises(ConfigError, match=r"permission denied.*CREATEROLE.*not as cfx_app"):
         migrate(as_app(owner_url))
     migrate(owner_url)
