@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -127,9 +128,17 @@ def _say(text: str) -> None:
     print(f"dashboard: {text}", flush=True)  # noqa: T201 - a program of its own
 
 
+def _end_with_all(number: int, _frame: object) -> None:
+    """npm and Node have processes of their own, which would go on."""
+    signal.signal(number, signal.SIG_DFL)
+    os.killpg(0, number)
+
+
 def main(argv: Sequence[str]) -> int:
     """With ``install``: Node and the packages alone."""
     began = time.monotonic()
+    if os.getpid() == os.getpgrp():  # beside a server; from a shell others belong to the group too
+        signal.signal(signal.SIGTERM, _end_with_all)
     try:
         if "install" in argv:
             install()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.dashboard.build import fingerprint
-from tests.support.processes import HOUSE, child_environ
+from tests.support.processes import HOUSE, child_environ, wait_for
 
 
 @pytest.fixture
@@ -100,3 +101,30 @@ def test_packages_are_installed_by_one_process_at_a_time(tmp_path: Path, sources
         check=True,
     )
     assert "others wait" in done.stdout
+
+
+def test_build_that_is_ended_beside_a_server_takes_npm_s_own_processes_with_it(
+    tmp_path: Path, sources: Path
+) -> None:
+    """A killed server ends its build by SIGTERM, of which npm, and what npm has started, hear nothing."""
+    pid = tmp_path / "pid"
+    npm = _fake_node(tmp_path / "new", "v22.1.0") / "npm"
+    npm.write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {pid}.new\nmv {pid}.new {pid}\nwait\n")
+    program = (
+        "import pathlib, sys; from cli.dashboard import build; "
+        "build.SOURCES = pathlib.Path(sys.argv[1]); build.main(['install'])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", program, str(sources)],
+        env=child_environ(HOME=str(tmp_path), PYTHONPATH=str(HOUSE))
+        | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}"},
+        start_new_session=True,
+    )
+    try:
+        wait_for(pid.exists, timeout_s=30, what="npm's child")
+        process.terminate()
+        assert process.wait(10) == -signal.SIGTERM
+        wait_for(lambda: not Path("/proc", pid.read_text().strip()).exists(), timeout_s=10, what="its end")
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)

@@ -165,7 +165,7 @@ def test_worker_may_let_its_calls_end(stack: Stack) -> None:
 def test_traefik_leads_v1_to_the_api_and_all_else_to_the_dashboard(stack: Stack) -> None:
     routes = yaml.safe_load((HOUSE / "infra" / "traefik" / "dynamic" / "cfx.yaml").read_text())["http"]
     rules = {router["service"]: router["rule"] for router in routes["routers"].values()}
-    assert rules == {"api": "PathPrefix(`/v1/`)", "dashboard": "PathPrefix(`/`)"}
+    assert rules == {"api": "PathPrefix(`/v1/`) || Path(`/healthz`)", "dashboard": "PathPrefix(`/`)"}
     (pages,) = routes["services"]["dashboard"]["loadBalancer"]["servers"]
     assert pages["url"] == "http://dashboard:8000"
     (server,) = routes["services"]["api"]["loadBalancer"]["servers"]

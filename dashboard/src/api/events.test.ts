@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ApiError } from "./client";
-import { followEvents, type Link, waitMs } from "./events";
+import { followChanges, followEvents } from "./events";
+import { type Link, waitMs } from "./stream";
 import type { FlowEvent } from "./types";
 
 const frame = (seq: number, type = "step.progressed"): string => `id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify({ seq, type })}\n\n`;
@@ -74,5 +75,30 @@ describe("a flow's events", () => {
 
   test("are waited for longer each time, up to a bound", () => {
     expect([0, 1, 2, 20].map((failures) => waitMs(failures, () => 1))).toEqual([500, 1000, 2000, 15_000]);
+  });
+});
+
+describe("the flows of a list", () => {
+  const changed = (place: number, id: string, status = "in_progress"): string => `id: ${place}\nevent: flow.changed\ndata: ${JSON.stringify({ seq: place, type: "flow.changed", data: { id, status } })}\n\n`;
+
+  test("are told as they are, also twice, and go on from the last moment until one leaves", async () => {
+    const leaving = new AbortController();
+    const told: string[] = [];
+    const asked: (string | undefined)[] = [];
+    const answers = [answer(changed(100, "a") + changed(100, "b")), answer(changed(100, "b"), changed(160, "a", "approved"))];
+    await followChanges(
+      0,
+      {
+        flows: (flows, place) => {
+          told.push(...flows.map((flow) => `${place} ${flow.id} ${flow.status}`));
+          if (place === 160) leaving.abort();
+        },
+        link: () => undefined,
+      },
+      leaving.signal,
+      async (_url, init) => (asked.push((init.headers as Record<string, string>)["last-event-id"]), answers.shift()!),
+    );
+    expect(told).toEqual(["100 a in_progress", "100 b in_progress", "100 b in_progress", "160 a approved"]);
+    expect(asked).toEqual([undefined, "100"]);
   });
 });

@@ -1,8 +1,9 @@
 "use client";
 
-import { Check, Copy } from "lucide-react";
 import { useState } from "react";
 import { plural } from "@/lib/format";
+import { visible } from "@/lib/visible";
+import { CopyButton } from "./copy";
 import { Button } from "./ui";
 
 const SHOWN_CHARS = 20_000;
@@ -13,9 +14,9 @@ export function CodeText({ text, label }: { text: string; label: string }) {
   const cut = !whole && text.length > SHOWN_CHARS;
   return (
     <div className="group relative">
-      <CopyButton text={text} label={`Copy ${label}`} className="absolute top-1.5 right-1.5 opacity-0 group-focus-within:opacity-100 group-hover:opacity-100" />
+      <CopyButton iconOnly text={text} label={`Copy ${label}`} className="absolute top-1.5 right-1.5 opacity-0 group-focus-within:opacity-100 group-hover:opacity-100" />
       <pre tabIndex={0} aria-label={label} className="max-h-[32rem] overflow-auto rounded-lg bg-canvas p-3 font-mono text-xs leading-relaxed break-words whitespace-pre-wrap ring-1 ring-line ring-inset">
-        {cut ? text.slice(0, SHOWN_CHARS) : text}
+        {visible(cut ? text.slice(0, SHOWN_CHARS) : text)}
       </pre>
       {cut && (
         <Button kind="ghost" size="sm" className="mt-1" onClick={() => setWhole(true)}>
@@ -24,31 +25,4 @@ export function CodeText({ text, label }: { text: string; label: string }) {
       )}
     </div>
   );
-}
-
-export function CopyButton({ text, label, className }: { text: string; label: string; className?: string }) {
-  const [done, setDone] = useState(false);
-  async function copy(): Promise<void> {
-    await toClipboard(text);
-    setDone(true);
-    setTimeout(() => setDone(false), 1_500);
-  }
-  const Icon = done ? Check : Copy;
-  return (
-    <Button size="sm" aria-label={done ? "Copied" : label} onClick={() => void copy()} className={className}>
-      <Icon aria-hidden className="size-3.5" />
-    </Button>
-  );
-}
-
-/** Pages that came by plain http from another machine have no clipboard but the old one. */
-async function toClipboard(text: string): Promise<void> {
-  if (window.isSecureContext) return navigator.clipboard.writeText(text);
-  const area = document.createElement("textarea");
-  area.value = text;
-  area.style.position = "fixed";
-  document.body.append(area);
-  area.select();
-  document.execCommand("copy");
-  area.remove();
 }

@@ -3,6 +3,7 @@
 import ReactMarkdown, { type Components } from "react-markdown";
 import rehypeSanitize from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
+import { visible } from "@/lib/visible";
 
 /** Pictures would ask other servers who reads this; links open elsewhere and say nothing of where they were. */
 const COMPONENTS: Components = {
@@ -19,7 +20,7 @@ export default function Markdown({ text }: { text: string }) {
   return (
     <div className="prose-cfx">
       <ReactMarkdown remarkPlugins={[remarkGfm]} rehypePlugins={[rehypeSanitize]} components={COMPONENTS} skipHtml>
-        {text}
+        {visible(text)}
       </ReactMarkdown>
     </div>
   );

@@ -3,14 +3,15 @@
 import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/react-virtual";
 import clsx from "clsx";
 import { ChevronDown, ChevronRight } from "lucide-react";
-import { memo, useCallback, useImperativeHandle, useMemo, useRef, useState } from "react";
+import { memo, useCallback, useEffect, useImperativeHandle, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { Finding } from "@/api/types";
 import { Badge } from "@/components/ui";
 import { FindingLine } from "@/flow/findings";
 import { plural } from "@/lib/format";
-import { languageOf, tokensOf } from "./highlight";
+import { visible } from "@/lib/visible";
+import { colour, languageOf, onColoured, partOf } from "./highlight";
 import { counterparts, type FileDiff, type Hunk, type Layout, type Line, type Row, rowsOf } from "./model";
-import { changedWords, marked } from "./words";
+import { changedWords, marked, type Token } from "./words";
 
 /** What was minified has lines of a megabyte. */
 const LONGEST = 4_000;
@@ -117,8 +118,13 @@ function FileHead({ row, toggle }: { row: Extract<Row, { kind: "file" }>; toggle
         <Icon aria-hidden className="size-4" />
       </button>
       <span className="min-w-0 truncate font-mono text-xs" title={file.path} dir="ltr">
-        {file.path}
+        {visible(file.path)}
       </span>
+      {file.hidden && (
+        <Badge tone="warn">
+          <span title="They are written out as ⟨U+…⟩: they can make code look like other code.">hidden characters</span>
+        </Badge>
+      )}
       {file.kind !== "modified" && <Badge tone={KINDS[file.kind]}>{file.kind}</Badge>}
       <Counts file={file} className="ml-auto" />
     </div>
@@ -182,20 +188,32 @@ function partnerOf(hunk: Hunk, line: Line): Line | undefined {
   return known.get(line);
 }
 
+/** Of a line; plain until they are there. */
+function useTokens(row: LineRow, line: Line): readonly Token[] {
+  const part = partOf(row.hunk, line);
+  const language = languageOf(row.file.path);
+  useEffect(() => {
+    if (language) colour(part, language);
+  }, [part, language]);
+  const colours = useSyncExternalStore(onColoured, () => part.colours, () => null);
+  return useMemo(() => colours?.get(line) ?? [{ text: line.text }], [colours, line]);
+}
+
 const Text = memo(function Text({ row, line }: { row: LineRow; line: Line }) {
+  const tokens = useTokens(row, line);
   const pieces = useMemo(() => {
     const partner = line.kind === "context" ? undefined : partnerOf(row.hunk, line);
     const ranges = partner ? changedWords(line.text, partner.text, line.kind === "removed" ? "old" : "new") : [];
     if (line.text.length > LONGEST) return [{ text: line.text.slice(0, LONGEST), changed: false, className: undefined }];
-    return marked(tokensOf(languageOf(row.file.path), row.hunk, line), ranges);
-  }, [row.file.path, row.hunk, line]);
+    return marked(tokens, ranges);
+  }, [tokens, row.hunk, line]);
   return (
     <>
       <span className={clsx("w-4 shrink-0 text-center select-none", line.kind === "added" ? "text-good" : line.kind === "removed" ? "text-bad" : "text-transparent")}>{SIGNS[line.kind]}</span>
       <code className="min-w-0 flex-1 pr-3 whitespace-pre-wrap [overflow-wrap:anywhere]">
         {pieces.map((piece, index) => (
           <span key={index} className={clsx(piece.className, piece.changed && (line.kind === "added" ? "rounded-[2px] bg-good/28" : "rounded-[2px] bg-bad/30"))}>
-            {piece.text}
+            {visible(piece.text)}
           </span>
         ))}
         {line.text.length > LONGEST && <span className="font-sans text-2xs text-faint select-none"> and {plural(line.text.length - LONGEST, "character")} more</span>}

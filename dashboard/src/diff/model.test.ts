@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Finding } from "@/api/types";
 import { interdiff } from "./interdiff";
-import { languageOf, tokensOf } from "./highlight";
+import { colour, languageOf, onColoured, partOf } from "./highlight";
 import { filesOf, pairs, rowsOf } from "./model";
 import { changedWords, marked } from "./words";
 
@@ -110,13 +110,24 @@ describe("lines", () => {
     expect(pieces.filter((piece) => piece.changed).map((piece) => piece.text)).toEqual(["f ", "total"]);
   });
 
-  test("are coloured by the language of their file, over line ends", () => {
+  test("are plain at first, then coloured by the language of their file, over line ends", async () => {
     const [file] = filesOf('--- a/a.py\n+++ b/a.py\n@@ -1,3 +1,3 @@\n """a\n <script>\n-b"""\n+c"""\n');
     const { lines } = file!.hunks[0]!;
-    const tokens = lines.map((line) => tokensOf(languageOf("a.py"), file!.hunks[0]!, line));
+    const parts = lines.map((line) => partOf(file!.hunks[0]!, line));
+    expect(parts.map((part) => part.colours)).toEqual([null, null, null, null]);
+    const done = new Promise<void>((resolve) => onColoured(() => parts.every((part) => part.colours) && resolve()));
+    for (const part of parts) colour(part, languageOf("a.py")!);
+    await done;
+    const tokens = lines.map((line, index) => parts[index]!.colours!.get(line)!);
     expect(tokens.map((line) => line.map((token) => token.text).join(""))).toEqual(lines.map((line) => line.text));
     expect(tokens[1]![0]!.className).toBe("hljs-string");
     expect(languageOf("Makefile")).toBe("makefile");
     expect(languageOf("unknown.zzz")).toBeNull();
   });
+});
+
+test("a file in which characters hide says so", () => {
+  const hidden = (line: string): boolean => filesOf(`--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x\n+${line}\n`)[0]!.hidden;
+  expect(hidden("if access != 'user\u202e \u2066# admin':")).toBe(true);
+  expect(hidden("if access != 'user':")).toBe(false);
 });

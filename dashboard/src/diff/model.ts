@@ -1,6 +1,7 @@
 /** A patch as files, hunks and numbered lines, and as the rows that a viewer draws. Pure. */
 import { parsePatch } from "diff";
 import type { Finding } from "@/api/types";
+import { hasHidden } from "@/lib/visible";
 
 export interface Line {
   readonly kind: "context" | "added" | "removed";
@@ -24,6 +25,8 @@ export interface FileDiff {
   readonly hunks: readonly Hunk[];
   readonly added: number;
   readonly removed: number;
+  /** a line of it holds what is not seen, or turns others around */
+  readonly hidden: boolean;
 }
 
 /** Raises for what is no diff. */
@@ -41,7 +44,7 @@ export function filesOf(patch: string): FileDiff[] {
 
 export function fileOf(path: string, kind: FileDiff["kind"], hunks: readonly Hunk[]): FileDiff {
   const amount = (wanted: Line["kind"]): number => hunks.reduce((sum, hunk) => sum + hunk.lines.filter((line) => line.kind === wanted).length, 0);
-  return { path, kind, hunks, added: amount("added"), removed: amount("removed") };
+  return { path, kind, hunks, added: amount("added"), removed: amount("removed"), hidden: hunks.some((hunk) => hunk.lines.some((line) => hasHidden(line.text))) };
 }
 
 function numbered(oldStart: number, newStart: number, texts: readonly string[]): Hunk {

@@ -5,6 +5,7 @@ import { memo, useRef } from "react";
 import type { FlowEvent } from "@/api/types";
 import { Badge, Money, Panel, stageTone } from "@/components/ui";
 import { count, duration, moment, plural } from "@/lib/format";
+import { visible } from "@/lib/visible";
 
 const ROW_PX = 34;
 
@@ -56,5 +57,5 @@ function told(event: FlowEvent): string {
   if (typeof data.output_chars === "number") words.push(plural(data.output_chars, "character"));
   const tokens = (event.input_tokens ?? 0) + (event.output_tokens ?? 0);
   if (tokens) words.push(`${count(tokens)} tokens`);
-  return words.join(" · ").slice(0, 400);
+  return visible(words.join(" · ").slice(0, 400));
 }

@@ -3,6 +3,7 @@
 import type { Finding, Problem } from "@/api/types";
 import { Badge } from "@/components/ui";
 import { plural } from "@/lib/format";
+import { visible } from "@/lib/visible";
 
 export function severityTone(severity: string): "bad" | "warn" | "plain" {
   if (["critical", "high", "error", "blocker"].includes(severity)) return "bad";
@@ -15,7 +16,7 @@ export function FindingLine({ finding }: { finding: Finding }) {
       <Badge tone={severityTone(finding.severity)}>{finding.severity}</Badge>
       {finding.action && <Badge tone={finding.action === "reject" ? "bad" : finding.action === "ask" ? "warn" : "plain"}>{finding.action}</Badge>}
       <span className="font-mono text-2xs text-faint">{finding.rule}</span>
-      <p className="w-full break-words whitespace-pre-wrap">{finding.message}</p>
+      <p className="w-full break-words whitespace-pre-wrap">{visible(finding.message)}</p>
     </div>
   );
 }
@@ -30,7 +31,7 @@ export function Findings({ findings, none, title }: { findings: readonly Finding
           <li key={index} className="space-y-1 p-3">
             {finding.file && (
               <p className="font-mono text-xs break-all text-muted">
-                {finding.file}
+                {visible(finding.file)}
                 {finding.line ? `:${finding.line}` : ""}
               </p>
             )}
@@ -53,8 +54,8 @@ export function Problems({ problems }: { problems: readonly Problem[] }) {
           <li key={index} className="space-y-2 rounded-lg bg-bad/5 p-3 text-[0.8125rem] ring-1 ring-bad/20 ring-inset">
             <p className="break-words">
               <Badge tone="bad" className="mr-2">{problem.code}</Badge>
-              {problem.path && <span className="mr-2 font-mono text-xs break-all text-muted">{problem.path}</span>}
-              {problem.message}
+              {problem.path && <span className="mr-2 font-mono text-xs break-all text-muted">{visible(problem.path)}</span>}
+              {visible(problem.message)}
             </p>
             {(problem.wrote !== undefined || problem.found !== undefined) && (
               <dl className="space-y-1 font-mono text-xs">
@@ -73,7 +74,7 @@ function Line({ name, text, tone }: { name: string; text: string; tone: string }
   return (
     <div className="flex gap-3">
       <dt className="w-16 shrink-0 text-faint">{name}</dt>
-      <dd className={`min-w-0 break-all whitespace-pre-wrap ${tone}`}>{text}</dd>
+      <dd className={`min-w-0 break-all whitespace-pre-wrap ${tone}`}>{visible(text)}</dd>
     </div>
   );
 }

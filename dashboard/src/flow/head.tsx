@@ -12,6 +12,7 @@ import { CostBar } from "./cost-bar";
 import type { Story } from "./story";
 import type { Following } from "./use-flow";
 import { useNow } from "@/lib/hooks";
+import { visible } from "@/lib/visible";
 import { elapsedMs, hasEnded, reasonWord, titleOf } from "./words";
 
 const HOUR_MS = 3_600_000;
@@ -91,7 +92,7 @@ function Task({ task }: { task: string }) {
           {open ? "Show less" : "Show the whole task"}
         </button>
       )}
-      {open && <p className="mt-2 max-h-96 overflow-y-auto rounded-lg bg-panel p-3 text-[0.8125rem] break-words whitespace-pre-wrap ring-1 ring-line">{task}</p>}
+      {open && <p className="mt-2 max-h-96 overflow-y-auto rounded-lg bg-panel p-3 text-[0.8125rem] break-words whitespace-pre-wrap ring-1 ring-line">{visible(task)}</p>}
     </div>
   );
 }

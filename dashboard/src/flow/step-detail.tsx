@@ -7,6 +7,7 @@ import { CodeText } from "@/components/code-text";
 import { Loading } from "@/components/states";
 import { Badge, Segmented, stageTone } from "@/components/ui";
 import { plural } from "@/lib/format";
+import { visible } from "@/lib/visible";
 import { Findings, Problems } from "./findings";
 import { outcomeOf, type StepBar } from "./story";
 import { Took } from "./steps";
@@ -49,7 +50,7 @@ function Result({ step, bar }: { step: Step | undefined; bar: StepBar }) {
   const { check, review } = bar;
   return (
     <>
-      {review && <p className="text-[0.8125rem] break-words whitespace-pre-wrap">{review.summary}</p>}
+      {review && <p className="text-[0.8125rem] break-words whitespace-pre-wrap">{visible(review.summary)}</p>}
       {review && <Findings findings={review.findings} none="The reviewer found nothing to object to." />}
       {check && <Problems problems={check.problems} />}
       {check && check.breaches.length > 0 && <Findings title="Against contract or policy" findings={check.breaches} none="" />}
@@ -68,7 +69,7 @@ function Said({ detail }: { detail: Step["detail"] }) {
   return (
     <p className="text-[0.8125rem] break-words whitespace-pre-wrap">
       <Badge tone="accent" className="mr-2">{String(detail.decision)}</Badge>
-      {detail.comment ? String(detail.comment) : detail.edited ? "with a plan of their own" : ""}
+      {detail.comment ? visible(String(detail.comment)) : detail.edited ? "with a plan of their own" : ""}
     </p>
   );
 }

@@ -3,7 +3,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { call, get } from "@/api/client";
-import { followEvents, type Link } from "@/api/events";
+import { followEvents } from "@/api/events";
+import type { Link } from "@/api/stream";
 import type { FlowEvent } from "@/api/types";
 import { useVisible } from "@/lib/hooks";
 import { hasEnded } from "./words";

@@ -1,6 +1,7 @@
 /** What a flow's states and reasons are called, for people. */
 import type { Flow, FlowStatus, Reason } from "@/api/types";
 import { ENDED } from "@/api/types";
+import { visible } from "@/lib/visible";
 
 const REASONS: Partial<Record<Reason, string>> = {
   review: "by the reviewer",
@@ -42,7 +43,7 @@ export function canResume(flow: Flow): boolean {
 /** The first line that says something, as plain text. */
 export function titleOf(task: string): string {
   const line = task.split("\n").find((one) => one.trim() !== "") ?? "";
-  return line.replace(/^#+\s*/, "").trim();
+  return visible(line.replace(/^#+\s*/, "").trim());
 }
 
 /** From the first start to the end, or to `now`; null before it started. */

@@ -10,6 +10,7 @@ import { Empty, Failure, Loading } from "@/components/states";
 import { Table, Td, Th, Tr } from "@/components/table";
 import { Badge, Button, PageHead, Panel, When } from "@/components/ui";
 import { fullCount, moment } from "@/lib/format";
+import { visible } from "@/lib/visible";
 import { MadeKey } from "./made-key";
 import { NewKeyForm } from "./new-key-form";
 import { Revoke } from "./revoke";
@@ -76,7 +77,7 @@ function List({ keys, on }: { keys: readonly Key[]; on: (what: "revoke" | "rotat
       {keys.map((key) => (
         <Tr key={key.id} className={key.status === "active" ? undefined : "text-faint"}>
           <Td label="Label" className="font-medium">
-            <span className="min-w-0 break-words">{key.label || "no label"}</span>
+            <span className="min-w-0 break-words">{visible(key.label ?? "") || "no label"}</span>
             {key.is_current && <Badge tone="accent" className="ml-2">in use here</Badge>}
           </Td>
           <Td label="Key" className="font-mono text-xs">cfx_{key.key_id}_…</Td>

@@ -6,6 +6,7 @@ import type { LogRow } from "@/api/types";
 import { CopyButton } from "@/components/copy";
 import { Badge, Money, stageTone } from "@/components/ui";
 import { duration, fullCount, moment } from "@/lib/format";
+import { visible } from "@/lib/visible";
 import { StatusBadge } from "./rows";
 
 /** Everything that is known of one call; its texts are not logged. */
@@ -18,7 +19,7 @@ export function Detail({ row }: { row: LogRow }) {
         {row.estimated && <Badge>estimated</Badge>}
         <span className="text-[0.8125rem] text-muted">{moment(row.created_at)}</span>
       </p>
-      {row.error_message && <p className="rounded-lg bg-bad/8 px-3 py-2 text-[0.8125rem] break-words whitespace-pre-wrap ring-1 ring-bad/25 ring-inset">{row.error_message}</p>}
+      {row.error_message && <p className="rounded-lg bg-bad/8 px-3 py-2 text-[0.8125rem] break-words whitespace-pre-wrap ring-1 ring-bad/25 ring-inset">{visible(row.error_message)}</p>}
       <dl className="grid grid-cols-[8rem_minmax(0,1fr)] gap-y-2 text-[0.8125rem]">
         <Fact name="Model">{row.model ?? "none was asked"}</Fact>
         <Fact name="Tokens">
@@ -29,7 +30,7 @@ export function Detail({ row }: { row: LogRow }) {
         <Fact name="First token">{row.ttft_ms === null ? "–" : duration(row.ttft_ms)}</Fact>
         {row.session_id && (
           <Fact name="Session">
-            <Link href={`/logs?session=${encodeURIComponent(row.session_id)}`} className="break-all text-accent hover:underline">{row.session_id}</Link>
+            <Link href={`/logs?session=${encodeURIComponent(row.session_id)}`} className="break-all text-accent hover:underline">{visible(row.session_id)}</Link>
           </Fact>
         )}
         {row.flow_id && (

@@ -28,7 +28,7 @@ export function Logs() {
   const clear = (): void => set({ stage: null, status: null, model: null, session: null, flow: null, span: null });
   return (
     <>
-      <PageHead title="Logs" note="Your model calls and refusals, the newest first.">
+      <PageHead title="Logs" note="Your model calls and refusals, the newest first. A CSV holds the newest 50,000 of what is filtered.">
         <Export wanted={wanted} />
       </PageHead>
       <Filters params={params} set={set} clear={narrowed ? clear : null} />

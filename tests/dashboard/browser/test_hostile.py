@@ -52,3 +52,18 @@ def test_nothing_that_a_model_or_a_caller_writes_is_run(
     visit.go("/keys", "Keys")
     expect(visit.page.get_by_text("<script>").first).to_be_visible()
     assert not visit.page.evaluate("window.hurt")
+
+
+def test_characters_that_hide_or_turn_others_around_are_written_out(
+    visiting: Visiting, flows: Flows, provider: Provider
+) -> None:
+    """**Source**: CVE-2021-42574, "Trojan Source"."""
+    turned = 'f"Hello {name}!"  # \u202e\u2066 if is_admin\u2069'
+    provider.script(*loop([says(GOOD_DIFF.replace('f"Hello {name}!"', turned))]))
+    flow_id = flows.run("Greet \u202eeverybody")["id"]
+    visit = visiting()
+    visit.go(f"/flow?id={flow_id}&tab=changes", "Greet ⟨U+202E⟩everybody")
+    diff = visit.page.get_by_role("region", name="Diff")
+    expect(diff).to_contain_text("⟨U+202E⟩⟨U+2066⟩ if is_admin⟨U+2069⟩")
+    expect(diff).to_contain_text("hidden characters")
+    assert "\u202e" not in visit.page.locator("body").inner_text()

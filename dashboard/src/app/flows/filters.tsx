@@ -6,9 +6,9 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { FlowStatus } from "@/api/types";
 import { statusWord } from "@/components/status";
 import { Button, Input, Select } from "@/components/ui";
+import type { Wanted } from "@/flow/live";
 import { useSettled } from "@/lib/hooks";
 import { useParams } from "@/lib/params";
-import type { Wanted } from "./use-flows";
 
 const STATUSES: readonly FlowStatus[] = ["queued", "in_progress", "requires_action", "approved", "rejected", "failed", "cancelled"];
 const DAYS = [
@@ -21,7 +21,6 @@ const HOUR_MS = 3_600_000;
 
 export interface FilterState {
   readonly wanted: Wanted;
-  readonly search: string;
   readonly days: string;
   readonly isNarrowed: boolean;
   readonly set: (changes: Record<string, string | readonly string[] | null>) => void;
@@ -35,11 +34,11 @@ export function useFilters(): FilterState {
   const days = DAYS.some(([value]) => value === params.get("days")) ? (params.get("days") ?? "") : "";
   const search = (params.get("q") ?? "").trim();
   const wanted = useMemo<Wanted>(
-    () => ({ status: STATUSES.filter((one) => status.split(",").includes(one)), since: days ? sinceDays(Number(days)) : null }),
-    [status, days],
+    () => ({ status: STATUSES.filter((one) => status.split(",").includes(one)), since: days ? sinceDays(Number(days)) : null, search }),
+    [status, days, search],
   );
   const isNarrowed = wanted.status.length > 0 || days !== "" || search !== "";
-  return { wanted, search, days, isNarrowed, set, clear: () => set({ status: null, days: null, q: null }) };
+  return { wanted, days, isNarrowed, set, clear: () => set({ status: null, days: null, q: null }) };
 }
 
 /** To the hour, so that the same question is asked until the clock strikes. */
@@ -56,7 +55,7 @@ export function Filters({ filters }: { filters: FilterState }) {
   };
   return (
     <div className="mb-4 flex flex-wrap items-center gap-2">
-      <SearchField value={filters.search} onChange={search} />
+      <SearchField value={wanted.search} onChange={search} />
       <div role="group" aria-label="Status" className="flex flex-wrap gap-1.5">
         {STATUSES.map((status) => {
           const on = wanted.status.includes(status);
@@ -106,7 +105,7 @@ function SearchField({ value, onChange }: { value: string; onChange: (value: str
   return (
     <div className="relative w-full sm:w-64">
       <Search aria-hidden className="absolute top-2 left-2.5 size-4 text-faint" />
-      <Input type="search" aria-label="Search tasks" placeholder="Search tasks, ids, models" value={typed} onChange={(event) => type(event.target.value)} className="h-8! pl-8!" />
+      <Input type="search" aria-label="Search tasks" placeholder="Search tasks and ids" value={typed} onChange={(event) => type(event.target.value)} className="h-8! pl-8!" />
     </div>
   );
 }

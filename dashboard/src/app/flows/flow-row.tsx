@@ -8,6 +8,7 @@ import { Badge, Money, When } from "@/components/ui";
 import { CostBar } from "@/flow/cost-bar";
 import { elapsedMs, reasonWord, titleOf } from "@/flow/words";
 import { duration } from "@/lib/format";
+import { visible } from "@/lib/visible";
 
 const GRID = "grid items-center gap-x-4 px-4 sm:grid-cols-[7.5rem_minmax(0,1fr)_4rem_6rem_5.5rem_5rem]";
 
@@ -31,7 +32,7 @@ export function FlowRow({ flow, now }: { flow: Flow; now: number }) {
       <Link href={`/flow?id=${flow.id}`} prefetch={false} className={`${GRID} min-h-12 py-2 text-[0.8125rem] transition-colors hover:bg-white/3 focus-visible:-outline-offset-2 max-sm:grid-cols-[minmax(0,1fr)_auto] max-sm:gap-y-1`}>
         <StatusMark status={flow.status} />
         <span className="flex min-w-0 items-center gap-2 max-sm:order-first max-sm:col-span-2">
-          <span className="truncate font-medium" title={flow.task.slice(0, 500)}>
+          <span className="truncate font-medium" title={visible(flow.task.slice(0, 500))}>
             {titleOf(flow.task)}
           </span>
           {flow.forked_from && <GitFork aria-label="a fork" className="size-3.5 shrink-0 text-faint" />}

@@ -13,7 +13,7 @@ import { useFlows } from "./use-flows";
 
 export function Flows() {
   const filters = useFilters();
-  const { flows, found, asked } = useFlows(filters.wanted, filters.search);
+  const { found, asked } = useFlows(filters.wanted);
   const now = useNow(1_000);
   const narrowed = filters.isNarrowed;
   return (
@@ -37,12 +37,13 @@ export function Flows() {
             </ul>
           </>
         )}
-        {asked.data && found.length === 0 && !asked.isFetchingNextPage && <Nothing narrowed={narrowed} clear={filters.clear} />}
+        {asked.data && found.length === 0 && asked.hasNextPage && <Loading rows={8} label="Searching" />}
+        {asked.data && found.length === 0 && !asked.hasNextPage && <Nothing narrowed={narrowed} clear={filters.clear} />}
         {asked.hasNextPage && <More load={() => void asked.fetchNextPage()} busy={asked.isFetchingNextPage} />}
       </Panel>
       {asked.data && (
         <p role="status" className="mt-3 text-xs text-faint">
-          {filters.search ? `${plural(found.length, "flow")} of the newest ${flows.length}` : plural(found.length, "flow")}
+          {plural(found.length, "flow")}
           {asked.hasNextPage ? " so far" : ""}
         </p>
       )}

@@ -1,54 +1,34 @@
 "use client";
 
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { useEffect, useMemo } from "react";
 import { get } from "@/api/client";
-import type { Flow, FlowStatus } from "@/api/types";
-import { hasEnded } from "@/flow/words";
-
-export interface Wanted {
-  readonly status: readonly FlowStatus[];
-  readonly since: string | null;
-}
+import { newerThan, type Wanted, withChanges } from "@/flow/live";
+import { useChanges } from "@/flow/use-changes";
 
 const PAGE = 50;
-/** The API has no search in texts: so many of the newest flows are looked through here. */
-const SEARCHED = 500;
-const LIVE_MS = 2_000;
-const CALM_MS = 15_000;
-/** Who has scrolled further down reads; the list stands still. */
+/** While the stream is broken. */
+const LOOK_EVERY_MS = 3_000;
+/** Who has scrolled further down reads; pages are not asked for again under their eyes. */
 const LIVE_PAGES = 3;
 
-/** `flows`: all that were loaded; `found`: those among them in which `search` occurs. */
-export function useFlows(wanted: Wanted, search: string) {
+/** `found`: what was loaded, as it is now. */
+export function useFlows(wanted: Wanted) {
+  const { changes, link } = useChanges();
   const asked = useInfiniteQuery({
     queryKey: ["flows", wanted],
-    queryFn: ({ pageParam, signal }) =>
-      get("/v1/flows", { query: { limit: PAGE, status: [...wanted.status], ...(wanted.since ? { since: wanted.since } : {}), ...(pageParam ? { cursor: pageParam } : {}) }, signal }),
+    queryFn: ({ pageParam, signal }) => get("/v1/flows", { query: { limit: PAGE, q: wanted.search, status: [...wanted.status], since: wanted.since ?? "", cursor: pageParam }, signal }),
     initialPageParam: "",
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: (before) => before,
-    refetchInterval: ({ state }) => {
-      const pages = state.data?.pages ?? [];
-      if (pages.length > LIVE_PAGES) return false;
-      return pages.some((page) => page.data.some((flow) => !hasEnded(flow.status))) ? LIVE_MS : CALM_MS;
-    },
+    refetchInterval: ({ state }) => (link === "live" || link === "connecting" || (state.data?.pages.length ?? 0) > LIVE_PAGES ? false : LOOK_EVERY_MS),
   });
-  const flows = asked.data?.pages.flatMap((page) => page.data) ?? [];
-  const found = search ? flows.filter((flow) => isLike(flow, search)) : flows;
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = asked;
+  const { data, hasNextPage, refetch } = asked;
+  const loaded = useMemo(() => data?.pages.flatMap((page) => page.data) ?? [], [data]);
+  const found = useMemo(() => withChanges(loaded, changes, wanted, !hasNextPage), [loaded, changes, wanted, hasNextPage]);
+  const strangers = useMemo(() => (wanted.search ? newerThan(loaded, changes).join() : ""), [loaded, changes, wanted.search]);
   useEffect(() => {
-    if (search && hasNextPage && !isFetchingNextPage && flows.length < SEARCHED) void fetchNextPage();
-  }, [search, hasNextPage, isFetchingNextPage, fetchNextPage, flows.length]);
-  return { flows, found, asked };
-}
-
-/** Every word occurs in task, id, models or reason. */
-export function isLike(flow: Flow, search: string): boolean {
-  const models = Object.values(flow.stages).map((stage) => stage.model ?? "");
-  const text = [flow.task, flow.id, flow.reason ?? "", flow.workspace ?? "", ...models].join("\n").toLowerCase();
-  return search
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
+    if (strangers) void refetch(); // the server alone knows whether it would find them
+  }, [strangers, refetch]);
+  return { found, asked };
 }
