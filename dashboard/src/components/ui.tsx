@@ -29,6 +29,19 @@ export function Badge({ tone = "plain", className, children }: { tone?: Tone; cl
   );
 }
 
+const DOTS = { good: "bg-good", bad: "bg-bad", warn: "bg-warn", plain: "bg-faint" };
+
+/** A state in a table: what is well is quiet, the rest stands out. */
+export function State({ tone, className, children }: { tone: keyof typeof DOTS; className?: string; children: ReactNode }) {
+  if (tone === "bad" || tone === "warn") return <Badge tone={tone} className={className}>{children}</Badge>;
+  return (
+    <span className={clsx("inline-flex items-center gap-1.5 align-middle text-xs whitespace-nowrap text-muted", className)}>
+      <span aria-hidden className={clsx("size-1.5 rounded-full", DOTS[tone])} />
+      {children}
+    </span>
+  );
+}
+
 export function stageTone(stage: string | null | undefined): Tone {
   return stage === "plan" || stage === "code" || stage === "review" || stage === "direct" || stage === "check" ? stage : "plain";
 }
@@ -129,14 +142,14 @@ export function Money({ usd, className }: { usd: number; className?: string }) {
 /** One of several, as tabs without panels of their own: the value is the caller's. */
 export function Segmented<T extends string>({ label, value, options, onChange }: { label: string; value: T; options: readonly (readonly [T, ReactNode])[]; onChange: (value: T) => void }) {
   return (
-    <div role="group" aria-label={label} className="inline-flex rounded-md bg-canvas p-0.5 ring-1 ring-inset ring-line">
+    <div role="group" aria-label={label} className="inline-flex max-w-full overflow-x-auto rounded-md bg-canvas p-0.5 ring-1 ring-inset ring-line">
       {options.map(([name, shown]) => (
         <button
           key={name}
           type="button"
           aria-pressed={name === value}
           onClick={() => onChange(name)}
-          className={clsx("h-6 rounded px-2.5 text-xs font-medium transition-colors", name === value ? "bg-raised text-ink shadow-sm" : "text-muted hover:text-ink")}
+          className={clsx("h-6 shrink-0 rounded px-2.5 text-xs font-medium whitespace-nowrap transition-colors", name === value ? "bg-raised text-ink shadow-sm" : "text-muted hover:text-ink")}
         >
           {shown}
         </button>

@@ -44,7 +44,7 @@ const Line = memo(function Line({ event, begin, top, onStep }: { event: FlowEven
           </button>
         )}
       </span>
-      {event.stage && <Badge tone={stageTone(event.stage)}>{event.stage}</Badge>}
+      <span className="w-14 shrink-0">{event.stage && <Badge tone={stageTone(event.stage)}>{event.stage}</Badge>}</span>
       <span className="min-w-0 flex-1 truncate text-muted">{told(event)}</span>
       {event.cost_usd !== null && <Money usd={event.cost_usd} className="text-muted" />}
     </li>

@@ -43,7 +43,7 @@ export function FlowHead({ flow, following, story }: { flow: Flow; following: Fo
       <div className="mt-3 flex flex-wrap items-center gap-x-3 gap-y-1.5">
         <StatusMark status={flow.status} />
         {flow.reason && <Badge tone={flow.status === "cancelled" ? "plain" : "bad"}>{reasonWord(flow.reason)}</Badge>}
-        <p className="min-w-0 text-[0.8125rem] break-words text-muted">{running ? `Step ${running.n}: ${running.node}${running.chars ? `, ${plural(running.chars, "character")} so far` : ""}` : flow.message}</p>
+        <p className="min-w-0 text-[0.8125rem] break-words text-muted">{running ? `Step ${running.n}: ${running.node}${running.chars ? `, ${plural(running.chars, "character")} so far` : ""}` : flow.gate ? "" : flow.message}</p>
       </div>
       <dl className="mt-4 grid grid-cols-2 gap-px overflow-hidden rounded-xl bg-line ring-1 ring-line sm:grid-cols-3 lg:grid-cols-5">
         <Figure name="Round">
@@ -56,7 +56,7 @@ export function FlowHead({ flow, following, story }: { flow: Flow; following: Fo
           <span title={`${flow.usage.input_tokens} in, ${flow.usage.output_tokens} out`}>{count(flow.usage.total_tokens)}</span> <span className="text-faint">of {count(flow.budget.tokens)}</span>
         </Figure>
         <Figure name="Duration">
-          {elapsed === null ? "—" : duration(elapsed)} {flow.timings.model_s > 0 && <span className="text-faint">{duration(flow.timings.model_s * 1000)} models</span>}
+          {elapsed === null ? "—" : duration(elapsed)} {flow.timings.model_s > 0 && <span className="text-faint">· models {duration(flow.timings.model_s * 1000)}</span>}
         </Figure>
         <Figure name="Started" className="max-lg:col-span-2">
           <When at={flow.created_at} />

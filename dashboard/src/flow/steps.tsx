@@ -53,7 +53,9 @@ function Entry({ step, selected, onSelect }: { step: StepBar; selected: boolean;
   return (
     <button type="button" aria-current={selected ? "step" : undefined} onClick={() => onSelect(step.n)} className={clsx("flex w-full items-center gap-2 rounded-md px-2 py-1.5 text-left text-[0.8125rem] focus-visible:-outline-offset-2", selected ? "bg-white/8" : "hover:bg-white/4")}>
       <span className="num w-5 shrink-0 text-right text-2xs text-faint">{step.n}</span>
-      <Badge tone={stageTone(step.lane)}>{step.node.replace("_", " ")}</Badge>
+      <span className="min-w-14 shrink-0">
+        <Badge tone={stageTone(step.lane)}>{step.node.replace("_", " ")}</Badge>
+      </span>
       <span className="min-w-0 flex-1 truncate text-xs text-muted">
         <span aria-hidden className={clsx("mr-1.5 inline-block size-1.5 rounded-full align-middle", step.state === "running" ? "animate-breathe bg-busy" : DOTS[tone])} />
         {word}

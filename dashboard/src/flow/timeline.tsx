@@ -5,7 +5,7 @@ import { Minus, Plus, Scan } from "lucide-react";
 import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Button, Kbd } from "@/components/ui";
 import { duration, money, plural } from "@/lib/format";
-import { useNow } from "@/lib/hooks";
+import { useNow, useWidth } from "@/lib/hooks";
 import { neighbour, type Scale, scaleOf, type Span, ticksOf, zoomed } from "./geometry";
 import { type Lane, LANES, outcomeOf, type StepBar, type Story } from "./story";
 
@@ -131,7 +131,7 @@ const Bar = memo(function Bar({ step, x0, x1, ms, reachable, selected, onSelect,
       )}
     >
       {!isMark && (
-        <span aria-hidden className="flex h-full items-center px-1.5 text-2xs font-medium whitespace-nowrap text-black/85 @max-[3.5rem]:hidden">
+        <span aria-hidden className="block truncate px-1.5 text-2xs leading-5 font-medium text-black/85 @max-[3.5rem]:hidden">
           {step.model ?? (step.chars > 0 ? plural(step.chars, "character") : "")}
         </span>
       )}
@@ -240,17 +240,6 @@ function useZoom(frame: React.RefObject<HTMLDivElement | null>) {
     return () => element?.removeEventListener("wheel", onWheel);
   }, [by, frame]);
   return { zoom, by, fit: () => setZoom(1) };
-}
-
-function useWidth(element: React.RefObject<HTMLDivElement | null>): number {
-  const [width, setWidth] = useState(800);
-  useEffect(() => {
-    if (!element.current) return;
-    const watcher = new ResizeObserver(([entry]) => entry && setWidth(entry.contentRect.width));
-    watcher.observe(element.current);
-    return () => watcher.disconnect();
-  }, [element]);
-  return width;
 }
 
 function busyOf(story: Story, end: number): Span[] {

@@ -8,7 +8,7 @@ import type { Key, KeyMade } from "@/api/types";
 import { Dialog } from "@/components/dialog";
 import { Empty, Failure, Loading } from "@/components/states";
 import { Table, Td, Th, Tr } from "@/components/table";
-import { Badge, Button, PageHead, Panel, When } from "@/components/ui";
+import { Badge, Button, PageHead, Panel, State, When } from "@/components/ui";
 import { fullCount, moment } from "@/lib/format";
 import { visible } from "@/lib/visible";
 import { MadeKey } from "./made-key";
@@ -81,7 +81,7 @@ function List({ keys, on }: { keys: readonly Key[]; on: (what: "revoke" | "rotat
             {key.is_current && <Badge tone="accent" className="ml-2">in use here</Badge>}
           </Td>
           <Td label="Key" className="font-mono text-xs">cfx_{key.key_id}_…</Td>
-          <Td label="Status"><Badge tone={TONES[key.status]}>{key.status}</Badge></Td>
+          <Td label="Status"><State tone={TONES[key.status]}>{key.status}</State></Td>
           <Td label="Limits" className="num text-muted">{limitsOf(key)}</Td>
           <Td label="Last used" className="text-muted"><When at={key.last_used_at} /></Td>
           <Td label="Expires" className="text-muted">
@@ -91,7 +91,7 @@ function List({ keys, on }: { keys: readonly Key[]; on: (what: "revoke" | "rotat
             {key.status === "active" && (
               <span className="inline-flex gap-1.5">
                 <Button kind="ghost" size="sm" aria-label={`Rotate ${key.label || key.key_id}`} onClick={() => on("rotate", key)}>Rotate</Button>
-                <Button kind="danger" size="sm" aria-label={`Revoke ${key.label || key.key_id}`} onClick={() => on("revoke", key)}>Revoke</Button>
+                <Button kind="ghost" size="sm" className="hover:bg-bad/15! hover:text-bad!" aria-label={`Revoke ${key.label || key.key_id}`} onClick={() => on("revoke", key)}>Revoke</Button>
               </span>
             )}
           </Td>

@@ -1,6 +1,6 @@
 "use client";
 
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { type RefObject, useEffect, useState, useSyncExternalStore } from "react";
 import { isReachable, onReachable } from "@/api/reachable";
 import { currentSession, onSession, type Session } from "@/api/session";
 
@@ -43,6 +43,18 @@ export function useVisible(): boolean {
     () => document.visibilityState === "visible",
     () => true,
   );
+}
+
+/** Of an element, in pixels, as it changes. */
+export function useWidth(element: RefObject<HTMLElement | null>): number {
+  const [width, setWidth] = useState(800);
+  useEffect(() => {
+    if (!element.current) return;
+    const watcher = new ResizeObserver(([entry]) => entry && setWidth(entry.contentRect.width));
+    watcher.observe(element.current);
+    return () => watcher.disconnect();
+  }, [element]);
+  return width;
 }
 
 export function useMedia(query: string): boolean {

@@ -3,7 +3,7 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { LogRow } from "@/api/types";
-import { Badge, Money, stageTone, When } from "@/components/ui";
+import { Badge, Money, stageTone, State, When } from "@/components/ui";
 import { count, duration } from "@/lib/format";
 import { useMedia } from "@/lib/hooks";
 
@@ -12,7 +12,7 @@ const TONES = { success: "good", error: "bad", rate_limited: "warn", cancelled: 
 const AHEAD = 20;
 
 export function StatusBadge({ status }: { status: LogRow["status"] }) {
-  return <Badge tone={TONES[status]}>{status.replace("_", " ")}</Badge>;
+  return <State tone={TONES[status]}>{status.replace("_", " ")}</State>;
 }
 
 /** Only the rows in sight are drawn: a million may be scrolled through. `more` is called near the end. */

@@ -1,7 +1,7 @@
 "use client";
 
 import type { StatusNow } from "@/api/types";
-import { Badge, Panel, stageTone } from "@/components/ui";
+import { Badge, Panel, stageTone, State } from "@/components/ui";
 import { duration, plural } from "@/lib/format";
 
 const STATES = { closed: ["good", "answers"], half_open: ["warn", "is tried again"], open: ["bad", "rests"] } as const;
@@ -38,7 +38,7 @@ export function Health({ now }: { now: StatusNow }) {
             return (
               <li key={breaker.target} className="flex items-center gap-3 px-4 py-2 text-[0.8125rem]">
                 <span className="min-w-0 truncate font-mono text-xs" title={breaker.target}>{breaker.target}</span>
-                <Badge tone={tone} className="ml-auto">{word}</Badge>
+                <State tone={tone} className="ml-auto">{word}</State>
               </li>
             );
           })}

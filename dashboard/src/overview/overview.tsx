@@ -30,7 +30,7 @@ export function Overview() {
         <Panel title="Today" className="lg:col-span-1">
           <Shown of={status}>{(now) => <Today now={now} />}</Shown>
         </Panel>
-        <Panel title="Spent" className="lg:col-span-2">
+        <Panel title="Spent" className="flex flex-col lg:col-span-2">
           <Shown of={usage}>{(used) => <Spent usage={used} />}</Shown>
         </Panel>
         <Panel title="Cost per stage" className="lg:col-span-2" aside={<Segmented label="Days" value={range} options={RANGES} onChange={choose} />}>
@@ -65,7 +65,7 @@ function Spent({ usage }: { usage: Usage }) {
   );
   const { month } = usage;
   return (
-    <div className="grid sm:grid-cols-3 sm:divide-x sm:divide-line max-sm:divide-y max-sm:divide-line">
+    <div className="grid grow sm:grid-cols-3 sm:divide-x sm:divide-line max-sm:divide-y max-sm:divide-line">
       {sums.map(([name, sum]) => (
         <div key={name} className="px-4 py-3.5">
           <p className="text-xs text-muted">{name}</p>

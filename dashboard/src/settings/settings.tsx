@@ -57,15 +57,17 @@ export function Settings() {
   );
 }
 
+const price = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", maximumFractionDigits: 4 });
+
 function TargetRow({ name, target, note }: { name: string; target: Target; note?: string }) {
   return (
-    <li className="flex flex-wrap items-baseline gap-x-3 text-[0.8125rem]">
-      {note && <span className="w-9 text-xs text-faint">{note}</span>}
+    <li className="flex items-baseline gap-x-3 text-[0.8125rem]">
+      {note && <span className="w-9 shrink-0 text-xs text-faint">{note}</span>}
       <span className="min-w-0 font-mono text-xs break-all">{name}</span>
-      <span className="num ml-auto text-xs text-muted" title="USD per million tokens, in and out">
-        ${target.input_usd} in, ${target.output_usd} out
+      <span className="num ml-auto shrink-0 text-xs text-muted" title="USD per million tokens, in and out">
+        {price.format(target.input_usd)} <span className="text-faint">in</span> {price.format(target.output_usd)} <span className="text-faint">out</span>
       </span>
-      <span className="num w-16 text-right text-xs text-faint" title="Context window, tokens">{count(target.context_window)}</span>
+      <span className="num w-12 shrink-0 text-right text-xs text-faint max-sm:hidden" title="Context window, tokens">{count(target.context_window)}</span>
     </li>
   );
 }
@@ -83,11 +85,11 @@ function Editors({ base }: { base: string }) {
       {editor.fields ? (
         <dl className="divide-y divide-line/60 rounded-lg bg-canvas ring-1 ring-line ring-inset">
           {editor.fields.map(([field, value]) => (
-            <div key={field} className="flex flex-wrap items-center gap-3 px-3 py-2 text-[0.8125rem]">
-              <dt className="w-28 text-muted">{field}</dt>
-              <dd className="flex min-w-0 flex-1 flex-wrap items-center justify-between gap-3 font-mono text-xs break-all">
-                <span>{value}</span>
-                {value !== "cfx_…" && <CopyButton text={value} />}
+            <div key={field} className="flex items-center gap-3 px-3 text-[0.8125rem]">
+              <dt className="w-24 shrink-0 text-muted">{field}</dt>
+              <dd className="flex min-h-11 min-w-0 flex-1 items-center justify-between gap-3 font-mono text-xs">
+                <span className="min-w-0 [overflow-wrap:anywhere]">{value}</span>
+                {value !== "cfx_…" && <CopyButton iconOnly text={value} label={`Copy ${field}`} />}
               </dd>
             </div>
           ))}

@@ -56,7 +56,7 @@ export function Filters({ filters }: { filters: FilterState }) {
   return (
     <div className="mb-4 flex flex-wrap items-center gap-2">
       <SearchField value={wanted.search} onChange={search} />
-      <div role="group" aria-label="Status" className="flex flex-wrap gap-1.5">
+      <div role="group" aria-label="Status" className="-mx-4 flex gap-1.5 px-4 max-sm:w-[calc(100%+2rem)] max-sm:overflow-x-auto sm:mx-0 sm:flex-wrap sm:px-0">
         {STATUSES.map((status) => {
           const on = wanted.status.includes(status);
           return (
@@ -65,7 +65,7 @@ export function Filters({ filters }: { filters: FilterState }) {
               type="button"
               aria-pressed={on}
               onClick={() => toggle(status)}
-              className={clsx("h-7 rounded-full px-2.5 text-xs font-medium ring-1 transition-colors ring-inset", on ? "bg-accent/15 text-accent ring-accent/40" : "text-muted ring-line hover:bg-white/5 hover:text-ink")}
+              className={clsx("h-7 shrink-0 rounded-full px-2.5 text-xs font-medium ring-1 transition-colors ring-inset", on ? "bg-accent/15 text-accent ring-accent/40" : "text-muted ring-line hover:bg-white/5 hover:text-ink")}
             >
               {statusWord(status)}
             </button>
