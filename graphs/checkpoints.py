@@ -37,9 +37,6 @@ T = TypeVar("T")
 TYPED = "cfx:typed"
 """the one key of an object that stands for a value which JSON does not know"""
 
-FIRST_NODE = 1
-"""LangGraph's number of the step in which it runs; before it come the input and its way into the state"""
-
 
 class Pen(Protocol):
     """What a flow's run writes with."""
@@ -69,6 +66,7 @@ class FlowSaver(BaseCheckpointSaver[int]):
         flow_id, ns = _place(config)
         if self._is_new:
             return None
+        await self._pen.commit()
         found = await self._shelf.checkpoints(flow_id, ns, id=get_checkpoint_id(config), only_last=True)
         return await self._tuple(found[0]) if found else None
 
@@ -86,6 +84,7 @@ class FlowSaver(BaseCheckpointSaver[int]):
         flow_id, ns = _place(config)
         end = get_checkpoint_id(before) if before else None
         only = get_checkpoint_id(config)
+        await self._pen.commit()
         for row in await self._shelf.checkpoints(flow_id, ns, id=only):
             if limit is not None and limit <= 0:
                 return
@@ -103,8 +102,8 @@ class FlowSaver(BaseCheckpointSaver[int]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Durable on return, with all that the step has written. Before the first node nothing has been done:
-        such a checkpoint rides with the first call's journal."""
+        """Durable before anything outside hears of the next step: it rides with that one's journal, written
+        before the call, or with the flow's end. Until then the node would run again, from the journal."""
         flow_id, ns = _place(config)
         row = CheckpointRow(
             flow_id=flow_id,
@@ -115,10 +114,7 @@ class FlowSaver(BaseCheckpointSaver[int]):
             meta=_meta_text(get_checkpoint_metadata(config, metadata)),
         )
         self._is_new = False
-        if metadata["step"] < FIRST_NODE:
-            self._pen.put(Entry(checkpoint=row))
-        else:
-            await self._pen.commit(Entry(checkpoint=row))
+        self._pen.put(Entry(checkpoint=row))
         return _config(flow_id, ns, row.id)
 
     async def aput_writes(

@@ -120,7 +120,6 @@ class LangGraphFlows:
             state = await _run(graph, _answer_for(flow), config, work, drain)
         if "status" in state:
             return _outcome(checked_state(state))
-        await work.run.pen.settle()
         return await _awaited(graph, config)
 
     async def _snapshot(self, run: FlowRun) -> Snapshot:
@@ -140,6 +139,7 @@ async def _run(graph: Any, start: Any, config: RunnableConfig, work: Work, drain
             ):
                 state = values
         except GraphDrained:
+            await work.run.pen.settle()
             raise Drained from None
     return state
 

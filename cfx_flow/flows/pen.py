@@ -7,6 +7,7 @@ would be a transaction, and a wait for the disk.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,13 @@ class Pen:
     async def settle(self) -> None:
         """Nothing that was put stays behind. Raises Fenced, StoreUnavailable."""
         await self.commit()
+
+    async def last(self) -> Sequence[Entry]:
+        """What was put and is not written, for whoever writes it together with the flow's end."""
+        self._stop_timer()
+        async with self._turn:
+            notes, self._notes = self._notes, []
+            return notes
 
     def drop(self) -> None:
         """The run is over; what was put and not committed has not happened."""

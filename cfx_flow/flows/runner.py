@@ -14,7 +14,7 @@ from cfx_flow.errors import CfxError, StoreUnavailable, UpstreamError
 from cfx_flow.flows.model import Fenced, Flow, FlowFailed, FlowStatus, Outcome, Reason, Waits
 from cfx_flow.flows.retakes import Later, given_up
 from cfx_flow.flows.run import FlowRun
-from cfx_flow.flows.store import FlowStore
+from cfx_flow.flows.store import Entry, FlowStore
 
 T = TypeVar("T")
 log = structlog.stdlib.get_logger(__name__)
@@ -83,7 +83,7 @@ class FlowRunner:
         if flow is None:
             return
         try:
-            outcome = await self._outcome(flow, drain)
+            outcome, last = await self._outcome(flow, drain)
         except Drained:
             log.info("flow_drained", flow_id=flow_id)
             return
@@ -91,26 +91,25 @@ class FlowRunner:
             log.info("flow_fenced", flow_id=flow_id)
             return
         if isinstance(outcome, Waits):
-            await self._wait(flow, outcome)
+            await self._wait(flow, outcome, last)
             return
-        if await _whatever_comes(self._flows.end(flow_id, flow.epoch, outcome)):
+        if await _whatever_comes(self._flows.end(flow_id, flow.epoch, outcome, last)):
             log.info("flow_ended", flow_id=flow_id, status=outcome.status, reason=outcome.reason)
 
-    async def _wait(self, flow: Flow, waits: Waits) -> None:
+    async def _wait(self, flow: Flow, waits: Waits, last: Sequence[Entry]) -> None:
         try:
-            await _whatever_comes(self._flows.wait(flow, waits))
+            await _whatever_comes(self._flows.wait(flow, waits, last))
         except Fenced:
             log.info("flow_fenced", flow_id=flow.id)
 
-    async def _outcome(self, flow: Flow, drain: Drain) -> Outcome | Waits:
+    async def _outcome(self, flow: Flow, drain: Drain) -> tuple[Outcome | Waits, Sequence[Entry]]:
+        """And what is to be written with it."""
         if flow.retakes > self._retakes:
             log.error("flow_given_up", flow_id=flow.id, retakes=flow.retakes)
-            return given_up(flow.step, flow.retakes)
+            return given_up(flow.step, flow.retakes), ()
         run = FlowRun(flow, self._flows, self._clock)
         try:
-            outcome = await self._told(flow, run, drain)
-            await run.pen.settle()
-            return outcome
+            return await self._told(flow, run, drain), await run.pen.last()
         finally:
             run.pen.drop()
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from cfx_flow.clock import Clock
 from cfx_flow.errors import Conflict, VersionConflict
 from cfx_flow.flows import jobs
@@ -170,35 +172,48 @@ class FlowStore(FlowReads):
         if any(entry.events for entry in entries):
             self.feed.ring(fence.flow_id)
 
-    async def wait(self, flow: Flow, waits: Waits) -> None:
-        """Nothing runs until a person has decided. Raises Fenced."""
+    async def wait(self, flow: Flow, waits: Waits, last: Sequence[Entry] = ()) -> None:
+        """Nothing runs until a person has decided. ``last``: as ``end``. Raises Fenced."""
         version = flow.version + 1
         told = {"gate": waits.gate.value, "message": waits.message, "version": version}
         changes = {"status": FlowStatus.REQUIRES_ACTION, **told}
         event = Event(type="approval.requested", at=self._clock.now(), data=told)
 
+        fence = Fence(flow.id, flow.epoch)
+
         def job() -> Steps[None]:
-            yield from jobs.change(Fence(flow.id, flow.epoch), changes, [event])
+            if last:
+                yield from jobs.write(fence, last, self._upserts)
+            yield from jobs.change(fence, changes, [event])
             yield from self._submit(flow.user_id)
 
         await self._store.run(job)
         self.feed.ring(flow.id, flow.user_id)
 
-    async def end(self, flow_id: str, epoch: int | None, outcome: Outcome) -> bool:
+    async def end(
+        self, flow_id: str, epoch: int | None, outcome: Outcome, last: Sequence[Entry] = ()
+    ) -> bool:
         """The final status and ``flow.completed``. False: it had ended, or the epoch is over.
 
         ``epoch`` None is for a person's word, which counts whoever runs the flow. Checkpoints go with it,
-        unless it may be resumed.
+        unless it may be resumed. ``last``: what the epoch's run has not written yet.
         """
         now, keeps = self._clock.now(), may_resume(outcome)
+        if not keeps:
+            last = [replace(entry, checkpoint=None, writes=None) for entry in last]
 
         def job() -> Steps[str | None]:
+            if last and epoch is not None:
+                yield from jobs.write(Fence(flow_id, epoch), last, self._upserts)
             user_id = yield from jobs.end(flow_id, epoch, outcome, now, keeps_checkpoints=keeps)
             if user_id is not None:
                 yield from self._submit(user_id)
             return user_id
 
-        owner = await self._store.run(job)
+        try:
+            owner = await self._store.run(job)
+        except Fenced:
+            return False
         if owner is not None:
             self.feed.ring(flow_id, owner)
         return owner is not None

@@ -13,7 +13,6 @@ from typing import Any
 
 import ormsgpack
 import pytest
-from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.types import Interrupt
@@ -29,7 +28,7 @@ from tests.support.clock import FakeClock
 
 
 class OpenPen:
-    """Writes what it is given at once and behind no fence: the suite's threads are no flows."""
+    """Behind no fence: the suite's threads are no flows."""
 
     def __init__(self, store: Store) -> None:
         self._store, self._upserts = store, Upserts(store)
@@ -43,27 +42,10 @@ class OpenPen:
         await self._store.run(lambda: jobs.write_rows("", entries, self._upserts))
 
 
-class EagerSaver(FlowSaver):
-    """The suite reads back what waits for the next commit, as nobody does within a run."""
-
-    def __init__(self, pen: OpenPen, flows: FlowStore) -> None:
-        super().__init__(pen, flows)
-        self._open_pen = pen
-
-    async def aput(self, *arguments: Any, **named: Any) -> RunnableConfig:
-        config = await super().aput(*arguments, **named)
-        await self._open_pen.commit()
-        return config
-
-    async def aput_writes(self, *arguments: Any, **named: Any) -> None:
-        await super().aput_writes(*arguments, **named)
-        await self._open_pen.commit()
-
-
 async def test_saver_passes_langgraphs_conformance_suite(store: Store) -> None:
     @checkpointer_test(name="FlowSaver")
     async def saver() -> AsyncGenerator[BaseCheckpointSaver[Any], None]:
-        yield EagerSaver(OpenPen(store), FlowStore(store, FakeClock(), Feed()))
+        yield FlowSaver(OpenPen(store), FlowStore(store, FakeClock(), Feed()))
 
     report = await validate(saver)
 

@@ -1,0 +1,195 @@
+"""A process dies before, and after, each single commit of a flow: nothing is lost, done or paid again."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import func, select
+
+from api.wiring import Services, open_services
+from cfx_flow.accounts.principal import Principal
+from cfx_flow.flows.feed import Feed
+from cfx_flow.flows.model import Budget, FlowOptions
+from cfx_flow.flows.runner import Drain, FlowRunner
+from cfx_flow.flows.store import FlowStore
+from cfx_flow.flows.submit import Origin, new_flow
+from cfx_flow.settings import Settings
+from cfx_flow.store.engine import Store
+from cfx_flow.store.jobs import Job
+from cfx_flow.store.tables import effects, flow_checkpoints
+from cfx_flow.workspace.snapshot import from_files
+from graphs.ask import Answer, Attempts, Progress, Question
+from graphs.call import Tools
+from graphs.runtime import LangGraphFlows
+from tests.support.flows import BAD_DIFF, FILES, GOOD_DIFF, PLAN_TEXT, verdict
+from tests.support.provider import CODE, PLAN
+
+pytestmark = pytest.mark.e2e
+
+CALLS = 4
+"""a plan, a diff that is refused, one that fits, an approval"""
+COMMITS = 1 + 2 * CALLS + 1
+"""the flow is taken up; before and after each call; the end"""
+OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1), 10**6, 600), daily_limit=10**6)
+
+
+class Models:
+    """The three models, in this process: the provider that counts what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def ask(self, question: Question, on_progress: Progress, attempts: Attempts) -> Answer:
+        model = question.targets[0].model
+        self.asked.append(model)
+        return Answer(
+            text=self._text(model, str(question.messages[-1].content)),
+            model=model,
+            input_tokens=10,
+            output_tokens=10,
+            estimated=False,
+            cost_usd=Decimal("0.001"),
+            duration_ms=1,
+            ttft_ms=1,
+            attempts=1,
+            finish_reason="stop",
+        )
+
+    def _text(self, model: str, question: str) -> str:
+        """By what is asked, not by how often: a call that is made again gets the same."""
+        if PLAN in model:
+            return PLAN_TEXT
+        if CODE in model:
+            return GOOD_DIFF if "removed_line" in question else BAD_DIFF
+        return str(verdict("approve")["content"])
+
+
+class Dying:
+    """A store of which a process dies at its ``at``-th transaction: before it, or once it is committed."""
+
+    def __init__(self, store: Store, at: int, *, committed: bool) -> None:
+        self._store, self._at, self._committed = store, at, committed
+        self.commits = 0
+        self.died, self.gone = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def run(self, job: Job[Any]) -> Any:
+        self.commits += 1
+        dies = self.commits == self._at
+        if dies and not self._committed:
+            await self._die()
+        made = await self._store.run(job)
+        if dies:
+            await self._die()
+        return made
+
+    async def _die(self) -> None:
+        self.died.set()
+        await self.gone.wait()
+        raise asyncio.CancelledError
+
+
+class Life:
+    """One process after the other, which run the same flow."""
+
+    def __init__(self, services: Services) -> None:
+        self.services, self.models = services, Models()
+        self.flows = FlowStore(services.store, services.clock, Feed())
+
+    async def begin(self) -> tuple[str, str]:
+        user = Principal(str(uuid.uuid4()), "alice", "user", str(uuid.uuid4()), 10**6)
+        snapshot = from_files(FILES)
+        await self.services.snapshots.put(user.user_id, snapshot)
+        origin = Origin(user, str(uuid.uuid4()), self.services.clock.now())
+        flow = new_flow("Greet", snapshot.id, OPTIONS, origin)
+        await self.flows.create(flow)
+        return user.user_id, flow.id
+
+    def runner(self, flows: FlowStore) -> FlowRunner:
+        house = self.services
+        tools = Tools(
+            models=house.models,
+            prompts=house.prompts,
+            policy=house.policy,
+            asker=self.models,
+            limiter=house.limiter,
+            request_log=house.request_log,
+            budgets=house.budgets,
+            clock=house.clock,
+        )
+        return FlowRunner(flows, LangGraphFlows(tools, house.snapshots, flows), house.clock)
+
+    async def run_until_death(self, flow_id: str, dying: Dying) -> None:
+        flows = FlowStore(cast(Store, dying), self.services.clock, Feed())
+        task = asyncio.ensure_future(self.runner(flows).run(flow_id, Drain()))
+        died = asyncio.ensure_future(dying.died.wait())
+        await asyncio.wait([task, died], return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        died.cancel()
+        assert dying.died.is_set(), f"only {dying.commits} commits"
+        task.cancel()
+        dying.gone.set()
+        await asyncio.wait([task])
+
+    async def count(self, statement: Any) -> int:
+        async with self.services.store.read() as connection:
+            return int((await connection.execute(statement)).scalar_one())
+
+
+@asynccontextmanager
+async def a_life(database_url: str, folder: Path) -> AsyncIterator[Life]:
+    environ = {
+        "CFX_DATA_DIR": str(folder),
+        "CFX_DATABASE_URL": database_url,
+        "CFX_LITELLM_URL": "http://127.0.0.1:9/v1",
+        "CFX_HASH_SALT": "salt of the tests, of no other use",
+    }
+    async with AsyncExitStack() as closing:
+        yield Life(await closing.enter_async_context(open_services(Settings.load(environ), environ)))
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["before", "after"])
+async def test_a_flow_whose_process_dies_at_a_commit_ends_as_if_nothing_had_been(
+    database_url: str, tmp_path: Path, committed: bool
+) -> None:
+    async with a_life(database_url, tmp_path) as life:
+        for at in range(1, COMMITS + 1):
+            user_id, flow_id = await life.begin()
+            life.models.asked.clear()
+            await life.run_until_death(flow_id, Dying(life.services.store, at, committed=committed))
+            of_flow = effects.c.flow_id == flow_id
+            answered = await life.count(select(func.count()).where(of_flow, effects.c.answer.is_not(None)))
+            lost = len(life.models.asked) - answered
+
+            await life.runner(life.flows).run(flow_id, Drain())
+
+            flow = await life.flows.get(user_id, flow_id)
+            assert flow.status.value == "approved", (at, flow.message)
+            assert lost <= 1
+            assert len(life.models.asked) == CALLS + lost, at
+            assert flow.spent.calls == CALLS
+            events = await life.flows.events(flow_id)
+            assert [event.seq for event in events] == list(range(1, len(events) + 1))
+            finished = Counter(event.step for event in events if event.type == "step.completed")
+            assert set(finished.values()) == {1}, (at, finished)
+            kept = select(func.count()).where(flow_checkpoints.c.flow_id == flow_id)
+            assert await life.count(kept) == 0
+
+
+async def test_a_flow_waits_for_the_disk_no_oftener_than_it_must(sqlite_url: str, tmp_path: Path) -> None:
+    """Before each call and after it, when it is taken up and when it ends."""
+    async with a_life(sqlite_url, tmp_path) as life:
+        _, flow_id = await life.begin()
+        counting = Dying(life.services.store, 0, committed=False)
+        await life.runner(FlowStore(cast(Store, counting), life.services.clock, Feed())).run(flow_id, Drain())
+        assert len(life.models.asked) == CALLS
+        assert counting.commits == COMMITS
