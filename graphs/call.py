@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
+from msgspec import structs
+
 from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.clock import Clock
 from cfx_flow.contract.policy import Policy
@@ -188,7 +190,7 @@ class ModelCall:
 def _dearest(most: Mapping[str, Usage]) -> Usage:
     """What the call can cost, whichever target answers."""
     one = next(iter(most.values()))
-    return replace(
+    return structs.replace(
         one,
         output_tokens=max(each.output_tokens for each in most.values()),
         cost_usd=max(each.cost_usd for each in most.values()),

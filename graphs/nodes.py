@@ -12,7 +12,6 @@ from langgraph.runtime import Runtime
 
 from cfx_flow.answers import UnreadableAnswer
 from cfx_flow.aside import aside
-from cfx_flow.contract.read import frozen_contract
 from cfx_flow.flows.model import FlowFailed, Reason, Step
 from cfx_flow.flows.run import Result
 from cfx_flow.review.convergence import Stall, stall_of
@@ -115,7 +114,7 @@ async def review(state: FlowState, runtime: Runtime[Work]) -> FlowState:
 async def _terms(work: Work, state: FlowState) -> Terms:
     planned = await work.run.output_of(state["plan_step"])
     return Terms(
-        contract=frozen_contract(planned.detail, planned.output or ""),
+        contract=work.contract_of(planned),
         approved_by_person=planned.node == "approve_plan" or bool(planned.detail.get("edited")),
         policy=work.tools.policy,
         max_chars=prompting.room_for_diff(work, planned.output or ""),

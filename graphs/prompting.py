@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from cfx_flow.answers import UnreadableAnswer
 from cfx_flow.aside import aside
-from cfx_flow.contract.read import frozen_contract
 from cfx_flow.flows.model import Step
 from cfx_flow.stages.model import StageName
 from cfx_flow.workspace.choose import CHARS_PER_TOKEN, fitting, named_in, ranked
@@ -63,7 +62,7 @@ async def code(work: Work, state: FlowState) -> str:
 async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str, str]) -> str:
     """``after``: the changed files as the patch leaves them."""
     task, planned = work.flow.task, await work.run.output_of(state["plan_step"])
-    plan_, diff, found = planned.output or "", checked.output or "", _machine(checked, planned)
+    plan_, diff, found = planned.output or "", checked.output or "", _machine(work, checked, planned)
     spent = [task, plan_, diff, found]
     files = await _files(work, StageName.REVIEW, spent=spent, first=list(after), texts=after)
     fence = _fence(work, spent, after, files)
@@ -193,7 +192,7 @@ def _last_plan(work: Work, fence: str, last: str, wish: str) -> str:
     return work.tools.prompts.render("flow/replan.md", plan=planned, reasons=reasons)
 
 
-def _machine(checked: Step, planned: Step) -> str:
+def _machine(work: Work, checked: Step, planned: Step) -> str:
     """What is certain about the patch, in words for the reviewer."""
     repairs = [f"- mended, {repair['kind']}: {repair['message']}" for repair in checked.detail["repairs"]]
     breaches = [
@@ -201,6 +200,6 @@ def _machine(checked: Step, planned: Step) -> str:
         for found in checked.detail.get("breaches", ())
     ]
     contract = "The patch was held to the plan's contract."
-    if frozen_contract(planned.detail, planned.output or "") is None:
+    if work.contract_of(planned) is None:
         contract = "Contract: none. The plan has no block that a machine can read; compare with its text."
     return "\n".join([contract, *(breaches or ["- nothing against the policy"]), *repairs])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from decimal import Decimal
 
 import aiohttp
+from msgspec.structs import replace
 
 from cfx_flow.clock import Clock
 from cfx_flow.errors import UpstreamError

@@ -8,6 +8,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
+from cfx_flow.contract.model import Contract
+from cfx_flow.contract.read import frozen_contract
 from cfx_flow.errors import PermissionDenied
 from cfx_flow.flows.model import Flow, FlowFailed, Reason, Step
 from cfx_flow.flows.request import targets_of
@@ -27,6 +29,8 @@ class Work:
     tools: Tools
     patched: dict[int, Mapping[str, str]] = field(default_factory=dict)
     """the changed files as the patch of a check leaves them; of checks of this run"""
+    contracts: dict[int, Contract | None] = field(default_factory=dict)
+    """by the step that froze it: CODE's diffs and REVIEW's prompts are held to the same one in every round"""
     ranking: list[str] = field(default_factory=list)
     """the snapshot's paths, most relevant to the task first; empty until somebody has asked"""
 
@@ -37,6 +41,11 @@ class Work:
     @property
     def files(self) -> Mapping[str, str]:
         return self.snapshot.texts
+
+    def contract_of(self, planned: Step) -> Contract | None:
+        if planned.n not in self.contracts:
+            self.contracts[planned.n] = frozen_contract(planned.detail, planned.output or "")
+        return self.contracts[planned.n]
 
     def keep_patched(self, check_step: int, files: Mapping[str, str]) -> None:
         """For REVIEW, which comes next; those of earlier rounds are not asked for again."""

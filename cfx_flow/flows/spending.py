@@ -24,6 +24,7 @@ class Spending:
 
     def __init__(self, flow: Flow) -> None:
         self._stages: dict[str, StageUsage] = dict(flow.stages)
+        self._shown = stages_json(self._stages)
         self.paid, self.broken_off = flow.spent, flow.broken_off
 
     @property
@@ -32,18 +33,21 @@ class Spending:
 
     def pay(self, call: Call, round_: int, *, is_repeat: bool) -> None:
         before = self._stages.get(call.stage, StageUsage())
-        self._stages[call.stage] = before.add(call.model, call.usage, round_, is_repeat=is_repeat)
+        self._set(call.stage, before.add(call.model, call.usage, round_, is_repeat=is_repeat))
         self.paid += call.usage
 
     def lose(self, stage: str, usage: Usage, round_: int) -> None:
-        self._stages[stage] = self._stages.get(stage, StageUsage()).lose(usage, round_)
+        self._set(stage, self._stages.get(stage, StageUsage()).lose(usage, round_))
         self.broken_off += usage
 
     def changes(self) -> dict[str, Any]:
         """Of the flow's row."""
         return {
-            "stages": stages_json(self._stages),
+            "stages": dict(self._shown),
             "input_tokens": self.paid.input_tokens,
             "output_tokens": self.paid.output_tokens,
             "cost_usd": self.paid.cost_usd,
         }
+
+    def _set(self, stage: str, usage: StageUsage) -> None:
+        self._stages[stage], self._shown[stage] = usage, usage.to_json()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+
+class Usage(msgspec.Struct, frozen=True):
     """What one model call, or many, took."""
 
     calls: int = 0
@@ -51,8 +52,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class StageUsage:
+class StageUsage(msgspec.Struct, frozen=True):
     """A stage's share of a flow; ``model`` is the one that answered last."""
 
     model: str | None = None
@@ -61,7 +61,7 @@ class StageUsage:
     """calls among them that an earlier run had begun when it died: maybe paid twice"""
     broken_off: Usage = Usage()
     """calls that were sent and never answered, at the most that they can have cost; in no other number"""
-    rounds: Mapping[int, StageUsage] = field(default_factory=dict)
+    rounds: Mapping[int, StageUsage] = msgspec.field(default_factory=dict)
     """round → its share, which has no rounds of its own; 0: planning"""
 
     def add(self, model: str, usage: Usage, round_: int, *, is_repeat: bool = False) -> StageUsage:
