@@ -151,7 +151,7 @@ def _shown(info: KeyInfo) -> dict[str, Any]:
         "user_id": info.user_id,
         "user": info.user_name,
         "label": info.label,
-        "status": info.status,
+        "status": _status(info, datetime.now(UTC)),
         "permissions": sorted(info.permissions),
         "daily_limit": info.daily_limit,
         "max_streams": info.max_streams,
@@ -162,6 +162,11 @@ def _shown(info: KeyInfo) -> dict[str, Any]:
         "expires_at": _iso(info.expires_at),
         "last_used_at": _iso(info.last_used_at),
     }
+
+
+def _status(info: KeyInfo, now: datetime) -> str:
+    is_over = info.expires_at is not None and info.expires_at <= now
+    return "expired" if is_over and info.status == "active" else info.status
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -190,12 +195,11 @@ def _print_table(keys: list[KeyInfo]) -> None:
 
 
 def _cells(info: KeyInfo, now: datetime) -> tuple[str, ...]:
-    expired = info.expires_at is not None and info.expires_at <= now
     return (
         info.key_id,
         info.user_name,
         info.label or "",
-        "expired" if expired and info.status == "active" else info.status,
+        _status(info, now),
         "" if info.daily_limit is None else str(info.daily_limit),
         "" if info.max_streams is None else str(info.max_streams),
         f"{info.expires_at.astimezone():%Y-%m-%d}" if info.expires_at else "never",

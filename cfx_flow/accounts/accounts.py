@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +12,6 @@ from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import Row, bindparam, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.accounts.audit import SERVER, Actor, Change, note
@@ -26,16 +24,19 @@ from cfx_flow.accounts.making import (
     REVOKED,
     Allow,
     KeyWish,
+    account_match,
     allow_all,
     clean,
     held_account,
     insert_key,
+    is_id,
+    make_account,
     retire,
     wish_of,
 )
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.clock import Clock
-from cfx_flow.errors import Conflict, InvalidApiKey, NotFound
+from cfx_flow.errors import InvalidApiKey, NotFound
 from cfx_flow.store.engine import Store
 from cfx_flow.store.jobs import Ask, Steps
 from cfx_flow.store.tables import accounts, api_keys
@@ -175,9 +176,9 @@ class Accounts:
         return {key_id: answer for key_id, answer in answers.items() if isinstance(answer, str)}
 
     async def create_key(self, user_name: str, *, actor: Actor = SERVER, **wish: Any) -> NewKey:
-        """Makes the account when it is absent; ``wish``: what a KeyWish has.
+        """By name or id. Makes the account when there is none of that name; ``wish``: what a KeyWish has.
 
-        Raises InvalidRequest, or Conflict for a disabled account.
+        Raises InvalidRequest, NotFound for an unknown id, or Conflict for a disabled account.
         """
         return await self.make_key(user_name, KeyWish(**wish), actor)
 
@@ -186,8 +187,18 @@ class Accounts:
         now = self._clock.now()
         user_name, wish = clean(user_name, "user name"), wish.checked(now)
         async with self._store.transaction() as connection:
-            owner = await self._account_named(connection, user_name, now)
+            owner = await self._account(connection, user_name, actor, now)
             return await self._make(connection, owner, wish, actor, now)
+
+    async def _account(
+        self, connection: AsyncConnection, which: str, actor: Actor, now: datetime
+    ) -> Row[Any]:
+        """By its id, or by its name: then it is made if need be. Two makers at once get the same one."""
+        is_it = account_match(which)
+        found = (await connection.execute(select(accounts.c.user_id).where(is_it))).first()
+        if found is None and not is_id(which):
+            await make_account(self._store, connection, which, actor, now)
+        return await held_account(connection, is_it)
 
     async def make_key_for(self, user_id: str, wish: KeyWish, actor: Actor, allow: Allow) -> NewKey:
         """For an account that is there. Raises NotFound, InvalidRequest, Conflict for a disabled account,
@@ -232,25 +243,6 @@ class Accounts:
             await note(connection, actor, change, now)
         self.forget()
         return made
-
-    async def _account_named(self, connection: AsyncConnection, name: str, now: datetime) -> Row[Any]:
-        """Made now if need be; two makers at once get the same one."""
-        is_it = accounts.c.name == name
-        if (await connection.execute(select(accounts.c.user_id).where(is_it))).first() is None:
-            await self._make_account(connection, name, now)
-        return await held_account(connection, is_it)
-
-    async def _make_account(self, connection: AsyncConnection, name: str, now: datetime) -> None:
-        insert = self._store.insert(accounts).values(
-            user_id=str(uuid.uuid4()), name=name, role="user", created_at=now
-        )
-        try:
-            await connection.execute(insert.on_conflict_do_nothing(index_elements=[accounts.c.name]))
-        except IntegrityError:
-            raise Conflict(
-                f"There is no account {name!r}, and on Supabase each belongs to a user who has signed up: "
-                "`cfx users create NAME --id UUID` makes one for the user with this id."
-            ) from None
 
     async def list_keys(self, user_name: str | None = None) -> list[KeyInfo]:
         """Newest first."""

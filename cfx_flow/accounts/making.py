@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Row, Select, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cfx_flow.accounts.audit import Actor, Change, note
 from cfx_flow.accounts.bounds import stages_of
 from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_row
 from cfx_flow.accounts.keys import hash_key, make_key
 from cfx_flow.errors import Conflict, InvalidRequest, NotFound
+from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import accounts, api_keys
 
 ACTIVE, REVOKED = "active", "revoked"
@@ -69,6 +72,45 @@ Allow: TypeAlias = Callable[[AsyncConnection, str], Awaitable[None]]
 
 
 async def allow_all(_: AsyncConnection, __: str) -> None: ...
+
+
+def is_id(which: str) -> bool:
+    try:
+        uuid.UUID(which)
+    except ValueError:
+        return False
+    return True
+
+
+def account_match(which: str) -> ColumnElement[bool]:
+    """By id or name: no name has the form of an id, but that of who is called by their own."""
+    if is_id(which):
+        return accounts.c.user_id == str(uuid.UUID(which))
+    return accounts.c.name == which.replace("\0", "").strip()  # Postgres takes none, and nobody has one
+
+
+async def make_account(
+    store: Store, connection: AsyncConnection, name: str, actor: Actor, now: datetime
+) -> None:
+    """Unless another was quicker. Raises Conflict on Supabase."""
+    row = {"user_id": str(uuid.uuid4()), "name": name, "role": "user", "created_at": now}
+    insert = store.insert(accounts).values(row).on_conflict_do_nothing(index_elements=[accounts.c.name])
+    try:
+        made = (await connection.execute(insert.returning(accounts.c.user_id))).first()
+    except IntegrityError:
+        raise Conflict(
+            f"There is no account {name!r}, and on Supabase each belongs to a user who has signed up: "
+            "`cfx users create NAME --id UUID` makes one for the user with this id."
+        ) from None
+    if made is not None:
+        await note_made(connection, actor, row, now)
+
+
+async def note_made(
+    connection: AsyncConnection, actor: Actor, row: Mapping[str, Any], now: datetime, **detail: Any
+) -> None:
+    change = Change(action="user.created", user_id=row["user_id"], subject=row["name"], detail=detail)
+    await note(connection, actor, change, now)
 
 
 async def held_account(connection: AsyncConnection, match: ColumnElement[bool]) -> Row[Any]:

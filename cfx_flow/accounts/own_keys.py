@@ -7,7 +7,7 @@ limit, and no later end. Without that, the key of an editor, leaked, would make 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cfx_flow.accounts.accounts import GONE, Accounts
 from cfx_flow.accounts.audit import Actor
 from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_info, select_keys
-from cfx_flow.accounts.making import ACTIVE, Allow, KeyWish, wish_of
+from cfx_flow.accounts.making import ACTIVE, Allow, KeyWish, account_match, wish_of
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.clock import Clock
 from cfx_flow.errors import Conflict, InvalidApiKey, NotFound, PermissionDenied, RateLimitExceeded
@@ -39,23 +39,21 @@ class OwnKeys:
     async def create(self, caller: Principal, wish: KeyWish, *, user: str | None = None) -> NewKey:
         """``user``: for somebody else, by an admin. Raises PermissionDenied, NotFound, Conflict,
         RateLimitExceeded, InvalidRequest."""
-        for_whom = await self._account(caller, user)
+        owner_id = await self._account(caller, user)
         own = await self._key_of(caller)
         if caller.role != ADMIN:
             wish = replace(within(wish, own, caller), by_owner=True)
-        return await self._accounts.make_key_for(
-            for_whom.user_id, wish, Actor.of(caller), self._allow(caller)
-        )
+        return await self._accounts.make_key_for(owner_id, wish, Actor.of(caller), self._allow(caller))
 
     async def page(
         self, caller: Principal, *, user: str | None = None, limit: int, cursor: str | None = None
     ) -> tuple[Sequence[KeyInfo], str | None]:
         """Newest first, the revoked ones too. ``user``: somebody else's, for an admin."""
-        owner = await self._account(caller, user)
+        owner_id = await self._account(caller, user)
         after = None if cursor is None else Position.from_cursor(cursor)
-        query = select_keys().where(api_keys.c.user_id == owner.user_id)
+        query = select_keys().where(api_keys.c.user_id == owner_id)
         query = newest_first(query, api_keys.c.created_at, api_keys.c.id, after).limit(limit + 1)
-        async with self._store.read(person=owner.user_id) as connection:
+        async with self._store.read(person=owner_id) as connection:
             found = [key_info(row) for row in await connection.execute(query)]
         page = found[:limit]
         last = Position(page[-1].created_at, page[-1].id) if len(found) > limit else None
@@ -81,17 +79,17 @@ class OwnKeys:
         """keys it may change; None: everybody's"""
         return None if caller.role == ADMIN else caller.user_id
 
-    async def _account(self, caller: Principal, user: str | None) -> _Account:
-        if user is None or user == caller.name:
-            return _Account(caller.user_id, caller.name)
+    async def _account(self, caller: Principal, user: str | None) -> str:
+        if user is None or user in (caller.name, caller.user_id):
+            return caller.user_id
         if caller.role != ADMIN:
             raise PermissionDenied("Only an admin sees or makes the keys of others.", param="user")
-        query = select(accounts.c.user_id).where(accounts.c.name == user)
+        query = select(accounts.c.user_id).where(account_match(user))
         async with self._store.read() as connection:
-            user_id = (await connection.execute(query)).scalar()
+            user_id: str | None = (await connection.execute(query)).scalar()
         if user_id is None:
             raise NotFound("There is no such user; `cfx keys create --user NAME` makes one.", param="user")
-        return _Account(user_id, user)
+        return user_id
 
     async def _key_of(self, caller: Principal) -> KeyInfo | None:
         """As it is now: what is known of the caller may be seconds old. None for who has signed in."""
@@ -134,12 +132,6 @@ async def _good_key(connection: AsyncConnection, key_id: str, *, hold: bool = Fa
     if row is None or row.status != ACTIVE:
         raise InvalidApiKey(GONE)
     return key_info(row)
-
-
-@dataclass(frozen=True, slots=True)
-class _Account:
-    user_id: str
-    name: str
 
 
 def within(wish: KeyWish, own: KeyInfo | None, caller: Principal) -> KeyWish:

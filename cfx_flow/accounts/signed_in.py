@@ -9,8 +9,10 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.exc import IntegrityError
 
 from cfx_flow.accounts.accounts import DISABLED
+from cfx_flow.accounts.audit import SERVER
 from cfx_flow.accounts.cache import CACHE_TTL_S, AnswerCache
 from cfx_flow.accounts.key_watch import KeyWatch
+from cfx_flow.accounts.making import note_made
 from cfx_flow.accounts.principal import Principal, SignedInAs
 from cfx_flow.accounts.tokens import ENDED, Tokens
 from cfx_flow.clock import Clock
@@ -113,7 +115,8 @@ class SignedIn:
             try:
                 async with self._store.transaction() as connection:
                     insert = self._store.insert(accounts).values(row).on_conflict_do_nothing()
-                    await connection.execute(insert)
+                    if (await connection.execute(insert.returning(accounts.c.user_id))).first() is not None:
+                        await note_made(connection, SERVER, row, self._clock.now(), signed_in=True)
             except IntegrityError:
                 return None
             if (account := await self._account(person)) is not None:

@@ -18,9 +18,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.accounts.audit import Actor, Change, note
-from cfx_flow.accounts.making import clean
+from cfx_flow.accounts.making import account_match, clean, is_id
 from cfx_flow.clock import Clock
-from cfx_flow.errors import Conflict, InvalidRequest, NotFound
+from cfx_flow.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
 from cfx_flow.store.cursor import Position, newest_first
 from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import accounts
@@ -56,12 +56,13 @@ class Users:
         now = self._clock.now()
         row = {
             "user_id": _uuid(user_id) if user_id else str(uuid.uuid4()),
-            "name": clean(name, "user name"),
+            "name": _name(name),
             "created_at": now,
             **_checked({"role": USER} | values),
         }
         try:
             async with self._store.transaction() as connection:
+                await _require_admin(connection, actor)
                 await connection.execute(accounts.insert().values(row))
                 await self._note(connection, actor, "user.created", row, values)
                 return await _one(connection, row["user_id"])
@@ -115,6 +116,7 @@ class Users:
         is_due: Callable[[UserInfo], bool],
     ) -> UserInfo:
         async with self._store.transaction() as connection:
+            await _require_admin(connection, actor)
             before = await _one(connection, which)
             if before.user_id == actor.user_id and (values.get("disabled_at") or values.get("role") == USER):
                 raise Conflict("An admin cannot disable or demote their own account; another admin can.")
@@ -143,12 +145,20 @@ class Users:
         await note(connection, actor, change, self._clock.now())
 
 
+async def _require_admin(connection: AsyncConnection, actor: Actor) -> None:
+    """Who makes a change is an admin still, and the only one who makes any meanwhile: of two who demote each
+    other one remains. Raises PermissionDenied."""
+    if actor.user_id is None:
+        return
+    is_admin = (accounts.c.role == ADMIN) & accounts.c.disabled_at.is_(None)
+    admins = select(accounts.c.user_id).where(is_admin).order_by(accounts.c.user_id)
+    held = (await connection.execute(admins.with_for_update(key_share=True))).scalars().all()
+    if actor.user_id not in held:
+        raise PermissionDenied("You are no admin any more.")
+
+
 async def _one(connection: AsyncConnection, which: str) -> UserInfo:
-    try:
-        match = accounts.c.user_id == str(uuid.UUID(which))
-    except ValueError:
-        match = accounts.c.name == which.replace("\0", "").strip()  # Postgres takes none, and nobody has one
-    row = (await connection.execute(select(accounts).where(match))).one_or_none()
+    row = (await connection.execute(select(accounts).where(account_match(which)))).one_or_none()
     if row is None:
         raise NotFound("There is no such user; `cfx users list` shows all.", param="user")
     return _info(row)
@@ -172,6 +182,14 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidRequest(f"a budget is from 0 to {MOST_USD} USD", param="monthly_usd")
         checked["monthly_usd"] = usd.quantize(Decimal("0.000001"))
     return checked
+
+
+def _name(text: str) -> str:
+    """Raises InvalidRequest."""
+    name = clean(text, "user name")
+    if is_id(name):
+        raise InvalidRequest("a name in the form of an id would be taken for another's", param="user_name")
+    return name
 
 
 def _uuid(text: str) -> str:

@@ -56,8 +56,11 @@ UNFINISHED_FLOWS = (
 )
 OF_DISABLED_OWNERS = (
     select(flows.c.id)
-    .join(accounts, accounts.c.user_id == flows.c.user_id)
-    .where(_is_one_of([FlowStatus.QUEUED, FlowStatus.IN_PROGRESS]), accounts.c.disabled_at.is_not(None))
+    .outerjoin(accounts, accounts.c.user_id == flows.c.user_id)
+    .where(
+        _is_one_of([FlowStatus.QUEUED, FlowStatus.IN_PROGRESS]),
+        accounts.c.disabled_at.is_not(None) | accounts.c.user_id.is_(None),
+    )
     .limit(1000)
 )
 _STIRS = select(flows.c.id, flows.c.last_seq, flows.c.created_at).where(

@@ -151,7 +151,7 @@ class FlowStore(FlowReads):
         return [(row["id"], row["user_id"]) for row in await self._find(Ask(sql.UNFINISHED_FLOWS, {}))]
 
     async def of_disabled_owners(self) -> Sequence[str]:
-        """Ids of flows that run, or wait for their turn, though their user's account is disabled."""
+        """Ids of flows that run, or wait for their turn, though their user's account is disabled, or gone."""
         return [row["id"] for row in await self._find(Ask(sql.OF_DISABLED_OWNERS, {}))]
 
     async def claim(self, flow_id: str, *, paused: int | None = 0) -> Flow | None:

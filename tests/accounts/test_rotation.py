@@ -88,7 +88,8 @@ async def test_every_change_leaves_one_row_without_a_secret(accounts: Accounts, 
         await accounts.revoke_key(new.id, actor=OPERATOR)
     rows, cursor = await read_audit(store, user_id=old.user_id, limit=10)
     by_action = {row.action: row for row in rows}
-    assert (len(rows), cursor) == (3, None)
+    assert (len(rows), cursor) == (4, None)
+    assert by_action["user.created"].subject == "ada", "made with the first key"
     assert by_action["key.created"].detail["stages"] == ["code", "review"]
     assert by_action["key.rotated"].detail == {"replaced_by": new.key_id, "grace_s": 3600}
     assert by_action["key.revoked"].subject == new.key_id

@@ -16,6 +16,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
+from cfx_flow.accounts.audit import read_audit
 from cfx_flow.accounts.jwks import AGAIN_S, FRESH_S, MAX_BYTES, USABLE_S, Jwks, fetch
 from cfx_flow.accounts.signed_in import SignedIn
 from cfx_flow.accounts.tokens import Tokens
@@ -73,6 +74,10 @@ async def test_the_first_sign_in_makes_the_account_and_the_next_ones_find_it(hou
     assert {principal.user_id for principal in principals} == {ADA}
     async with house.store.read() as connection:
         assert (await connection.execute(select(func.count()).select_from(accounts))).scalar() == 1
+    rows, _ = await read_audit(house.store, user_id=ADA, limit=10)
+    assert [(row.actor, row.action, row.detail) for row in rows] == [
+        ("the server", "user.created", {"signed_in": True})
+    ]
 
 
 async def test_who_finds_their_name_taken_is_called_by_their_id(house: House) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
+from cfx_flow.accounts.audit import Actor
+from cfx_flow.accounts.users import Users
+from cfx_flow.errors import NotFound, PermissionDenied
 from tests.api.people import People
 from tests.support.shapes import error_of
 
@@ -110,6 +115,39 @@ async def test_admin_cannot_lock_everybody_out(people: People) -> None:
     error_of(await chief.post("/v1/admin/users/chief/disable"), 409, "conflict")
     error_of(await chief.patch("/v1/admin/users/chief", json={"role": "user"}), 409, "conflict")
     assert (await chief.get("/v1/admin/users/chief")).json()["role"] == "admin"
+
+
+@pytest.mark.parametrize("change", [{"role": "user"}, None], ids=["demote", "disable"])
+async def test_of_two_admins_who_shut_each_other_out_at_once_one_remains(
+    people: People, change: dict[str, Any] | None
+) -> None:
+    for name in ("chief", "boss"):
+        await people.key(name)
+        await people.make_admin(name)
+    known = {name: await people.services.users.get(name) for name in ("chief", "boss")}
+
+    def turn(who: str, whom: str) -> Awaitable[Any]:
+        """As another process has it."""
+        users = Users(people.services.store, people.services.clock)
+        actor = Actor(who, known[who].user_id)
+        return users.disable(whom, actor) if change is None else users.change(whom, change, actor)
+
+    done = await asyncio.gather(turn("chief", "boss"), turn("boss", "chief"), return_exceptions=True)
+    assert [type(each) for each in done if isinstance(each, Exception)] == [PermissionDenied]
+    now = [await people.services.users.get(name) for name in known]
+    assert sum(each.role == "admin" and each.disabled_at is None for each in now) == 1
+
+
+async def test_user_is_found_by_id_where_keys_are_made_and_listed(people: People) -> None:
+    chief = await admin(people)
+    made = (await chief.post("/v1/admin/users", json={"name": "ada"})).json()
+    key = (await chief.post("/v1/keys", json={"user": made["id"]})).json()
+    assert key["user"] == "ada"
+    assert (await people.key(made["id"])).user_name == "ada"
+    assert len((await chief.get("/v1/keys", params={"user": made["id"]})).json()["data"]) == 2
+    with pytest.raises(NotFound):
+        await people.key("00000000-0000-4000-8000-000000000000")
+    error_of(await chief.post("/v1/admin/users", json={"name": made["id"]}), 400, "invalid_request")
 
 
 HOSTILE: list[Any] = [

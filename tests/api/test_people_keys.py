@@ -11,9 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import delete, update
 
 from cfx_flow.accounts.making import KeyWish
 from cfx_flow.accounts.own_keys import MOST_AN_HOUR
+from cfx_flow.errors import Conflict, InvalidApiKey
+from cfx_flow.store.tables import accounts, api_keys
 from tests.api.people import People, opened
 from tests.support.shapes import error_of
 
@@ -149,6 +152,31 @@ async def test_keys_are_made_at_a_bounded_rate_also_at_once_in_two_processes(
     refused = next(answer for answer in answers if answer.status_code != 201)
     error_of(refused, 429, "rate_limit_exceeded")
     assert int(refused.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        (update(accounts).values(disabled_at=SOON), Conflict),
+        (update(api_keys).values(status="revoked"), InvalidApiKey),
+        (delete(api_keys), InvalidApiKey),
+    ],
+    ids=["disabled", "revoked", "deleted"],
+)
+async def test_no_key_is_made_by_who_is_shut_out_meanwhile(
+    people: People, change: Any, refusal: type[Exception]
+) -> None:
+    """The one transaction waits for the other, then sees what it has done."""
+    services = people.services
+    caller = await services.accounts.authenticate((await people.key("ada")).key)
+    async with services.store.transaction() as connection:
+        await connection.execute(change)
+        making = asyncio.create_task(services.own_keys.create(caller, KeyWish()))
+        await asyncio.sleep(0.1)
+        assert not making.done()
+    with pytest.raises(refusal):
+        await making
+    assert len(await services.accounts.list_keys()) <= 1
 
 
 async def test_list_comes_in_pages(people: People) -> None:
