@@ -62,6 +62,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 STORE_PAUSE_S = 5.0
+LOOK_FOR_LOST_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +204,16 @@ def _flows_of(settings: Settings, store: Store, clock: Clock, graph: LateGraph, 
 @asynccontextmanager
 async def _tended(settings: Settings, store: Store, clock: Clock, parts: _Flows) -> AsyncIterator[Chores]:
     """Meanwhile readers hear of what other processes write, and flows of disabled accounts are stopped,
-    and what is old goes."""
+    and what is old goes; and a flow whose task has ended by an error of ours is not left lying."""
     chores, every_s = Chores(), settings.prune_every_s
     disabled_owners = DisabledOwners(parts.flows, parts.dispatcher)
     chores.begin("disabled accounts", disabled_owners.look, every_s=LOOK_FOR_DISABLED_EVERY_S)
     if every_s:
         pruner = Pruner(store, clock, rules_of(settings))
         chores.begin("pruning", pruner.run_and_tell, every_s=every_s, first_s=min(FIRST_AFTER_S, every_s))
-    if parts.queue is not None:
+    if parts.queue is None:  # else workers look for them
+        chores.begin("flows that nobody runs", parts.dispatcher.recover, every_s=LOOK_FOR_LOST_EVERY_S)
+    else:
         watch = Watch(parts.flows.feed, parts.flows.last_seqs)
         chores.begin("events of other processes", watch.look, every_s=LOOK_FOR_EVENTS_EVERY_S)
     try:

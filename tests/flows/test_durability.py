@@ -157,6 +157,19 @@ async def test_a_process_that_dies_between_the_last_step_and_the_status_loses_no
     assert len(provider.calls()) == calls
 
 
+async def test_a_flow_whose_task_has_ended_is_taken_up_again_without_a_restart(
+    house: House, provider: Provider
+) -> None:
+    """By an error of ours; every ten seconds it is looked for, here more often."""
+    provider.script(*loop([says(GOOD_DIFF, **SLOW), says(GOOD_DIFF)]))
+    flow_id = await house.start()
+    await at_stage(provider, CODE)
+    await kill(flow_id)
+    house.services.chores.begin("lost flows", house.services.dispatcher.recover, every_s=0.05)
+    assert (await house.ended(flow_id))["status"] == "approved"
+    assert len(provider.calls(PLAN)) == 1
+
+
 @pytest.mark.parametrize("stage", [PLAN, CODE, REVIEW])
 async def test_cancelling_ends_a_flow_and_its_upstream_request(
     house: House, provider: Provider, stage: str
