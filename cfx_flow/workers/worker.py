@@ -20,8 +20,9 @@ from cfx_flow.workers.queue import QUEUE, RUN, FlowQueue
 from cfx_flow.workers.reaper import Reaper
 from cfx_flow.workers.sessions import require_sessions
 
-FETCH_EVERY_S = 1.0
-"""a job that waits for another of its flow to be finished rings no bell"""
+FETCH_EVERY_S = 0.5
+"""a job that waits for another of its flow to be finished rings no bell, and one that comes while
+procrastinate looks for jobs rings in vain"""
 STOP_S = 5.0
 """for what is left to do after the last flow has stopped"""
 
