@@ -183,7 +183,9 @@ def _chunks(bench: Bench, found: list[Figures]) -> None:
 def _idle(bench: Bench, found: list[Figures]) -> None:
     for at, figures in enumerate(found):
         # A file of its own: the server of the other measurements still runs on theirs.
-        figures["idle_streams"] = idle_memory(bench.installed(at, "idle"), bench.scale)
+        cfx = bench.installed(at, "idle")
+        figures["idle_streams"] = idle_memory(cfx, bench.scale, at_once=False)
+        figures["idle_at_once"] = idle_memory(cfx, bench.scale, at_once=True)
 
 
 def _left(bench: Bench, found: list[Figures]) -> None:

@@ -134,11 +134,7 @@ class Hammered:
 def hammer(connections: Sequence[Connection], seconds: float, at_least: int = 0) -> Hammered:
     """Each connection asks again as soon as it is answered, for so long, and until so many are answered.
     Whoever has asked by then is still heard out, off the clock."""
-    poller = select.epoll()
-    by_number = {connection.socket.fileno(): connection for connection in connections}
-    for number, connection in by_number.items():
-        poller.register(number, select.EPOLLIN)
-        connection.send()
+    poller, by_number = _asked(connections)
     answered, started = 0, time.perf_counter()
     ends = started + seconds
     while time.perf_counter() < ends or answered < at_least:
@@ -152,27 +148,28 @@ def hammer(connections: Sequence[Connection], seconds: float, at_least: int = 0)
     return Hammered(answered, took, answered + len(connections))
 
 
-def stream_all(connections: Sequence[Connection], hold: Callable[[], object] | None = None) -> None:
-    """One stream on each connection, read to the end; with ``hold``, only until each has begun: then it is
-    called, and the connections are closed."""
+def stream_all(connections: Sequence[Connection]) -> None:
+    """One stream on each connection, read to the end."""
+    poller, by_number = _asked(connections)
+    _drain(poller, by_number)
+
+
+def begin_all(connections: Sequence[Connection]) -> None:
+    """The same, only until each has begun."""
+    poller, by_number = _asked(connections)
+    while not all(connection.has_begun for connection in connections):
+        for number, _ in _polled(poller):
+            by_number[number].receive()
+    poller.close()
+
+
+def _asked(connections: Sequence[Connection]) -> tuple[select.epoll, dict[int, Connection]]:
     poller = select.epoll()
     by_number = {connection.socket.fileno(): connection for connection in connections}
     for number, connection in by_number.items():
         poller.register(number, select.EPOLLIN)
         connection.send()
-    if hold is None:
-        _drain(poller, by_number)
-        return
-    begun: set[int] = set()
-    while len(begun) < len(by_number):
-        for number, _ in _polled(poller):
-            by_number[number].receive()
-            if by_number[number].has_begun:
-                begun.add(number)
-    poller.close()
-    hold()
-    for connection in connections:
-        connection.close()
+    return poller, by_number
 
 
 def _drain(poller: select.epoll, by_number: dict[int, Connection]) -> None:

@@ -15,6 +15,7 @@ from benchmarks.gateway.load import (
     BrokenError,
     Connection,
     Request,
+    begin_all,
     hammer,
     seconds_of,
     stream_all,
@@ -234,14 +235,20 @@ def _start(cfx: Cfx) -> Start:
         return Start(api_s, runner_s, memory(process.pid))
 
 
-def idle_memory(cfx: Cfx, scale: Scale) -> float:
+def idle_memory(cfx: Cfx, scale: Scale, *, at_once: bool) -> float:
     """MB for each 100 streams that have begun and say nothing more, in a server that has done little else:
-    what others have left free would hide them."""
+    what others have left free would hide them. They begin a few at a time, or all ``at_once``: then what
+    so many requests need while they are under way is in it."""
     held: list[Memory] = []
     with cfx.started("idle") as system:
         for count in (FEW, FEW, FEW + scale.idle):
             connections = system.connect(count, f" @1x{IDLE_GAP_MS}@", streamed=True)
-            stream_all(connections, lambda: held.append(memory(system.pid)))
+            few = count if at_once else FEW
+            for at in range(0, count, few):
+                begin_all(connections[at : at + few])
+            held.append(memory(system.pid))
+            for connection in connections:
+                connection.close()
             time.sleep(1)
-    _, few, many = held
-    return (many.rss_mb - few.rss_mb) / scale.idle * 100
+    _, least, most = held
+    return (most.rss_mb - least.rss_mb) / scale.idle * 100

@@ -66,6 +66,7 @@ ROWS = (
     Row("rss_postgres", "memory then, postgres (RSS)", "MB", 110, 90),
     Row("pss_postgres", "memory then, postgres (PSS)", "MB"),
     Row("idle_streams", "memory of 100 idle streams", "MB", 2.5, 1.2),
+    Row("idle_at_once", "… that began in one moment", "MB"),
 )
 
 Figures = Mapping[str, float]
