@@ -3,7 +3,8 @@ to readers who do not read and senders who do not send.
 
 **Source**: uvicorn 0.54, ``httptools_impl.py``: it answers bad HTTP in plain text, neither it nor
 httptools limits the size of a request's head, and a response that nobody reads waits for ever, as
-does a request of which only half comes.
+does a request of which only half comes. Of requests that were sent one behind the other only the last
+is told of the connection's loss.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import uuid
 from typing import Any
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.context import LINE, Line
 from api.transport import Transport
@@ -40,6 +41,7 @@ class Protocol(HttpToolsProtocol):
 
     # Beside uvicorn's thirty attributes: in the same dictionary they would make it three times as large.
     __slots__ = (
+        "_answered",
         "_head_bytes",
         "_is_in_head",
         "_is_refused",
@@ -68,6 +70,7 @@ class Protocol(HttpToolsProtocol):
         self._is_in_head = False
         self._head_bytes = 0
         self._is_refused = False
+        self._answered: RequestResponseCycle | None = None
         self._line = Line()
         self.pipeline = Few()  # type: ignore[assignment]
 
@@ -129,7 +132,22 @@ class Protocol(HttpToolsProtocol):
         self._stop_looking()
         self._sweeper.discard(self)
         super().connection_lost(exc)
+        self._let_all_go()
         self._line.lose()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _let_all_go(self) -> None:
+        """uvicorn tells the newest request, which may wait behind the one that is being answered."""
+        cycle = self._answered
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        for waiting, _ in self.pipeline:
+            waiting.on_response = _nothing  # it will not begin, nor let us go when it has ended
+        self.pipeline.clear()
 
     def timeout_keep_alive_handler(self) -> None:
         """The end of a response that fits the buffer may wait there unread; closing would wait for it."""
@@ -194,3 +212,7 @@ class Protocol(HttpToolsProtocol):
         self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + body)
         self.transport.write_eof()
         self.loop.call_later(LINGER_S, self.transport.close)
+
+
+def _nothing() -> None:
+    pass
