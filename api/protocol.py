@@ -12,9 +12,12 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from functools import partial
 from typing import Any
 
 import structlog
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.context import LINE, Line
@@ -33,6 +36,22 @@ MAX_WAITING = 16
 """requests on one connection behind the one that is answered; few clients send a second"""
 
 log = structlog.get_logger(__name__)
+
+
+def served_by_us(app: ASGIApp, *, sweeper: Sweeper, stall_s: float, **options: Any) -> uvicorn.Config:
+    """uvicorn's settings for every port of ours."""
+    http: Any = partial(Protocol, sweeper=sweeper, stall_s=stall_s)
+    return uvicorn.Config(
+        app,
+        http=http,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        **options,
+    )
 
 
 class Protocol(HttpToolsProtocol):

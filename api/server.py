@@ -7,14 +7,13 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import structlog
 import uvicorn
 
 from api.app import create_app, late_rest
 from api.logs import WriteServed, tell_served
-from api.protocol import Protocol
+from api.protocol import served_by_us
 from api.wiring import Services, import_graph, start_flows
 from cfx_flow.collector import keep_what_was_imported
 
@@ -30,19 +29,10 @@ class Server(uvicorn.Server):
     def __init__(self, services: Services, tell_served: WriteServed = tell_served) -> None:
         self._rest = late_rest(services)
         super().__init__(
-            uvicorn.Config(
+            served_by_us(
                 create_app(services, self._rest, tell_served=tell_served),
-                http=partial(  # type: ignore[arg-type]
-                    Protocol,
-                    sweeper=services.upstream.sweeper,
-                    stall_s=services.settings.stalled_reader_s,
-                ),
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
+                sweeper=services.upstream.sweeper,
+                stall_s=services.settings.stalled_reader_s,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=int(GRACE_S),
             )

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.middleware.entry import Entry
 from api.probes import Probes
+from api.protocol import served_by_us
 from api.wiring import Services, start_flows
 from cfx_flow.errors import NotFound
 
@@ -72,8 +73,8 @@ async def _door(services: Services, listener: socket.socket | None) -> AsyncIter
         yield
         return
     app = Entry(_Paths(services), clock=services.clock, meter=services.meter)
-    config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, access_log=False)
-    server = _Uvicorn(config)
+    sweeper, stall_s = services.upstream.sweeper, services.settings.stalled_reader_s
+    server = _Uvicorn(served_by_us(app, sweeper=sweeper, stall_s=stall_s))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield

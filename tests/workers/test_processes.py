@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections import Counter
 from pathlib import Path
 
 import httpx
 
+from api.protocol import MAX_HEAD_BYTES
 from tests.support.fleet import Account, Fleet, freeze, paced, thaw
 from tests.support.fleets import fleet_on
 from tests.support.flows import GOOD_DIFF, loop, says
@@ -175,6 +177,9 @@ def test_worker_tells_how_it_does(fleet: Fleet, provider: Provider) -> None:
         assert "cfx_flows_running 0.0" in client.get("/metrics").text
         lost = client.get("/v1/flows")
         assert (lost.status_code, lost.json()["error"]["type"]) == (404, "invalid_request_error")
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as endless:
+        endless.sendall(b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 5 * MAX_HEAD_BYTES)
+        assert endless.recv(100).startswith(b"HTTP/1.1 431 ")
     assert worker.stop(grace_s=20) == 0
     assert "Traceback" not in worker.log_tail()
     said = [json.loads(line) for line in log.read_text().splitlines()]
