@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
@@ -48,6 +49,8 @@ from cfx_flow.stages.load import require_upstreams
 from cfx_flow.stages.model import Models
 from cfx_flow.store.address import libpq_address
 from cfx_flow.store.engine import Store, open_store
+from cfx_flow.store.login import LOOK_EVERY_S as LOOK_AT_LOGIN_EVERY_S
+from cfx_flow.store.login import warn_of_login
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.webhooks.open import Webhooks, open_webhooks
@@ -207,6 +210,8 @@ async def _tended(settings: Settings, store: Store, clock: Clock, parts: _Flows)
     and what is old goes; and a flow whose task has ended by an error of ours is not left lying."""
     chores, every_s = Chores(), settings.prune_every_s
     disabled_owners = DisabledOwners(parts.flows, parts.dispatcher)
+    if store.dialect == "postgresql":
+        chores.begin("login", partial(warn_of_login, store), every_s=LOOK_AT_LOGIN_EVERY_S, first_s=0)
     chores.begin("disabled accounts", disabled_owners.look, every_s=LOOK_FOR_DISABLED_EVERY_S)
     if every_s:
         pruner = Pruner(store, clock, rules_of(settings))

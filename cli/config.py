@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from typing import Annotated, Any
 
 import typer
 
-from cfx_flow.errors import ConfigError
+from cfx_flow.errors import ConfigError, StoreUnavailable
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look at the configuration.")
 
@@ -55,8 +56,27 @@ def _report() -> dict[str, Any]:
         "warnings": [
             f"{variable} is not set: `cfx serve` will not start without it (`cfx demo` will)"
             for variable in models.unset
-        ],
+        ]
+        + asyncio.run(_about_the_login(settings.store_url)),
     }
+
+
+async def _about_the_login(url: str) -> list[str]:
+    """Warnings. SQLite, which has no logins, is not opened: that would make the file."""
+    from cfx_flow.store.address import sqlite_file
+    from cfx_flow.store.engine import open_store
+    from cfx_flow.store.login import warning_of_login
+
+    if sqlite_file(url) is not None:
+        return []
+    store = await open_store(url)
+    try:
+        warning = await warning_of_login(store)
+    except StoreUnavailable as error:
+        warning = f"CFX_DATABASE_URL: {error.message}"
+    finally:
+        await store.close()
+    return [] if warning is None else [warning]
 
 
 def _text(report: dict[str, Any]) -> str:

@@ -44,15 +44,20 @@ class Rule:
     """longer than that, and it goes"""
     old: Old
     batch: tuple[int, int]
+    age: Column[Any] | None = None
+    """by which a row is old, and may be made young again while it is taken out"""
 
     def count(self, now: datetime) -> Select[Any]:
         return select(func.count()).select_from(self.old(now - self.keep).subquery())
 
     def delete(self, now: datetime, dialect: str) -> Delete:
-        """One batch of it."""
-        some = self.old(now - self.keep).limit(self.batch[dialect != "sqlite"])
+        """One batch of it. Postgres looks again at a row for which it had to wait, but only outside of the
+        subquery: a flow that was resumed meanwhile is none of it any more."""
+        before = now - self.keep
+        some = self.old(before).limit(self.batch[dialect != "sqlite"])
         key: ColumnElement[Any] = self.key[0] if len(self.key) == 1 else tuple_(*self.key)
-        return delete(self.table).where(key.in_(some))
+        statement = delete(self.table).where(key.in_(some))
+        return statement if self.age is None else statement.where(self.age < before)
 
 
 def rules_of(settings: Settings) -> Sequence[Rule]:
@@ -65,9 +70,16 @@ def rules_of(settings: Settings) -> Sequence[Rule]:
     ]
     rules = [
         Rule(request_logs, [request_logs.c.id], days["logs"], _old_logs, _ROWS),
-        Rule(flows, [flows.c.id], days["flows"], _ended_flows, _FLOWS),
+        Rule(flows, [flows.c.id], days["flows"], _ended_flows, _FLOWS, flows.c.completed_at),
         *of_flow,
-        Rule(snapshots, [snapshots.c.user_id, snapshots.c.id], uploads, _unused_snapshots, _ARCHIVES),
+        Rule(
+            snapshots,
+            [snapshots.c.user_id, snapshots.c.id],
+            uploads,
+            _unused_snapshots,
+            _ARCHIVES,
+            snapshots.c.created_at,
+        ),
         Rule(audit_log, [audit_log.c.id], days["audit"], _old_rows(audit_log), _ROWS),
         Rule(
             idempotency_keys,
@@ -75,6 +87,7 @@ def rules_of(settings: Settings) -> Sequence[Rule]:
             TICKETS,
             _old_rows(idempotency_keys),
             _ROWS,
+            idempotency_keys.c.created_at,
         ),
         Rule(usage_counters, [usage_counters.c.id], COUNTERS, _old_counters, _ROWS),
     ]

@@ -37,6 +37,7 @@ def require_rights() -> Iterator[None]:
         reason = error.orig.diag.message_primary
         raise ConfigError(
             f"this role may not bring the schema up to date ({reason}). `cfx migrate` logs in as the owner "
-            "of the tables, which may create roles (CREATEROLE), not as cfx_app; see docs/postgres.md",
+            "of the tables, which may create roles (CREATEROLE), not as cfx_app; for an owner that may not, "
+            "an administrator makes them first: see docs/postgres.md",
             key=KEY,
         ) from error

@@ -229,7 +229,7 @@ def _rows(outcome: Rows | _Refusal) -> Rows:
         kind: type[psycopg.Error] = psycopg.errors.lookup(outcome.state)
     except KeyError:
         kind = psycopg.DatabaseError
-    text = explain_postgres(outcome.state)
+    text = explain_postgres(outcome.state, outcome.message)
     if text is None and issubclass(kind, psycopg.OperationalError):
         text = NO_ANSWER
     error = kind(outcome.message)

@@ -25,6 +25,8 @@ NO_RIGHTS = (
     "CFX_DATABASE_URL log in as cfx_app; docs/postgres.md says how."
 )
 
+_ROLES = ("service_role", "authenticated")
+
 _SQLITE = {
     "SQLITE_BUSY": BUSY,
     "SQLITE_LOCKED": BUSY,
@@ -40,7 +42,6 @@ _SQLITE = {
 _POSTGRES = {
     "25006": "The database is read-only. Operator: point CFX_DATABASE_URL at the primary server.",
     "40": BUSY,
-    "22023": NO_RIGHTS,  # there is no such role yet
     "42501": NO_RIGHTS,
     "42P01": NO_SCHEMA,
     "42703": NO_SCHEMA,
@@ -54,7 +55,7 @@ def explain(error: DBAPIError) -> str | None:
     """A sentence if the database is at fault; ``None`` if our statement or our values are."""
     if getattr(error.orig, "sqlite_errorname", None) is not None:
         return explain_sqlite(error.orig)
-    text = explain_postgres(getattr(error.orig, "sqlstate", None))
+    text = explain_postgres(getattr(error.orig, "sqlstate", None), str(error.orig))
     if text is not None:
         return text
     if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
@@ -70,9 +71,11 @@ def explain_sqlite(error: BaseException | None) -> str | None:
     return next((text for prefix, text in _SQLITE.items() if name.startswith(prefix)), None)
 
 
-def explain_postgres(state: str | None) -> str | None:
-    """Of an SQLSTATE."""
+def explain_postgres(state: str | None, message: str = "") -> str | None:
+    """Of an SQLSTATE; the message, in whatever language, tells of some what they mean."""
     state = state or ""
+    if state == "22023":  # any parameter that is out of place: only a role that is missing is not our mistake
+        return NO_RIGHTS if any(role in message for role in _ROLES) else None
     return _POSTGRES.get(state[:5]) or _POSTGRES.get(state[:2])
 
 

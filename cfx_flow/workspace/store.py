@@ -23,7 +23,7 @@ class SnapshotStore:
         self._store, self._clock = store, clock
 
     async def put(self, user_id: str, snapshot: Snapshot) -> None:
-        """Writing the same one again keeps it for longer, if it is some days old."""
+        """Writing the same one again keeps it for longer, if it is an hour old."""
         archive = await aside(snapshot.total_bytes, pack, snapshot)
         now = self._clock.now()
         statement = self._store.insert(snapshots).values(
@@ -37,7 +37,7 @@ class SnapshotStore:
         statement = statement.on_conflict_do_update(
             index_elements=["user_id", "id"],
             set_={"created_at": now},
-            where=snapshots.c.created_at < now - timedelta(days=1),
+            where=snapshots.c.created_at < now - timedelta(hours=1),
         )
         async with self._store.transaction() as connection:
             await connection.execute(statement)

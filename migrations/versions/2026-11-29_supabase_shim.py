@@ -85,13 +85,15 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$
 """
 
-# The second grant: so that one role may own the tables, migrate and serve, where that is enough.
+# The second grant: so that one role may own the tables, migrate and serve, where that is enough. An
+# administrator may have made it; who makes a role is since Postgres 16 a member that may not become it.
 MAKE_MEMBERS = """
 DO $$ BEGIN
     IF NOT pg_has_role('cfx_app', '{role}', 'MEMBER') THEN
         GRANT {role} TO cfx_app;
     END IF;
-    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    IF NOT pg_has_role(current_user, '{role}',
+            CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END) THEN
         GRANT {role} TO CURRENT_USER;
     END IF;
 EXCEPTION WHEN unique_violation THEN NULL;

@@ -50,6 +50,15 @@ def test_the_secret_of_supabase_s_tokens_is_held_by_the_api_alone(raw: Stack) ->
     assert holders == ["api"]
 
 
+def test_api_and_worker_are_told_former_peppers_and_how_long_things_are_kept(raw: Stack) -> None:
+    fields = Settings.model_fields.values()
+    names = {str(field.validation_alias) for field in fields}
+    wanted = {name for name in names if re.match("CFX_KEEP_|CFX_PRUNE_|CFX_HASH_SALT_PREVIOUS", name)}
+    assert len(wanted) >= 7
+    for service in ("api", "worker"):
+        assert wanted - raw["services"][service]["environment"].keys() == set()
+
+
 def test_no_provider_s_key_reaches_the_api_by_any_name(stack: Stack) -> None:
     given = yaml.safe_dump(stack["services"]["api"]).lower()
     assert not any(name.lower() in given for name in PROVIDERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from cfx_flow.retention.prune import ONLY_ONE, Pruner
 from cfx_flow.retention.rules import rules_of
 from cfx_flow.settings import HOUSE, Settings
 from cfx_flow.store.engine import Store
-from cfx_flow.store.tables import flow_events, flows, metadata, request_logs, snapshots
+from cfx_flow.store.tables import flow_events, flows, idempotency_keys, metadata, request_logs, snapshots
 from tests.support.clock import FakeClock
 from tests.support.postgres import SOMEBODY_WAITS_FOR_US
 from tests.support.rows import row_of
@@ -28,6 +28,7 @@ from tests.support.stores import opened
 
 ADA = str(uuid.UUID(int=1))
 DAYS = timedelta(days=1)
+AGES = ("created_at", "completed_at")
 
 
 def pruner(store: Store, clock: FakeClock, **environ: str) -> Pruner:
@@ -155,6 +156,34 @@ async def test_snapshot_that_a_flow_takes_up_at_this_moment_stays(
                 await asyncio.sleep(0.01)
         assert (await pruning)["snapshots"] == 0
         assert await count(store, snapshots) == 1
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("table", "again"),
+    [
+        (flows, {"completed_at": None}),
+        (snapshots, {"created_at": datetime(2100, 1, 1, tzinfo=UTC)}),
+        (idempotency_keys, {"created_at": datetime(2100, 1, 1, tzinfo=UTC)}),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+async def test_what_is_taken_up_again_at_this_moment_stays(
+    postgres_url: str, fake_clock: FakeClock, table: Table, again: dict[str, Any]
+) -> None:
+    """A flow that is resumed, files that are brought again, a key that is used again. On Postgres alone."""
+    async with opened(postgres_url) as store:
+        if table is flows:
+            await write(store, snapshots, created_at=fake_clock.now())
+        old = {column.name: fake_clock.now() - 800 * DAYS for column in table.c if column.name in AGES}
+        await write(store, table, **old)
+        async with store.transaction() as connection, asyncio.timeout(20):
+            await connection.execute(update(table).values(**again))
+            pruning = asyncio.create_task(pruner(store, fake_clock).run())
+            while not (await connection.execute(SOMEBODY_WAITS_FOR_US)).scalar():
+                await asyncio.sleep(0.01)
+        assert (await pruning)[table.name] == 0
+        assert await count(store, table) == 1
 
 
 async def test_requests_go_on_while_many_rows_go(

@@ -21,7 +21,9 @@ from tests.support.processes import HOUSE, child_environ, free_port, start, wait
 pytestmark = pytest.mark.e2e
 
 SETTINGS = "fsync=off\nfull_page_writes=off\nsynchronous_commit=off\nmax_connections=100\n"
-SUITE = ["tests/store/test_migrate.py", "tests/store/test_row_security.py", "tests/store/test_supabase.py"]
+SUITE = [
+    f"tests/store/test_{name}.py" for name in ("migrate", "row_security", "supabase", "plain_owner", "login")
+]
 
 
 def binaries() -> Path:

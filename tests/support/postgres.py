@@ -186,13 +186,21 @@ def clear_leftovers(keep: Path) -> None:
     """Servers whose every user is dead: stopped by the pid in their own folder, then removed."""
     for folder in keep.parent.glob(f"{PREFIX}*"):
         data = folder / "data"
-        if folder == keep or time.time() - folder.stat().st_mtime < 60 or any(map(_alive, _users(data))):
+        if folder == keep or _age_s(folder) < 60 or any(map(_alive, _users(data))):
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):
             pid = int((data / "postmaster.pid").read_text().splitlines()[0])
             if str(data) in Path(f"/proc/{pid}/cmdline").read_text():
                 os.kill(pid, signal.SIGQUIT)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _age_s(folder: Path) -> float:
+    """Of one that another run has just removed: none."""
+    try:
+        return time.time() - folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _users(data: Path) -> list[int]:
