@@ -1,7 +1,7 @@
 /** The one way to the API: every answer that is not a 2xx becomes an `ApiError` that carries the server's own words. */
 import type { paths } from "./schema";
 import { noteReached } from "./reachable";
-import { currentSession, signOut } from "./session";
+import { currentSession, type Session, signOut } from "./session";
 
 export class ApiError extends Error {
   constructor(
@@ -24,16 +24,38 @@ export class Unreachable extends Error {
   }
 }
 
-/** A `fetch` with the session's key, whose failures are ours. */
+/** A `fetch` with the session's key, whose failures are ours. A token of Supabase that was too old is renewed once. */
 export async function call(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
   const request = new Request(input, init);
   const session = currentSession();
-  if (session && !request.headers.has("authorization")) request.headers.set("authorization", `Bearer ${session.token}`);
-  const response = await reach(request);
+  if (!session || request.headers.has("authorization")) return checked(await reach(request));
+  const again = session.kind === "supabase" ? request.clone() : null;
+  const response = await reach(as(session, request));
+  if (response.status !== 401) return checked(response);
+  const fresh = again && (await renewedOf(session));
+  const last = again && fresh ? await reach(as(fresh, again)) : response;
+  if (last.status === 401) leaveWith(await errorOf(last.clone()), fresh ?? session);
+  return checked(last);
+}
+
+function as(session: Session, request: Request): Request {
+  request.headers.set("authorization", `Bearer ${session.token}`);
+  return request;
+}
+
+async function checked(response: Response): Promise<Response> {
   if (response.ok) return response;
-  const error = await errorOf(response);
-  if (error.status === 401 && session && currentSession() === session) signOut(error.message);
-  throw error;
+  throw await errorOf(response);
+}
+
+/** The session that counts now, with a token that the server has not seen yet; null where it is over. */
+async function renewedOf(refused: Session): Promise<Session | null> {
+  const { renewed } = await import("./supabase"); // its library is loaded for who signs in so
+  return renewed(refused);
+}
+
+function leaveWith(error: ApiError, session: Session): void {
+  if (currentSession()?.token === session.token) signOut(error.message);
 }
 
 async function reach(request: Request): Promise<Response> {

@@ -1,31 +1,44 @@
-/** Who is signed in, in this tab: the key lives in session storage and goes into headers only, never into an address. */
+/**
+ * Who is signed in: a key lives in this tab's session storage; a sign-in by Supabase where its library keeps it, for all
+ * tabs together (ADR 0053). Both go into headers only, never into an address.
+ */
 
 export type Session =
   | { readonly kind: "key"; readonly token: string }
   | { readonly kind: "supabase"; readonly token: string };
 
 const NAME = "cfx.session";
+/** The library's, which alone writes it. */
+export const SUPABASE_NAME = "cfx.supabase";
+const ELSEWHERE = "You were signed out in another tab.";
 const listeners = new Set<() => void>();
 let cached: Session | null | undefined;
 let farewell: string | null = null;
 
 export function currentSession(): Session | null {
-  cached ??= read();
+  if (cached === undefined) {
+    cached = read();
+    window.addEventListener("storage", (event) => event.key === SUPABASE_NAME && takeOver(event.newValue));
+  }
   return cached;
 }
 
 export function signIn(session: Session): void {
+  const known = currentSession();
+  if (known?.kind === session.kind && known.token === session.token) return;
   cached = session;
   farewell = null;
-  store(JSON.stringify(session));
+  keep(() => window.sessionStorage, NAME, session.kind === "key" ? JSON.stringify(session) : null);
   tell();
 }
 
 /** `why` is shown on the page of sign-in. */
 export function signOut(why: string | null = null): void {
+  const left = cached;
   cached = null;
   farewell = why;
-  store(null);
+  keep(() => window.sessionStorage, NAME, null);
+  if (left?.kind === "supabase") keep(() => window.localStorage, SUPABASE_NAME, null);
   tell();
 }
 
@@ -38,23 +51,49 @@ export function onSession(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
+/** Another tab has signed in, renewed or left; who looks at this one with a key goes on with it. */
+function takeOver(kept: string | null): void {
+  if (currentSession()?.kind === "key") return;
+  const session = ofSupabase(kept);
+  if (session) signIn(session);
+  else if (currentSession()) signOut(ELSEWHERE);
+}
+
 function read(): Session | null {
+  const found = parsed(stored(() => window.sessionStorage, NAME));
+  return isKey(found) ? found : ofSupabase(stored(() => window.localStorage, SUPABASE_NAME));
+}
+
+function isKey(found: unknown): found is Session {
+  return typeof found === "object" && found !== null && "token" in found && typeof found.token === "string" && "kind" in found && found.kind === "key";
+}
+
+function ofSupabase(kept: string | null): Session | null {
+  const found = parsed(kept);
+  const is = typeof found === "object" && found !== null && "access_token" in found && typeof found.access_token === "string";
+  return is ? { kind: "supabase", token: found.access_token as string } : null;
+}
+
+function parsed(text: string | null): unknown {
   try {
-    const found: unknown = JSON.parse(window.sessionStorage.getItem(NAME) ?? "null");
-    return isSession(found) ? found : null;
+    return JSON.parse(text ?? "null");
   } catch {
-    return null; // storage is barred, or holds what is not ours: nobody is signed in
+    return null; // not ours: nobody is signed in
   }
 }
 
-function isSession(found: unknown): found is Session {
-  return typeof found === "object" && found !== null && "token" in found && typeof found.token === "string" && "kind" in found;
+function stored(storage: () => Storage, name: string): string | null {
+  try {
+    return storage().getItem(name);
+  } catch {
+    return null; // storage is barred
+  }
 }
 
-function store(text: string | null): void {
+function keep(storage: () => Storage, name: string, text: string | null): void {
   try {
-    if (text === null) window.sessionStorage.removeItem(NAME);
-    else window.sessionStorage.setItem(NAME, text);
+    if (text === null) storage().removeItem(name);
+    else storage().setItem(name, text);
   } catch {
     // storage is barred: the session lasts until the page is loaded anew
   }

@@ -5,7 +5,7 @@ import { ChartNoAxesColumn, KeyRound, LogOut, type LucideIcon, ScrollText, Serve
 import Link from "next/link";
 import { usePathname, useRouter } from "next/navigation";
 import { type ReactNode, useEffect } from "react";
-import { signOut } from "@/api/session";
+import { currentSession, signOut } from "@/api/session";
 import { useReachable, useSession } from "@/lib/hooks";
 import { Logo } from "./logo";
 
@@ -68,12 +68,19 @@ function Side({ path }: { path: string }) {
           ))}
         </ul>
       </nav>
-      <button type="button" onClick={() => signOut()} className="flex h-8 items-center gap-2.5 rounded-md px-2 text-[0.8125rem] text-muted hover:bg-white/5 hover:text-ink">
+      <button type="button" onClick={leave} className="flex h-8 items-center gap-2.5 rounded-md px-2 text-[0.8125rem] text-muted hover:bg-white/5 hover:text-ink">
         <LogOut aria-hidden className="size-4" />
         <span className="max-md:sr-only">Sign out</span>
       </button>
     </header>
   );
+}
+
+/** Out of this page at once; Supabase is told, and where it is away, its session ends with its time. */
+function leave(): void {
+  const session = currentSession();
+  signOut();
+  if (session?.kind === "supabase") void import("@/api/supabase").then((known) => known.leave(session.token)).catch(() => undefined);
 }
 
 function Entry({ place, here }: { place: Place; here: boolean }) {

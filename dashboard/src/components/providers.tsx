@@ -4,7 +4,6 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState } from "react";
 import { newQueryClient } from "@/api/query";
 import { onReachable, isReachable } from "@/api/reachable";
-import { get } from "@/api/client";
 import { currentSession, onSession } from "@/api/session";
 import { useSession } from "@/lib/hooks";
 
@@ -31,10 +30,7 @@ function useFreshToken(): void {
   const kind = useSession()?.kind;
   useEffect(() => {
     if (kind !== "supabase") return;
-    async function load(): Promise<void> {
-      const [{ supabase }, { keepFresh }] = await Promise.all([get("/v1/ui-config"), import("@/api/supabase")]);
-      if (supabase) keepFresh(supabase);
-    }
-    load().catch(() => undefined); // then the session ends with its token, and the page of sign-in says so
+    // Without it the token is renewed when the API refuses it (`call`).
+    import("@/api/supabase").then(({ supabase }) => supabase()).catch(() => undefined);
   }, [kind]);
 }

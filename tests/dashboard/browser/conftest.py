@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,11 +85,18 @@ def visiting(browser: Browser, dashboard: Server) -> Iterator[Visiting]:
     """``visiting()`` is signed in; at the end no page may have broken, met the policy, or asked elsewhere."""
     visits: list[Visit] = []
 
-    def make(*, viewport: dict[str, int] = WIDE, signed_in: bool = True, key: str | None = None) -> Visit:
+    def make(
+        *,
+        viewport: dict[str, int] = WIDE,
+        signed_in: bool = True,
+        key: str | None = None,
+        server: Server = dashboard,
+        others: Sequence[str] = (),
+    ) -> Visit:
         context = browser.new_context(viewport=viewport, permissions=["clipboard-read", "clipboard-write"])  # type: ignore[arg-type]
         if signed_in:
-            with_key(context, key or dashboard.key)
-        visits.append(Visit(context.new_page(), dashboard))
+            with_key(context, key or server.key)
+        visits.append(Visit(context.new_page(), server, *others))
         return visits[-1]
 
     yield make

@@ -2,11 +2,10 @@
 
 import { ArrowRight, LoaderCircle } from "lucide-react";
 import { type FormEvent, useState } from "react";
-import type { UiConfig } from "@/api/types";
 import { Failure } from "@/components/states";
 import { Button, Field, Input } from "@/components/ui";
 
-export function PasswordForm({ supabase }: { supabase: NonNullable<UiConfig["supabase"]> }) {
+export function PasswordForm() {
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   async function submit(event: FormEvent<HTMLFormElement>): Promise<void> {
@@ -16,7 +15,7 @@ export function PasswordForm({ supabase }: { supabase: NonNullable<UiConfig["sup
     setError(null);
     try {
       const { signInWithPassword } = await import("@/api/supabase"); // its library is not in the first page
-      await signInWithPassword(supabase, String(form.get("email")), String(form.get("password")));
+      await signInWithPassword(String(form.get("email")), String(form.get("password")));
     } catch (refused) {
       setError(refused);
     } finally {

@@ -38,7 +38,7 @@ export function SignIn() {
         <div className="space-y-4 rounded-xl bg-panel p-5 ring-1 ring-inset ring-line">
           {farewell && <Failure compact error={farewell} />}
           {ways.length > 1 && <Segmented label="Sign in with" value={way} options={ways.map((name) => [name, NAMES[name]] as const)} onChange={choose} />}
-          {way === "supabase" && config.data?.supabase ? <PasswordForm supabase={config.data.supabase} /> : <KeyForm />}
+          {way === "supabase" ? <PasswordForm /> : <KeyForm />}
         </div>
         {config.data && <p className="mt-4 text-center text-2xs text-faint">version {config.data.version}</p>}
       </div>
