@@ -128,3 +128,63 @@ def test_build_that_is_ended_beside_a_server_takes_npm_s_own_processes_with_it(
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+BUILD = "import pathlib, sys; from cli.dashboard import build; folder = pathlib.Path(sys.argv[1]); " + (
+    "build.SOURCES, build.SITE, build.BUILT_FROM = folder, folder / 'site', folder / '.built-from'; "
+    "build.is_current.__globals__['fingerprint'].__defaults__ = (folder,); print(build.build())"
+)
+
+
+@pytest.fixture
+def node(tmp_path: Path, sources: Path) -> Path:
+    """A Node whose build stops half way where the file `pause` is, and an npm that has nothing to do."""
+    (sources / "package-lock.json").write_text("{}")
+    folder = _fake_node(tmp_path / "new", "v22.1.0")
+    (folder / "node").write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo v22.1.0 && exit\n'
+        '[ "$2" = build ] || exit 0\n'
+        f"echo x >> {tmp_path}/builds\nmkdir out && cp src/page.tsx out/index.html\n"
+        f"[ ! -e {tmp_path}/pause ] || sleep 60\n"
+    )
+    return folder
+
+
+def _build(node: Path, sources: Path) -> subprocess.Popen[str]:
+    env = child_environ(HOME=str(sources.parent), PYTHONPATH=str(HOUSE))
+    env["PATH"] = f"{node}{os.pathsep}{os.environ['PATH']}"
+    argv = [sys.executable, "-P", "-c", BUILD, str(sources)]
+    return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def _built(node: Path, sources: Path) -> str:
+    """What the last line says: whether there was anything to do."""
+    with _build(node, sources) as process:
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    return said.strip().splitlines()[-1]
+
+
+@pytest.mark.e2e
+def test_build_is_made_once_for_each_state_of_its_sources(node: Path, sources: Path) -> None:
+    builds = sources.parent / "builds"
+    assert [_built(node, sources), _built(node, sources)] == ["True", "False"]
+    assert builds.read_text().count("x") == 1
+    (sources / "src" / "page.tsx").write_text("changed")
+    assert _built(node, sources) == "True"
+    assert (sources / "site" / "index.html").read_text() == "changed"
+
+
+@pytest.mark.e2e
+def test_build_that_is_killed_leaves_the_last_one_and_the_next_is_whole(node: Path, sources: Path) -> None:
+    _built(node, sources)
+    before = (sources / "site" / "index.html").read_text()
+    (sources / "src" / "page.tsx").write_text("changed")
+    (sources.parent / "pause").touch()
+    with _build(node, sources) as process:
+        wait_for((sources / "out" / "index.html").exists, timeout_s=30, what="half a build")
+        os.killpg(process.pid, signal.SIGKILL)
+    assert (sources / "site" / "index.html").read_text() == before
+    (sources.parent / "pause").unlink()
+    assert _built(node, sources) == "True"
+    assert (sources / "site" / "index.html").read_text() == "changed"

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { address, errorOf } from "./client";
+import { address, errorOf, jsonOf } from "./client";
 
 test("names and queries are encoded; what is not there is left out; lists are named again", () => {
   expect(address("/v1/flows/{flow_id}/steps/{n}", { flow_id: "a/../b?", n: 3 })).toBe("/v1/flows/a%2F..%2Fb%3F/steps/3");
@@ -15,4 +15,8 @@ test("an error is shown in the server's words", async () => {
 test.each(["<html>Bad gateway</html>", "", "null", '{"error": null}', '"text"'])("what is no error of ours is told by its status: %j", async (body) => {
   const error = await errorOf(new Response(body, { status: 502, statusText: "Bad Gateway" }));
   expect(error.message).toBe("The server answered 502 Bad Gateway.");
+});
+
+test.each(["<h1>Hello</h1>", '{"data": [', ""])("what is no JSON is no answer of the API's: %j", async (body) => {
+  await expect(jsonOf(new Response(body, { status: 200 }))).rejects.toMatchObject({ status: 502, message: expect.stringContaining("no answer of the API's") });
 });

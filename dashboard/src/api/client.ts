@@ -103,7 +103,17 @@ async function ask<M extends Method, P extends PathOf<M>>(method: M, path: P, as
   if (asked.body !== undefined) headers["content-type"] = "application/json";
   const body = asked.body === undefined ? null : JSON.stringify(asked.body);
   const response = await call(address(path, asked.path, asked.query), { method: method.toUpperCase(), headers, body, signal: asked.signal ?? null });
-  return (await response.json()) as Answer<Operation<P, M>>;
+  return (await jsonOf(response)) as Answer<Operation<P, M>>;
+}
+
+/** A proxy's page, or half an answer, is none: it counts as the server's failure, so that it is asked again. */
+export async function jsonOf(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError(502, "What came is no answer of the API's: something stands before the server, or it was cut off.", null, null, response.headers.get("x-cfx-request-id"));
+  }
 }
 
 /** Paths, queries, bodies and answers are those of the OpenAPI document. Rejects with ApiError, Unreachable. */
