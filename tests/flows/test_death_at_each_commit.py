@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import func, select
 
 from api.wiring import Services, open_services
+from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.model import Budget, FlowOptions
@@ -38,7 +39,7 @@ CALLS = 4
 """a plan, a diff that is refused, one that fits, an approval"""
 COMMITS = 1 + 2 * CALLS + 1
 """the flow is taken up; before and after each call; the end"""
-OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1), 10**6, 600), daily_limit=10**6)
+OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1), 10**6, 600))
 
 
 class Models:
@@ -123,6 +124,7 @@ class Life:
             policy=house.policy,
             asker=self.models,
             limiter=house.limiter,
+            daily_limits=DailyLimits(house.store, 10**6),
             request_log=house.request_log,
             budgets=house.budgets,
             clock=house.clock,
