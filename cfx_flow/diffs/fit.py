@@ -20,7 +20,7 @@ from cfx_flow.diffs.repairs import reinterpret
 from cfx_flow.diffs.repairs.elided import is_elision
 from cfx_flow.diffs.repairs.indentation import settle
 from cfx_flow.diffs.source import BYTE_ORDER_MARK, Source
-from cfx_flow.diffs.targets import Operation, Target, Tree, require_sure_name, resolve
+from cfx_flow.diffs.targets import Operation, Target, Tree, require_no_nesting, require_sure_name, resolve
 
 _MAX_PROBLEMS = 200
 """of one stage; who makes more of them learns nothing from the rest"""
@@ -103,6 +103,7 @@ def _targets(
             known.absorb(target)
 
     _each(sections, add)
+    require_no_nesting(targets.values())
     return list(targets.values())
 
 

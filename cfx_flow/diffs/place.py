@@ -61,7 +61,8 @@ def place(hunk: Hunk, source: Source, path: str) -> Placed | None:
 def _start(hunk: Hunk, old: list[str], source: Source, path: str) -> tuple[int | None, bool]:
     """The hunk's first line, and whether its old side stands there exactly.
 
-    The stated line goes before an exact copy elsewhere: blanks at the end of a line are often lost.
+    The stated line goes before an exact copy elsewhere: blanks at the end of a line are often lost. So an
+    exact copy does not go before one that differs in them alone: nobody sees which of the two was meant.
     """
     stated = (hunk.stated or 0) - 1
     if stated >= 0 and source.lines[stated : stated + len(old)] == old:
@@ -69,17 +70,14 @@ def _start(hunk: Hunk, old: list[str], source: Source, path: str) -> tuple[int |
     stripped = [line.rstrip(" \t\r") for line in old]
     if stated >= 0 and source.stripped[stated : stated + len(old)] == stripped:
         return stated, False
-    for exact, block in ((True, old), (False, stripped)):
-        hits = source.find(block) if exact else source.find_stripped(block)
-        if len(hits) > 1:
-            raise Refused(_ambiguous(hunk, path, hits, source))
-        if hits and not any(stripped):  # put there for looks, as likely as not
-            raise Refused(
-                _no_anchor(hunk, source, path, "the hunk shows nothing of the file but blank lines")
-            )
-        if hits:
-            return hits[0], exact
-    return None, False
+    hits = source.find_stripped(stripped)
+    if len(hits) > 1:
+        raise Refused(_ambiguous(hunk, path, hits, source))
+    if not hits:
+        return None, False
+    if not any(stripped):  # put there for looks, as likely as not
+        raise Refused(_no_anchor(hunk, source, path, "the hunk shows nothing of the file but blank lines"))
+    return hits[0], source.lines[hits[0] : hits[0] + len(old)] == old
 
 
 def was_added_before(hunk: Hunk, start: int, source: Source) -> bool:

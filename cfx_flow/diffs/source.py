@@ -41,19 +41,12 @@ class Source:
         return [line.rstrip(" \t\r") for line in self.lines]
 
     @cached_property
-    def _places(self) -> dict[str, list[int]]:
-        return _index(self.lines)
-
-    @cached_property
     def _stripped_places(self) -> dict[str, list[int]]:
         return _index(self.stripped)
 
-    def find(self, block: list[str]) -> list[int]:
-        """The first two 0-based lines at which ``block`` stands exactly: more than one is too many."""
-        return _find(self.lines, self._places, block)
-
     def find_stripped(self, block: list[str]) -> list[int]:
-        """The same, for a block and a file whose trailing blanks do not count."""
+        """The first two 0-based lines at which ``block`` stands, trailing blanks left out on both sides: more
+        than one is too many."""
         return _find(self.stripped, self._stripped_places, block)
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -178,6 +178,16 @@ def _creation(file: FileDiff, path: str, tree: Tree) -> Target:
             )
         )
     return target
+
+
+def require_no_nesting(targets: Iterable[Target]) -> None:
+    """Of two new files none is the other's folder. Raises ``Refused`` with ``new_file_exists``."""
+    new = {target.path: target for target in targets if target.operation is Operation.CREATE}
+    for path, target in new.items():
+        for folder in _folders(path):
+            if folder in new:
+                message = f"{path} cannot be created: this diff makes {folder} a file"
+                raise Refused(Problem(Code.NEW_FILE_EXISTS, message, path, target.line))
 
 
 def require_sure_name(file: FileDiff, tree: Tree, *, bare: bool) -> None:

@@ -53,6 +53,42 @@ def test_every_code_is_tested() -> None:
     assert set(CASES) | by_policy == {str(code) for code in Code}
 
 
+@pytest.mark.parametrize("twin", ["same", "same \t", "same\r"], ids=["alike", "blanks", "return"])
+def test_copies_that_differ_in_what_nobody_sees_are_told_apart_by_the_stated_line_alone(twin: str) -> None:
+    files = {"twice.txt": f"start\nsame\nend\nstart\n{twin}\nend\n"}
+    hunk = " start\n-same\n+other\n end\n"
+    refused = check(f"{TWICE}@@\n{hunk}", files)
+    assert isinstance(refused, Refusal)
+    assert refused.code == "ambiguous_match"
+    for stated, changed in ((1, 1), (4, 4)):
+        patch = check(f"{TWICE}@@ -{stated},3 +{stated},3 @@\n{hunk}", files)
+        assert isinstance(patch, Patch)
+        (after,) = patch.files_after(files).values()
+        assert after.split("\n")[changed].startswith("other")
+
+
+@pytest.mark.parametrize("paths", [("x", "x/y"), ("x/y/z", "x")])
+def test_new_file_is_no_folder_of_another_new_one(paths: tuple[str, str]) -> None:
+    """Neither could be written where the other is."""
+    parts = (f"--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+text\n" for path in paths)
+    refused = check("".join(parts), {})
+    assert isinstance(refused, Refusal)
+    assert refused.code == "new_file_exists"
+    assert "makes x a file" in refused.problems[0].message
+
+
+def test_two_ways_of_one_answer_are_both_taken_unless_they_clash() -> None:
+    """Nothing says which of "Option A" and "Option B" is meant; what fits together is one change."""
+    option = (
+        "Option {0}:\n```diff\n{1}@@ -{2},2 +{2},2 @@\n def {3}():\n-    return {4}\n+    return {0}\n```\n"
+    )
+    one, two = option.format("A", APP, 4, "one", 1), option.format("B", APP, 8, "two", 2)
+    assert isinstance(check(one + two, FILES), Patch)
+    refused = check(one + option.format("B", APP, 4, "one", 1), FILES)
+    assert isinstance(refused, Refusal)
+    assert refused.code == "conflicting_hunks"
+
+
 def test_one_bad_hunk_refuses_the_whole_answer() -> None:
     good = f"{TWICE}@@ -1,2 +1,2 @@\n start\n-same\n+other\n"
     assert isinstance(check(good, FILES), Patch)
