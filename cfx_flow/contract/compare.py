@@ -10,6 +10,7 @@ from typing import Any
 from cfx_flow.contract.manifests import UnreadableManifest, dependencies_in, is_declared
 from cfx_flow.contract.model import Contract
 from cfx_flow.contract.policy import Action, PathKind, Policy, Rule
+from cfx_flow.contract.steered import steered
 from cfx_flow.contract.weakened import Loss, losses
 from cfx_flow.diffs import FileChange
 from cfx_flow.review.finding import SEVERITIES, Finding, Severity, with_fingerprints
@@ -151,7 +152,8 @@ def _tests(contract: Contract | None, changes: Sequence[FileChange], policy: Pol
     files = {
         change.path: (change.before, change.after) for change in changes if policy.is_("tests", change.path)
     }
-    for loss in losses(files):
+    every = {change.path: (change.before, change.after) for change in changes}
+    for loss in (*losses(files), *steered(every)):
         rule: Rule = "deleted_test" if loss.gone else "weakened_test"
         named = contract is not None and loss.gone and _says_that_it_goes(contract, loss)
         yield _Fault(rule, loss.path, f"{loss.path}: {loss.message}", loss.line, is_declared=named)
