@@ -17,6 +17,7 @@ from cfx_flow.workspace.edits import Done, recover
 from cli.client import Client
 from cli.credentials import load_credentials
 from cli.exits import CommandError, Exit, reported
+from cli.render import plain
 
 Flow = Annotated[str, typer.Argument(metavar="FLOW", help="The flow's id, or a file with its bundle.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A flow's id, or what `cfx diff apply` named.")]
@@ -75,10 +76,10 @@ def _report(verified: Verified, problems: list[str], *, as_json: bool) -> None:
         typer.echo(json.dumps({"matches": not problems, "problems": problems, **known}))
         return
     for problem in problems:
-        typer.echo(f"does not match: {problem}", err=True)
+        typer.echo(f"does not match: {plain(problem)}", err=True)
     if not problems:
-        typer.echo(f"matches: flow {verified.flow.get('id')}, {len(files)} files")
-        typer.echo(f"approved: {verified.approval_hash or 'no'}")
+        typer.echo(f"matches: flow {plain(str(verified.flow.get('id')))}, {len(files)} files")
+        typer.echo(f"approved: {plain(verified.approval_hash or 'no')}")
 
 
 def _bundle(flow: str) -> bytes:

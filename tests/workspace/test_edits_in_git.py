@@ -9,6 +9,7 @@ import pytest
 
 from cfx_flow.errors import InvalidRequest, NotApplied, WorkspaceUnreachable
 from cfx_flow.workspace.edits import Change, CommitWish, apply, message_of, recover, rollback
+from cfx_flow.workspace.edits.git import Git
 from tests.workspace.trees import (
     AFTER,
     CHANGED,
@@ -262,6 +263,14 @@ def test_names_that_need_quoting_are_taken_as_they_are(repo: Path) -> None:
     apply(repo, "flow", [Change(path, None, b"x\n") for path in paths], CommitWish("m"))
     assert git(repo, "status", "--porcelain") == ""
     assert len(git(repo, "ls-tree", "-z", "--name-only", "HEAD").split("\0")[:-1]) == 4 + len(paths)
+
+
+def test_more_names_are_looked_up_than_a_command_line_takes(repo: Path) -> None:
+    git_ = Git(repo, repo / ".git")
+    paths = [f"{number}/{'x' * 3000}" for number in range(1000)]  # 3 MB
+    known = git(repo, "ls-files").split()
+    assert set(git_.entries_of("HEAD", [*paths, *known])) == set(known)
+    assert set(git_.entries_in_index([*paths, *known])) == set(known)
 
 
 def test_hooks_and_helpers_of_the_repository_are_not_run(repo: Path, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TIMEOUT_S = 120
+PATHS_AT_ONCE = 400
+"""of at most 4 kB each"""
 _WHERE = ("--show-toplevel", "--absolute-git-dir", "--show-object-format")
 _INHERITED = ("PATH", "HOME", "XDG_CONFIG_HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "EMAIL")
 _GIT_S_OWN = (
@@ -101,12 +103,17 @@ class Git:
     def entries_of(self, commit: str | None, paths: Sequence[str]) -> dict[str, Entry]:
         if commit is None:
             return {}
-        listed = self.run("ls-tree", "-z", "--full-tree", commit, "--", *paths)
+        listed = self._list("ls-tree", "-z", "--full-tree", commit, paths=paths)
         return {path: Entry(mode, blob) for (mode, _, blob), path in _listed(listed)}
+
+    def _list(self, *command: str, paths: Sequence[str]) -> bytes:
+        """In parts: the system takes only so long a list of arguments, and git no list from a file here."""
+        parts = (paths[at : at + PATHS_AT_ONCE] for at in range(0, len(paths), PATHS_AT_ONCE))
+        return b"".join(self.run(*command, "--", *part) for part in parts)
 
     def entries_in_index(self, paths: Sequence[str]) -> dict[str, Entry]:
         """Raises GitRefused where one of them is amid a merge."""
-        listed = self.run("ls-files", "-s", "-z", "--", *paths)
+        listed = self._list("ls-files", "-s", "-z", paths=paths)
         entries: dict[str, Entry] = {}
         for (mode, blob, stage), path in _listed(listed):
             if stage != "0":
