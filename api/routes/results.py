@@ -27,7 +27,7 @@ from cfx_flow.flows.evidence import NO_TESTS, bundle_of
 from cfx_flow.flows.model import Flow
 from cfx_flow.flows.request import read_as
 from cfx_flow.workspace.edits import Done
-from cfx_flow.workspace.roots import reach
+from cfx_flow.workspace.roots import reach, require_own_repository
 
 log = structlog.stdlib.get_logger(__name__)
 router = APIRouter(prefix="/v1/flows/{flow_id}", tags=["flows"])
@@ -55,7 +55,7 @@ async def apply_flow(request: Request, flow_id: str, house: House, caller: Calle
     """Writes an approved flow's patch into the folder of the server that it was given: all or nothing."""
     asked = read_as(ApplyRequest, await request.body() or b"{}")
     flow = await flow_to_steer(house, caller, flow_id)
-    folder = await _folder(house, flow, caller)
+    folder = await _folder(house, flow, caller, asked)
     must_be_approved(flow)
     archive = await _bundle(house, flow)
     done = await asyncio.to_thread(apply_bundle, folder, archive, asked)
@@ -67,14 +67,17 @@ async def roll_flow_back(request: Request, flow_id: str, house: House, caller: C
     """Takes back exactly what `apply` has written; later edits elsewhere are kept."""
     asked = read_as(ApplyRequest, await request.body() or b"{}")
     flow = await flow_to_steer(house, caller, flow_id)
-    folder = await _folder(house, flow, caller)
+    folder = await _folder(house, flow, caller, asked)
     done = await asyncio.to_thread(roll_back, folder, flow.id, asked)
     return await _told(house, flow, "patch.rolled_back", done)
 
 
-async def _folder(house: House, flow: Flow, caller: Principal) -> Path:
+async def _folder(house: House, flow: Flow, caller: Principal, asked: ApplyRequest) -> Path:
     """Below the roots and by the key as they are now."""
-    return await asyncio.to_thread(reach, workspace_of(flow), house.settings.roots, caller)
+    folder = await asyncio.to_thread(reach, workspace_of(flow), house.settings.roots, caller)
+    if asked.commits:
+        await asyncio.to_thread(require_own_repository, folder, house.settings.roots)
+    return folder
 
 
 async def _told(house: House, flow: Flow, type: str, done: Done) -> dict[str, Any]:

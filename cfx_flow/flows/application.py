@@ -21,8 +21,12 @@ class ApplyRequest(Strict):
         None, min_length=1, max_length=200, description="commit on a new branch, and switch to it"
     )
 
+    @property
+    def commits(self) -> bool:
+        return self.commit or self.branch is not None
+
     def wish(self, title: str, id: str) -> CommitWish | None:
-        return CommitWish(message_of(title, id), self.branch) if self.commit or self.branch else None
+        return CommitWish(message_of(title, id), self.branch) if self.commits else None
 
 
 def workspace_of(flow: Flow) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import InvalidRequest, PermissionDenied, WorkspaceUnreachable
+from cfx_flow.workspace.edits.site import find_site
 
 PERMISSION = "workspace"
 PARAM = "workspace.path"
@@ -35,6 +36,20 @@ def reach(path: str, roots: Sequence[Path], caller: Principal) -> Path:
             f"{path} is not below CFX_WORKSPACE_ROOTS, which the operator sets.", param=PARAM
         )
     return _real(Path(path), root)
+
+
+def require_own_repository(folder: Path, roots: Sequence[Path]) -> None:
+    """For who wants a commit there: it moves the repository's HEAD, so all of that lies below a root, too.
+
+    Raises PermissionDenied, WorkspaceUnreachable.
+    """
+    top = find_site(folder).top
+    if not any(top.is_relative_to(root.resolve()) for root in roots):
+        raise PermissionDenied(
+            f"The repository of {folder} begins above CFX_WORKSPACE_ROOTS: no commit is made there. "
+            "Apply without `commit` and `branch`, or ask the operator to name the repository's own folder.",
+            param="commit",
+        )
 
 
 def _real(place: Path, root: Path) -> Path:

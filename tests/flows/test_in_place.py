@@ -138,6 +138,22 @@ async def test_in_a_repository_what_git_tracks_is_read_and_a_commit_made(
     assert git(folder, "status", "--porcelain") == "?? untracked.txt\n"
 
 
+@pytest.mark.parametrize("wish", [{"commit": True}, {"branch": "flow"}])
+async def test_a_repository_that_begins_above_the_roots_gets_no_commit(
+    house: House, client: httpx.AsyncClient, provider: Provider, folder: Path, wish: dict[str, Any]
+) -> None:
+    above = make_repo(folder.parent.parent)
+    head = git(above, "rev-parse", "HEAD")
+    flow = await approved(house, client, provider, folder)
+    refused = await client.post(f"/v1/flows/{flow['id']}/apply", json=wish)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (403, "commit")
+    assert contents(folder) == {path: text.encode() for path, text in FILES.items()}
+    assert (await client.post(f"/v1/flows/{flow['id']}/apply")).status_code == 200
+    assert (await client.post(f"/v1/flows/{flow['id']}/rollback", json=wish)).status_code == 403
+    assert git(above, "rev-parse", "HEAD") == head
+    assert git(above, "branch", "--list", "flow") == ""
+
+
 async def test_drift_is_a_conflict_that_names_the_hunk(
     house: House, client: httpx.AsyncClient, provider: Provider, folder: Path
 ) -> None:
