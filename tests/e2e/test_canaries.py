@@ -7,19 +7,24 @@ import base64
 import json
 import sqlite3
 import subprocess
+import time
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import psutil
 import psycopg
 import pytest
 
+from cfx_flow.settings import HOUSE
 from cfx_flow.store.address import sqlite_file
 from tests.support.flows import GOOD_DIFF, Flows, loop, says
 from tests.support.postgres import APP_PASSWORD, PostgresServer
-from tests.support.processes import child_environ, wait_for
+from tests.support.processes import child_environ, start, wait_for, wait_ready
 from tests.support.provider import Provider
 from tests.support.server import CFX, Server
 
@@ -32,6 +37,7 @@ MARKED = {
     "CFX_METRICS_TOKEN": "canary-metrics-5d4c3b2a1f0e9d8c",
     "SUPABASE_JWT_SECRET": "canary-jwt-secret-7a6b5c4d3e2f1a0b-long",
 }
+SUPABASE_URL = "http://127.0.0.1:9"
 PROMPT, REPLY = "canary-prompt-1c2d3e", "canary-reply-9f8e7d"
 LEAKY = {"error": {"message": f"Incorrect API key provided: {MARKED['CFX_LITELLM_KEY']}", "code": "x"}}
 CHAT = {"messages": [{"role": "user", "content": PROMPT}], "model": "cfx-review"}
@@ -56,7 +62,7 @@ def marked_server(owners_url: str, provider: Provider, tmp_path: Path) -> Iterat
         provider.url,
         values.pop("CFX_LITELLM_KEY"),
         CFX_WEBHOOK_HOSTS="hooks.example.invalid",
-        SUPABASE_URL="http://127.0.0.1:9",
+        SUPABASE_URL=SUPABASE_URL,
         CFX_LOG_LEVEL="debug",
         **values,
     )
@@ -84,7 +90,10 @@ def test_no_secret_is_in_logs_answers_rows_metrics_or_arguments(
     secrets |= {"made key": made["key"], "rotated key": rotated["key"]}
     webhook = server.client.get("/v1/webhook-secret").json()
     secrets["webhook secret"] = next(value for value in webhook.values() if "whsec_" in str(value))
-    _run_a_flow(server, provider, said)
+    secrets["sign-in"] = _sign_in(server, said)
+    with _worker(server, owners_url):
+        _run_a_flow(server, provider, said)
+    _administer(server, owners_url, said)
     _look_around(server, said)
     _break_the_store(server, owners_url, said)
     said.append(server.run("config", "check", "--json").stdout + server.run("keys", "list").stdout)
@@ -92,6 +101,7 @@ def test_no_secret_is_in_logs_answers_rows_metrics_or_arguments(
     places = {
         "answers": "\n".join(said),
         "log": (server.folder / "server.log").read_text("utf-8", "replace"),
+        "files": "\n".join(_files(server, owners_url)),
         "arguments": "\n".join(" ".join(process) for process in _arguments(server)),
         "rows": _dump(owners_url),
     }
@@ -102,8 +112,9 @@ def test_no_secret_is_in_logs_answers_rows_metrics_or_arguments(
         if _in(secret, text)
     }
     assert found == set()
-    assert PROMPT not in places["log"]
-    assert REPLY not in places["log"]
+    for text in (PROMPT, REPLY):
+        assert text not in places["log"]
+        assert text not in places["files"]
     assert REPLY not in places["rows"]
     assert len(places["rows"]) > 1000, "the dump has something in it"
 
@@ -159,6 +170,73 @@ def _run_a_flow(server: Server, provider: Provider, said: list[str]) -> None:
     for each in (flow_id, failing):
         paths = [f"/v1/flows/{each}{part}" for part in ("", "/events", "/report", "/steps/1")]
         said += [_all(server.client.get(path)) for path in paths]
+
+
+def _sign_in(server: Server, said: list[str]) -> str:
+    """With a token of the project's shared secret, as it should be and as it should not; its signature."""
+    now = int(time.time())
+    claims = {
+        "iss": f"{SUPABASE_URL}/auth/v1",
+        "aud": "authenticated",
+        "role": "authenticated",
+        "sub": str(uuid.uuid4()),
+        "iat": now,
+        "exp": now + 600,
+    }
+    token = jwt.encode(claims, MARKED["SUPABASE_JWT_SECRET"], "HS256")
+    person = server.client_of(token)
+    answer = person.get("/v1/status")
+    assert answer.status_code == 200
+    said += [_all(answer), _all(person.get(f"/v1/usage?access_token={token}"))]
+    for bearer in (token[:-2], token + "x", f"{token}.{token}"):
+        said.append(_all(server.client_of(bearer).get("/v1/status")))
+    said.append(_all(_chat(server, client=person, stream=False)))
+    return token.rpartition(".")[2]
+
+
+@contextmanager
+def _worker(server: Server, owners_url: str) -> Iterator[None]:
+    """Beside the server's own, where there may be more than one."""
+    if sqlite_file(owners_url) is not None:
+        yield
+        return
+    log = server.folder / "worker.log"
+    worker = start("cfx worker", [str(CFX), "worker"], log=log, env=server.env, cwd=server.folder)
+    try:
+        wait_ready(worker, lambda: log.exists() and log.stat().st_size > 0, timeout_s=60)
+        yield
+    finally:
+        worker.stop()
+
+
+def _administer(server: Server, owners_url: str, said: list[str]) -> None:
+    """Accounts change hands, by command and by an admin, and the schema is brought up to date."""
+    said.append(server.cfx("users", "limit", "me", "--role", "admin", "--json"))
+    said.append(server.cfx("users", "list"))
+    if sqlite_file(owners_url) is None:
+        env = server.env | {"CFX_DATABASE_URL": owners_url, "CFX_APP_PASSWORD": APP_PASSWORD}
+        done = subprocess.run(
+            [str(CFX), "migrate"], env=env, cwd=server.folder, capture_output=True, text=True, check=True
+        )
+        said.append(done.stdout + done.stderr)
+    boss = server.client_of(_heard(said, server.client.post("/v1/keys", json={}), hides="key")["key"])
+    made = boss.post("/v1/admin/users", json={"name": "eve", "monthly_usd": 1})
+    assert made.status_code == 201
+    said += [_all(made), _all(boss.post("/v1/admin/users/eve/disable")), _all(boss.get("/v1/admin/users"))]
+    audit = boss.get("/v1/admin/audit?limit=200")
+    assert {"key.rotated", "key.revoked", "user.disabled"} <= {row["action"] for row in audit.json()["data"]}
+    said.append(_all(audit))
+
+
+def _files(server: Server, owners_url: str) -> Iterator[str]:
+    """Whatever it has left on the disk, and what it serves from there, but its store, and the first key."""
+    file = sqlite_file(owners_url)
+    for path in server.folder.rglob("*"):
+        is_store = file is not None and path.name.startswith(file.name)
+        if path.is_file() and not is_store and path.name != "credentials.json":
+            yield path.read_bytes().decode("latin-1")
+    site = HOUSE / "dashboard" / "site"
+    yield from (path.read_bytes().decode("latin-1") for path in site.rglob("*") if path.is_file())
 
 
 def _look_around(server: Server, said: list[str]) -> None:
@@ -229,8 +307,8 @@ def _heard(said: list[str], answer: httpx.Response, *, hides: str) -> dict[str, 
     return body
 
 
-def _chat(server: Server, *, stream: bool) -> httpx.Response:
-    return server.client.post("/v1/chat/completions", json={**CHAT, "stream": stream})
+def _chat(server: Server, *, stream: bool, client: httpx.Client | None = None) -> httpx.Response:
+    return (client or server.client).post("/v1/chat/completions", json={**CHAT, "stream": stream})
 
 
 def _head(answer: httpx.Response) -> str:
