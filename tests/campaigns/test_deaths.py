@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.campaign import is_full, scaled
-from tests.support.fleet import Account, Fleet, fleet_of, paced
+from tests.support.fleet import Account, Fleet, fleet_of, paced, part_of
 from tests.support.provider import Provider
 
 KILLS_OF_A_BATCH = 20
@@ -25,6 +25,12 @@ TAKE_OVER_P95_S = 3.0 if is_full() else 10.0
 def on_sqlite(provider_process: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with fleet_of(tmp_path_factory.mktemp("sqlite"), provider_process, None) as fleet:
         yield fleet
+
+
+@pytest.fixture(scope="module")
+def take_overs() -> list[float]:
+    """How long flows lay still, over all batches: one stall of the machine is most of a batch's twentieth."""
+    return []
 
 
 def seed_of(batch: int) -> random.Random:
@@ -53,7 +59,9 @@ def test_server_on_sqlite_is_killed_at_any_moment(on_sqlite: Fleet, batch: int) 
 
 
 @pytest.mark.parametrize("batch", BATCHES)
-def test_one_of_two_workers_on_postgres_is_killed_at_any_moment(standing: Fleet, batch: int) -> None:
+def test_one_of_two_workers_on_postgres_is_killed_at_any_moment(
+    standing: Fleet, take_overs: list[float], batch: int
+) -> None:
     chance, account, ids = seed_of(batch), Account(), list[str]()
     standing.provider.reset()
     standing.provider.script(*paced(A_CALL_S))
@@ -68,4 +76,8 @@ def test_one_of_two_workers_on_postgres_is_killed_at_any_moment(standing: Fleet,
         standing.ready(successor)
     standing.settle(account, ids)
     print(account)
-    assert account.p(0.95) <= TAKE_OVER_P95_S
+    take_overs += account.idle_s
+    if batch == BATCHES[-1]:
+        p95_s = part_of(take_overs, 0.95)
+        print(f"all {len(take_overs)} take-overs: p95 {p95_s:.2f} s")
+        assert p95_s <= TAKE_OVER_P95_S

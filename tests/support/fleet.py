@@ -78,6 +78,11 @@ class Rows:
         self._connection.close()
 
 
+def part_of(times_s: Sequence[float], part: float) -> float:
+    ordered = sorted(times_s) or [0.0]
+    return ordered[min(int(len(ordered) * part), len(ordered) - 1)]
+
+
 @dataclass
 class Account:
     """Which calls may have been paid twice, and how long flows lay still."""
@@ -91,16 +96,12 @@ class Account:
     flows: int = 0
     repeats: int = 0
 
-    def p(self, part: float) -> float:
-        ordered = sorted(self.idle_s)
-        return ordered[int(len(ordered) * part)] if ordered else 0.0
-
     def __str__(self) -> str:
-        longest = max(self.idle_s, default=0)
+        p50_s, p95_s, longest_s = (part_of(self.idle_s, part) for part in (0.5, 0.95, 1))
         return (
             f"{self.kills} kills, {self.flows} flows, {sum(self.in_flight.values())} calls in flight at a "
-            f"kill, {self.repeats} repeated; taken over {len(self.idle_s)} times, p50 {self.p(0.5):.2f} s, "
-            f"p95 {self.p(0.95):.2f} s, longest {longest:.2f} s; {self.suspects} had to wait as suspects"
+            f"kill, {self.repeats} repeated; taken over {len(self.idle_s)} times, p50 {p50_s:.2f} s, "
+            f"p95 {p95_s:.2f} s, longest {longest_s:.2f} s; {self.suspects} had to wait as suspects"
         )
 
 
