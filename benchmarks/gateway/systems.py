@@ -17,6 +17,7 @@ from benchmarks.gateway.ready import end_flow, wait_for_api, wait_for_runner
 from benchmarks.gateway.usage import on_server_core
 from tests.support.litellm import MASTER_KEY, PROGRAM, START_TIMEOUT_S, led_to
 from tests.support.loopback import is_ready
+from tests.support.postgres import as_app
 from tests.support.processes import HOUSE, Running, child_environ, free_port, start, wait_ready
 
 TEXT = "Add a --json option to the list command, and say in the manual what it prints."
@@ -100,11 +101,12 @@ class Cfx:
     """An installed checkout with a database of its own: prepared once, started as often as you like."""
 
     def __init__(self, checkout: Path, folder: Path, upstream: System, users: int, **variables: str) -> None:
+        """``CFX_DATABASE_URL`` is the owner's, who migrates."""
         self._checkout = checkout
         self.runs_flows = "CFX_DATABASE_URL" not in variables
         """on Postgres flows run in workers"""
         self._folder = folder
-        self._env = child_environ(
+        self.env = child_environ(
             HOME=str(folder),
             CFX_HOST="127.0.0.1",
             CFX_DATA_DIR=str(folder / "data"),
@@ -116,6 +118,8 @@ class Cfx:
         )
         (folder / "data").mkdir(parents=True)
         self._run("cfx", "migrate")
+        if not self.runs_flows:  # served as people serve it: by a login that every policy holds
+            self.env["CFX_DATABASE_URL"] = as_app(variables["CFX_DATABASE_URL"])
         maker = Path(__file__).with_name("make_keys.py")
         self.keys: list[str] = json.loads(self._run("python", "-P", str(maker), str(users)))
 
@@ -134,7 +138,7 @@ class Cfx:
         port = free_port()
         argv = [str(self._program("cfx")), "serve", "--port", str(port)]
         with on_server_core():
-            process = start(name, argv, log=self._folder / "server.log", env=self._env, cwd=self._folder)
+            process = start(name, argv, log=self._folder / "server.log", env=self.env, cwd=self._folder)
         try:
             yield process, System(name, port, process.pid, self.keys, "cfx-plan")
         except BrokenError as error:
@@ -148,7 +152,7 @@ class Cfx:
     def _run(self, program: str, *arguments: str) -> str:
         done = subprocess.run(
             [str(self._program(program)), *arguments],
-            env=self._env, cwd=self._folder, capture_output=True, text=True, timeout=120, check=False,
+            env=self.env, cwd=self._folder, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{program} {arguments}: {done.stdout}{done.stderr}"
         return done.stdout

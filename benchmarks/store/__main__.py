@@ -24,6 +24,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from benchmarks.store.beside import measure_beside
 from benchmarks.store.rows import HEAVY, fill
 from cfx_flow.flows.model import FlowStatus
 from cfx_flow.flows.pages import Wanted as WantedFlows
@@ -174,6 +175,9 @@ def main() -> None:
     parser.add_argument("--logs", type=int, default=1_000_000)
     parser.add_argument("--flows", type=int, default=100_000)
     parser.add_argument("--explain", action="store_true")
+    parser.add_argument("--only-beside", action="store_true", help="only what the log costs others")
+    parser.add_argument("--turns", type=int, default=6)
+    parser.add_argument("--turn-s", type=float, default=12)
     options = parser.parse_args()
     with running_postgres(f"bench{os.getpid()}", settings=DURABLE) as server:
         url = server.create_database()
@@ -183,7 +187,10 @@ def main() -> None:
         took = time.perf_counter() - started
         size = f"{options.logs:,} log rows, {options.flows:,} flows"
         print(f"Postgres {server.version()}: {size}, made in {took:.0f} s")
-        kept = asyncio.run(measure(as_app(url), explains=options.explain))
+        kept = True
+        if not options.only_beside:
+            kept = asyncio.run(measure(as_app(url), explains=options.explain))
+        kept &= measure_beside(url, turns=options.turns, turn_s=options.turn_s)
         server.drop_database(url)
     sys.exit(0 if kept else 1)
 
