@@ -33,7 +33,6 @@ FRAME_MS, PAINT_MS, SCRIPT_BYTES = 33.4, 1_000, 250_000
 
 MOVES = {
     "timeline, zoomed in and out": ("", "zoom"),
-    "timeline, panned at the last zoom": ("", "pan"),
     "steps, scrolled": ("steps", "steps"),
     "events, scrolled": ("events", "events"),
     "diff split, 40 lines a frame": ("changes", "diff"),

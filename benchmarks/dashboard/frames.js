@@ -18,7 +18,6 @@ async ({ kind, seconds }) => {
     events: events && down(events, 40 * 60),
     steps: steps && down(steps, 10 * 60),
     zoom: timeline && ((at) => wheel(Math.floor(at) % 2 ? 24 : -24)),
-    pan: timeline && ((at) => (timeline.scrollLeft = Math.abs(((at * 1200) % (2 * timeline.scrollWidth)) - timeline.scrollWidth))),
     page: (at) => scrollTo(0, Math.abs(((at * 1200) % (2 * document.body.scrollHeight)) - document.body.scrollHeight)),
   };
   const frames = [];
