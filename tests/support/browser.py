@@ -27,7 +27,7 @@ ARGS = [
 ]
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-WAIT_MS = 10_000
+WAIT_MS = 30_000
 
 
 def chromium_path() -> str | None:

@@ -26,11 +26,30 @@ def test_every_page_fits_a_phone(visiting: Visiting, flows: Flows, provider: Pro
     provider.script(*loop([says(BAD_DIFF), says(GOOD_DIFF)]))
     flow_id = flows.run()["id"]
     visit = visiting(viewport=PHONE)
+    page = visit.page
+
+    def fits(what: str) -> None:
+        expect(page.get_by_role("status", name=re.compile("^Loading"))).to_have_count(0)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], what
+
     for address in (*PAGES, f"/flow?id={flow_id}", "/new"):
         visit.go(address)
-        visit.page.get_by_role("heading", level=1).wait_for()
-        expect(visit.page.get_by_role("status", name=re.compile("^Loading"))).to_have_count(0)
-        assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], address
+        page.get_by_role("heading", level=1).wait_for()
+        fits(address)
+    visit.go(f"/flow?id={flow_id}")
+    for tab in ("Steps", "Plan", "Events", "Details", "Changes"):
+        page.get_by_role("tab", name=tab).click()
+        fits(tab)
+    page.get_by_role("button", name="Fork").click()
+    page.get_by_role("dialog").wait_for()
+    fits("the form of a fork")
+    visit.go("/keys", "Keys")
+    page.get_by_role("button", name="New key").click()
+    fits("the form of a key")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in to CF-X Flow").wait_for()
+    fits("sign-in")
 
 
 def test_first_page_sends_at_most_250_kb_of_script(site: None) -> None:
