@@ -41,6 +41,7 @@ def owner_url(postgres_server: PostgresServer) -> Iterator[str]:
         # What it may do as a member it has to ask for: the strictest that there is.
         admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'x' NOINHERIT")
         admin.execute(f"ALTER DATABASE {make_url(url).database} OWNER TO {name}")
+        admin.execute(f"ALTER SCHEMA public OWNER TO {name}")  # 15 gives it by inheritance alone
     yield logged_in(url, name)
     postgres_server.drop_database(url)
     with psycopg.connect(postgres_server.admin_url, autocommit=True) as admin:
