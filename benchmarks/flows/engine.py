@@ -66,10 +66,15 @@ class Engine:
         self._runner = FlowRunner(
             self.flows, LangGraphFlows(tools, self._snapshots, self.flows), services.clock
         )
-        self.user = Principal(str(uuid.uuid4()), "bench", "user", str(uuid.uuid4()), DAY)
+        self.user: Principal
+        self.key: str
         self._files = from_files(FILES)
 
     async def prepare(self) -> None:
+        """Its user has an account: flows of others are stopped."""
+        accounts = self.services.accounts
+        self.key = (await accounts.create_key("bench")).key
+        self.user = await accounts.authenticate(self.key)
         await self._snapshots.put(self.user.user_id, self._files)
 
     async def measure(self, flows: int, at_once: int) -> Measured:

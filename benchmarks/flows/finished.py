@@ -15,7 +15,7 @@ import httpx
 
 from api.app import create_app
 from benchmarks.flows.answers import Answering
-from benchmarks.flows.engine import Engine, open_flows
+from benchmarks.flows.engine import open_flows
 
 FLOWS = 10_000
 TIMES = 30
@@ -34,25 +34,13 @@ async def measure() -> None:
     async with open_flows(Answering()) as engine:
         await engine.run()
         ids = _copied(engine.folder / "cfx.db", FLOWS)
-        headers = {"authorization": f"Bearer {await _key(engine)}"}
+        headers = {"authorization": f"Bearer {engine.key}"}
         transport = httpx.ASGITransport(create_app(engine.services))
         async with httpx.AsyncClient(transport=transport, base_url="http://house", headers=headers) as client:
             for what, path in PATHS.items():
                 took = await _took_ms(client, path.format(id=ids[FLOWS // 2]))
                 print(f"{what:<24}{statistics.median(took):>8.1f} ms   slowest {max(took):.1f} ms")
         print(f"  must     < 50 ms with {FLOWS} flows; checkpoints left: {_checkpoints(engine.folder)}")
-
-
-async def _key(engine: Engine) -> str:
-    """Of a person who owns them all from now on."""
-    key = await engine.services.accounts.create_key("bench")
-    with closing(sqlite3.connect(engine.folder / "cfx.db")) as connection:
-        owner = connection.execute("SELECT user_id FROM accounts").fetchone()
-        connection.execute("PRAGMA foreign_keys=OFF")
-        connection.execute("UPDATE flows SET user_id = ?", owner)
-        connection.execute("UPDATE snapshots SET user_id = ?", owner)
-        connection.commit()
-    return str(key.key)
 
 
 async def _took_ms(client: httpx.AsyncClient, path: str) -> Sequence[float]:
