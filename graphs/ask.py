@@ -18,14 +18,16 @@ from typing import Any, Protocol
 import msgspec
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
+from msgspec.structs import replace
 
+from cfx_flow.chat.usage import Usage
 from cfx_flow.flows.model import FlowFailed, Reason
 from cfx_flow.stages.model import Stage, Target
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.classify import talked_rubbish
 from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.upstream.lease import try_targets
-from graphs.chat_model import COST, REFUSAL, HouseChat, chat_model
+from graphs.chat_model import REFUSAL, USAGE, HouseChat, chat_model
 
 PROGRESS_EVERY_S = 1.0
 CHARS_PER_TOKEN = 4
@@ -148,8 +150,8 @@ class Heard:
 
     pieces: list[str] = field(default_factory=list)
     chars: int = 0
-    usage: Any = None
-    cost_usd: Decimal | None = None
+    usage: Usage | None = None
+    """as it was reported"""
     finish_reason: str | None = None
     refused: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -157,16 +159,15 @@ class Heard:
     ended: float = 0.0
 
     def take(self, chunk: ChatGenerationChunk) -> None:
-        said, message = chunk.generation_info or {}, chunk.message
+        said = chunk.generation_info or {}
         text = chunk.text or said.get(REFUSAL, "")
         self.refused |= REFUSAL in said
         if text:
             self.first_at = self.first_at or time.monotonic()
             self.pieces.append(text)
             self.chars += len(text)
-        self.usage = getattr(message, "usage_metadata", None) or self.usage
+        self.usage = said.get(USAGE, self.usage)
         self.finish_reason = said.get("finish_reason") or self.finish_reason
-        self.cost_usd = said.get(COST, self.cost_usd)
 
     def cut(self, most_chars: int) -> None:
         """As a provider that keeps to the limit would have."""
@@ -202,18 +203,19 @@ def _complete(heard: Heard, target: Target) -> Heard:
 
 def _answer(question: Question, target: Target, heard: Heard, attempts: int) -> Answer:
     text = "".join(heard.pieces).encode("utf-8", "replace").decode()  # lone surrogates cannot be stored
-    usage = heard.usage or {}
-    input_tokens = int(usage.get("input_tokens") or tokens_in(question))
-    output_tokens = int(usage.get("output_tokens") or len(text) // CHARS_PER_TOKEN)
-    cached = int((usage.get("input_token_details") or {}).get("cache_read") or 0)
-    cost = heard.cost_usd
+    told = heard.usage or Usage(0, 0)
+    usage = replace(
+        told,
+        input_tokens=told.input_tokens or tokens_in(question),
+        output_tokens=told.output_tokens or len(text) // CHARS_PER_TOKEN,
+    )
     return Answer(
         text=text,
         model=target.model,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        estimated=not usage,
-        cost_usd=target.price.cost_usd(input_tokens, output_tokens, cached) if cost is None else cost,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        estimated=heard.usage is None,
+        cost_usd=usage.cost(target.price),
         duration_ms=round((heard.ended - heard.began) * 1000),
         ttft_ms=None if heard.first_at is None else round((heard.first_at - heard.began) * 1000),
         attempts=attempts,

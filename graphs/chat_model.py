@@ -1,16 +1,14 @@
 """ChatOpenAI as this house needs it: on the house's own wire, told what it must not look up, and with what
 its messages leave out.
 
-**Source**: langchain-openai 1.7 ``chat_models/base.py`` (an ``async_client`` that is given is used; the
-usage's ``cost`` is dropped), langchain-core 1.7 ``chat_models.py`` (``astream`` copies and merges all chunks
-for its callbacks).
+**Source**: langchain-openai 1.7 ``chat_models/base.py`` (an ``async_client`` that is given is used; a usage's
+``cost`` is dropped, and any number in it believed), langchain-core 1.7 ``chat_models.py`` (``astream`` copies
+and merges all chunks for its callbacks).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -18,11 +16,12 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
+from cfx_flow.chat.usage import read_usage
 from cfx_flow.stages.model import Target, Upstream
 from cfx_flow.upstream.client import UpstreamClient
 from graphs.wire import Completions
 
-COST = "cfx_cost_usd"
+USAGE = "cfx_usage"
 REFUSAL = "refusal"
 
 
@@ -42,7 +41,8 @@ def chat_model(target: Target, client: UpstreamClient) -> HouseChat:
 
 
 class HouseChat(ChatOpenAI):
-    """Keeps the upstream's own figure for what the call cost, and a refusal's words."""
+    """Reads the usage as chat does, with the upstream's own figure for what the call cost, and keeps a
+    refusal's words."""
 
     async def chunks(
         self, messages: Sequence[BaseMessage], **parameters: Any
@@ -55,11 +55,13 @@ class HouseChat(ChatOpenAI):
     def _convert_chunk_to_generation_chunk(
         self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
     ) -> ChatGenerationChunk | None:
+        usage, refusal = chunk.get("usage"), _refusal_in(chunk)
         generation = super()._convert_chunk_to_generation_chunk(
-            chunk, default_chunk_class, base_generation_info
+            {**chunk, "usage": None}, default_chunk_class, base_generation_info
         )
-        cost, refusal = _cost_in(chunk.get("usage")), _refusal_in(chunk)
-        kept = ({} if cost is None else {COST: cost}) | ({REFUSAL: refusal} if refusal else {})
+        kept: dict[str, Any] = {REFUSAL: refusal} if refusal else {}
+        if isinstance(usage, dict) and usage:
+            kept[USAGE] = read_usage(usage)
         if generation is not None and kept:
             generation.generation_info = {**(generation.generation_info or {}), **kept}
         return generation
@@ -70,13 +72,6 @@ def _refusal_in(chunk: Mapping[str, Any]) -> str:
     choices = chunk.get("choices") or [{}]
     said = (choices[0].get("delta") or {}).get("refusal")
     return said if isinstance(said, str) else ""
-
-
-def _cost_in(usage: object) -> Decimal | None:
-    cost = usage.get("cost") if isinstance(usage, dict) else None
-    if isinstance(cost, bool) or not isinstance(cost, int | float):
-        return None
-    return Decimal(str(cost)) if math.isfinite(cost) and cost >= 0 else None
 
 
 def _key_of(upstream: Upstream) -> Callable[[], Awaitable[str]]:

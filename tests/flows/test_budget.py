@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -79,3 +80,27 @@ async def test_a_call_may_write_no_more_than_the_budget_leaves(house: House, pro
     asked = sum(len(message["content"].encode()) for message in body["messages"])
     assert 1024 <= body["max_tokens"] < 4000
     assert body["max_tokens"] + asked // 3 <= 4000
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": -(10**9), "completion_tokens": -(10**9)},
+        {"prompt_tokens": 10**30, "completion_tokens": 1e300, "total_tokens": 1},
+        {"prompt_tokens": "many", "completion_tokens": None, "prompt_tokens_details": [7]},
+        {"prompt_tokens_details": {"cached_tokens": -(10**12)}, "cost": -5},
+        {"cost": 0},
+    ],
+    ids=["negative", "huge", "words", "cached", "no price"],
+)
+async def test_nonsense_in_a_usage_neither_fills_the_budget_nor_ends_the_flow(
+    house: House, provider: Provider, usage: dict[str, Any]
+) -> None:
+    """A proxy that has no price for a model reports 0."""
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(PLAN_TEXT, usage=usage)]))
+    flow = await house.run()
+    assert flow["status"] == "approved", flow["message"]
+    plan = flow["stages"]["plan"]
+    assert 0 < plan["cost_usd"] < 0.1
+    assert 0 < plan["input_tokens"] < 10_000
+    assert 0 < plan["output_tokens"] < 10_000

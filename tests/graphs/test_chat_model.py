@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 
+from cfx_flow.chat.usage import Usage
 from cfx_flow.errors import UpstreamFailed, UpstreamTimeout
 from cfx_flow.stages.model import Price, Target, Upstream
 from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.upstream.patience import Sweeper
-from graphs.chat_model import COST, HouseChat, chat_model
+from graphs.chat_model import USAGE, HouseChat, chat_model
 from tests.support.raw_upstream import RawUpstream, Step
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -34,9 +35,9 @@ def word(text: str, finish_reason: str | None = None) -> bytes:
     return event({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}]})
 
 
-USAGE = event({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "cost": 0.25}})
+REPORT = event({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "cost": 0.25}})
 DONE = event("[DONE]")
-WORDS: list[Step] = [HEAD, word("Some "), word("words.", "stop") + USAGE]
+WORDS: list[Step] = [HEAD, word("Some "), word("words.", "stop") + REPORT]
 
 
 @pytest.fixture
@@ -69,8 +70,7 @@ async def test_a_stream_brings_its_words_its_usage_and_its_price(
     told: dict[str, Any] = {}
     for chunk in chunks:
         told |= chunk.generation_info or {}
-    assert (told["finish_reason"], told[COST]) == ("stop", Decimal("0.25"))
-    assert any(getattr(chunk.message, "usage_metadata", None) for chunk in chunks)
+    assert (told["finish_reason"], told[USAGE]) == ("stop", Usage(3, 2, cost_usd=Decimal("0.25")))
 
 
 async def test_langchains_own_stream_has_the_same_words(model: HouseChat, upstream: RawUpstream) -> None:
