@@ -21,7 +21,7 @@ from cfx_flow.workspace.store import SnapshotStore
 from tests.support.clock import FakeClock
 from tests.support.offices import person
 
-OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(1, 1000, 60), daily_limit=10)  # type: ignore[arg-type]
+OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(1, 1000, 60))  # type: ignore[arg-type]
 ADA, BOB = person("ada"), person("bob")
 EMPTY = from_files({"a.txt": "a\n"})
 
