@@ -117,13 +117,14 @@ class FlowRun:
         """Counts a model call at once, whether or not what it said can be used; in one transaction with
         its answer in the journal."""
         self._spending.pay(call, step.round, is_repeat=effect.tries > 1)
+        used = Usage(step.attempts, step.input_tokens, step.output_tokens, step.cost_usd) + call.usage
         step = replace(
             step,
             model=call.model,
-            attempts=step.attempts + 1,
-            input_tokens=step.input_tokens + call.usage.input_tokens,
-            output_tokens=step.output_tokens + call.usage.output_tokens,
-            cost_usd=step.cost_usd + call.usage.cost_usd,
+            attempts=used.calls,
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
+            cost_usd=used.cost_usd,
         )
         effect = replace(effect.settled(), answer=answer, done_at=self._clock.now())
         await self._write_paid(Entry(step=step, changes=self._spending.changes(), effect=effect))

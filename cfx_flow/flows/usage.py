@@ -9,6 +9,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+MOST_TOKENS, MOST_USD = 2**31 - 1, Decimal("9999.999999")
+"""that columns hold; an upstream may report whatever it likes"""
+
 
 class Usage(msgspec.Struct, frozen=True):
     """What one model call, or many, took."""
@@ -22,9 +25,9 @@ class Usage(msgspec.Struct, frozen=True):
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.calls + other.calls,
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.cost_usd + other.cost_usd,
+            min(self.input_tokens + other.input_tokens, MOST_TOKENS),
+            min(self.output_tokens + other.output_tokens, MOST_TOKENS),
+            min(self.cost_usd + other.cost_usd, MOST_USD),
             self.duration_ms + other.duration_ms,
         )
 

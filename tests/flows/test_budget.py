@@ -87,7 +87,7 @@ async def test_a_call_may_write_no_more_than_the_budget_leaves(house: House, pro
     [
         {"prompt_tokens": -(10**9), "completion_tokens": -(10**9)},
         {"prompt_tokens": 10**30, "completion_tokens": 1e300, "total_tokens": 1},
-        {"prompt_tokens": "many", "completion_tokens": None, "prompt_tokens_details": [7]},
+        {"prompt_tokens": "many", "completion_tokens": "few", "prompt_tokens_details": [7]},
         {"prompt_tokens_details": {"cached_tokens": -(10**12)}, "cost": -5},
         {"cost": 0},
     ],
@@ -104,3 +104,17 @@ async def test_nonsense_in_a_usage_neither_fills_the_budget_nor_ends_the_flow(
     assert 0 < plan["cost_usd"] < 0.1
     assert 0 < plan["input_tokens"] < 10_000
     assert 0 < plan["output_tokens"] < 10_000
+
+
+@pytest.mark.parametrize(
+    "usage", [{"cost": 1e300}, {"prompt_tokens": 2**31 - 1, "completion_tokens": 2**31 - 1}]
+)
+async def test_more_than_a_column_holds_is_a_budget_used_up_and_no_error(
+    any_house: House, provider: Provider, usage: dict[str, Any]
+) -> None:
+    provider.script(
+        *loop([says(GOOD_DIFF)], plan=[says("No plan.", usage=usage), says(PLAN_TEXT, usage=usage)])
+    )
+    flow = await any_house.run()
+    assert (flow["status"], flow["reason"]) == ("failed", "budget")
+    assert flow["stages"]["plan"]["calls"] == 1
