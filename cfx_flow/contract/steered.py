@@ -17,10 +17,14 @@ _PLACES = re.compile(
     r"|package\.json|(?:jest|vitest|vite|karma)\.conf(?:ig)?\.\w+|\.mocharc(?:\.\w+)?)$"
 )
 _LEAVES_OUT = re.compile(
-    r"--ignore(?:-glob)?\b|--deselect\b|(?<![\w-])(?:-k(?:\s|=|['\"])|-m[\s='\"\\]*not\b)|norecursedirs|collect_ignore"
+    r"--ignore(?:-glob)?(?![\w-])(?![\s=]+['\"]?[A-Z]{1,4}\d{3})|--deselect\b|norecursedirs|collect_ignore"
+    r"|(?<![\w-])(?:-k(?:\s|=|['\"])|(?<!deselect with ['\"])-m[\s='\"\\]*not\b)"
     r"|pytest_(?:ignore_collect|collection_modifyitems|pyfunc_call|runtest_protocol|runtest_call|runtest_makereport)"
     r"|(?:test|coverage)PathIgnorePatterns|passWithNoTests|\|\|\s*true\b"
 )
+"""but no option of npm, Prettier, ESLint, mypy or flake8, nor how pytest's manual describes a marker"""
+_SETS_UP = re.compile(r'\s*"(?:(?:pre|post)?install|prepare)":\s*"[^"]*",?\s*')
+"""a script of package.json that runs no tests: ``husky || true`` is the usual one"""
 _CHOOSES = re.compile(r"\b(?:testpaths|python_(?:files|classes|functions)|testMatch|testRegex|addopts)\b")
 """where there was a choice before: a first one is how a project begins"""
 
@@ -39,6 +43,6 @@ def steered(changes: Mapping[str, tuple[str | None, str | None]]) -> Iterator[Lo
             words = _LEAVES_OUT.search(line) or SKIPS.search(line)
             if words is None and before is not None and _CHOOSES.search(before):
                 words = _CHOOSES.search(line)
-            if words is not None and not known[line.strip()]:
+            if words is not None and not known[line.strip()] and _SETS_UP.fullmatch(line) is None:
                 yield Loss(path, False, f"tests may be left out by {words.group().strip()!r}", number)
                 break

@@ -30,6 +30,8 @@ TOML = '[project]\nname = "shop"\n\n[tool.pytest.ini_options]\naddopts = "-q"\n'
         ("package.json", '{"scripts": {"test": "jest"}}', '{"scripts": {"test": "jest || true"}}'),
         ("tox.ini", "[testenv]\ncommands = pytest\n", "[testenv]\ncommands = pytest -m 'not slow'\n"),
         ("jest.config.js", "", "module.exports = {testPathIgnorePatterns: ['pay']}\n"),
+        ("tox.ini", "", "[testenv]\ncommands = pytest --ignore E2E\n"),
+        ("package.json", "", '{\n  "prepare": "husky", "test": "jest || true"\n}'),
     ],
 )
 def test_what_tells_the_runner_to_leave_tests_out_is_found(path: str, before: str | None, after: str) -> None:
@@ -49,6 +51,11 @@ def test_what_tells_the_runner_to_leave_tests_out_is_found(path: str, before: st
         ("pytest.ini", INI, None),
         ("tox.ini", "[testenv]\ncommands = pytest\n", "[testenv]\ncommands = python -m pytest\n"),
         ("src/pay.py", "", "items = '--deselect'\n"),
+        ("package.json", "", '{\n  "prepare": "husky || true",\n  "ci": "npm ci --ignore-scripts"\n}'),
+        ("package.json", "", '{"*": "prettier --write --ignore-unknown", "lint": "eslint --ignore-path x"}'),
+        ("tox.ini", "", "commands =\n  mypy --ignore-missing-imports src\n  flake8 --ignore=E501,W503 src\n"),
+        ("pytest.ini", None, "[pytest]\nmarkers =\n    slow: takes long (deselect with '-m \"not slow\"')\n"),
+        ("pyproject.toml", TOML, TOML + """markers = ["slow: long (deselect with '-m \\"not slow\\"')"]\n"""),
     ],
 )
 def test_what_only_looks_so_is_none(path: str, before: str | None, after: str | None) -> None:
