@@ -51,6 +51,8 @@ class Behind:
                     await connection.execute(self._statement, rows)
             except StoreUnavailable as error:
                 log.warning(f"{self._what} not written", keys=len(rows), error=error.message)
+            except Exception:  # no request hears of it, nor may the server's end
+                log.exception(f"{self._what} not written", keys=len(rows))
 
     async def close(self) -> None:
         if self._writer is not None:

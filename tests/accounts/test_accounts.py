@@ -6,13 +6,13 @@ import asyncio
 import sqlite3
 import uuid
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import delete, event, select, update
 
 from cfx_flow.accounts import Accounts, Principal
-from cfx_flow.accounts.behind import LastUsed
+from cfx_flow.accounts.behind import HashedAnew, LastUsed
 from cfx_flow.accounts.cache import AnswerCache
 from cfx_flow.accounts.keys import make_key
 from cfx_flow.errors import Conflict, InvalidApiKey, InvalidRequest, NotFound, StoreUnavailable
@@ -311,3 +311,18 @@ async def test_last_uses_are_written_in_one_order_so_that_two_servers_never_wait
             await connection.execute(one.where(api_keys.c.id == second))
         await last_used.close()
         assert {info.last_used_at for info in await accounts.list_keys()} == {fake_clock.now()}
+
+
+async def test_what_cannot_be_written_behind_a_request_keeps_nothing_from_being_written_later(
+    accounts: Accounts, store: Store
+) -> None:
+    made = await accounts.create_key("ada")
+    async with store.read() as connection:
+        old = (await connection.execute(select(api_keys.c.key_hash))).scalar_one()
+    hashed_anew = HashedAnew(store)
+    hashed_anew.note(made.id, old, cast("bytes", "a text"))
+    await hashed_anew.close()
+    hashed_anew.note(made.id, old, b"new" * 8)
+    await hashed_anew.close()
+    async with store.read() as connection:
+        assert (await connection.execute(select(api_keys.c.key_hash))).scalar_one() == b"new" * 8
