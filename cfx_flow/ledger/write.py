@@ -18,7 +18,7 @@ from cfx_flow.ledger.record import LogRow
 from cfx_flow.store.engine import Store
 from cfx_flow.store.quick_sqlite import QuickSqlite
 from cfx_flow.store.sqlite import checkpoint
-from cfx_flow.store.tables import daily_usage, request_logs
+from cfx_flow.store.tables import request_logs
 
 POSTGRES_BATCH = 250
 SQLITE_BATCH = 16
@@ -73,7 +73,7 @@ async def write_batch(store: Store, rows: Sequence[LogRow], *, perhaps_written: 
         if perhaps_written and await _is_written(connection, rows[0].id):
             return
         await _insert(connection, store.dialect, rows)
-        await connection.execute(_add_to_sums(store), sums_of(rows))
+        await _add_to_sums(connection, store.dialect, sums_of(rows))
 
 
 def _write_sqlite(rows: Sequence[LogRow], perhaps_written: bool, connection: sqlite3.Connection) -> None:
@@ -149,14 +149,22 @@ _SUMMED = (
 )
 
 
+_NAMES = ", ".join(_KEYS + _SUMMED)
+_ADDED = ", ".join(f"{name} = daily_usage.{name} + excluded.{name}" for name in _SUMMED)
+_OR_ADD = f"ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET {_ADDED}"
 ADD_SQLITE = (
-    f"INSERT INTO daily_usage ({', '.join(_KEYS + _SUMMED)}) "  # noqa: S608 - names of our own
-    f"VALUES ({', '.join(':' + name for name in _KEYS + _SUMMED)}) ON CONFLICT ({', '.join(_KEYS)}) "
-    f"DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in _SUMMED)}"
+    f"INSERT INTO daily_usage ({_NAMES}) "  # noqa: S608 - names of our own
+    f"VALUES ({', '.join(':' + name for name in _KEYS + _SUMMED)}) {_OR_ADD}"
 )
+ADD_POSTGRES = (
+    f"INSERT INTO daily_usage ({_NAMES}) "  # noqa: S608 - names of our own
+    f"SELECT {_NAMES} FROM json_populate_recordset(NULL::daily_usage, %s::json) {_OR_ADD}"
+)
+"""One statement, in the order of the sums: twenty of them held the loop for 2 ms."""
 
 
-def _add_to_sums(store: Store) -> Any:
-    insert = store.insert(daily_usage)
-    added = {name: daily_usage.c[name] + insert.excluded[name] for name in _SUMMED}
-    return insert.on_conflict_do_update(index_elements=list(_KEYS), set_=added)
+async def _add_to_sums(connection: AsyncConnection, dialect: str, sums: Sequence[dict[str, Any]]) -> None:
+    if dialect == "sqlite":
+        await connection.exec_driver_sql(ADD_SQLITE, [_sqlite_sums(each) for each in sums])
+        return
+    await connection.exec_driver_sql(ADD_POSTGRES, (msgspec.json.encode(sums).decode(),))
