@@ -55,13 +55,23 @@ def measure_beside(url: str, *, turns: int, turn_s: float) -> bool:
 
 def _tell(quiet: list[list[float]], busy: list[list[float]], rate: float) -> bool:
     print(f"\n{REQUESTS_PER_S} requests/s, {len(quiet)} turns of {len(quiet[0])} each way; medians, ms")
-    print(f"{'':<28}{'p50':>8}{'p99':>8}{'worst':>8}")
+    print(f"{'':<28}{'p50':>8}{'p99':>8}{'worst':>8}   of the chat calls: p50, p99; of the pages: p50, p99")
     for name, turns in (("alone", quiet), (f"beside {rate:,.0f} rows/s", busy)):
         found = [statistics.median(_at(turn, share) for turn in turns) for share in (0.5, 0.99, 1)]
+        for kind in (_chats, _pages):
+            found += [statistics.median(_at(kind(turn), share) for turn in turns) for share in (0.5, 0.99)]
         print(f"{name:<28}" + "".join(f"{ms:>8.2f}" for ms in found))
     moved = statistics.median(_at(b, 0.99) / _at(q, 0.99) for q, b in zip(quiet, busy, strict=True))
     print(f"p99 times {moved:.3f}; must: at most {MUST_MOVE:g}, with {ROWS_PER_S:,} rows/s written")
     return moved <= MUST_MOVE and rate >= ROWS_PER_S * 0.98
+
+
+def _chats(turn: list[float]) -> list[float]:
+    return [ms for n, ms in enumerate(turn) if n % 10 != 9]
+
+
+def _pages(turn: list[float]) -> list[float]:
+    return turn[9::10]
 
 
 def _at(turn: list[float], share: float) -> float:
