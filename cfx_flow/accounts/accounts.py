@@ -245,10 +245,10 @@ class Accounts:
         return made
 
     async def list_keys(self, user_name: str | None = None) -> list[KeyInfo]:
-        """Newest first."""
+        """Newest first. ``user_name``: or the id."""
         query = select_keys().order_by(api_keys.c.created_at.desc(), api_keys.c.id)
         if user_name is not None:
-            query = query.where(accounts.c.name == user_name)
+            query = query.where(account_match(user_name))
         async with self._store.read() as connection:
             return [key_info(row) for row in await connection.execute(query)]
 

@@ -26,6 +26,7 @@ NO_RIGHTS = (
 )
 
 _ROLES = ("service_role", "authenticated")
+_FUNCTION_OF_OURS = "cfx_"
 
 _SQLITE = {
     "SQLITE_BUSY": BUSY,
@@ -76,6 +77,8 @@ def explain_postgres(state: str | None, message: str = "") -> str | None:
     state = state or ""
     if state == "22023":  # any parameter that is out of place: only a role that is missing is not our mistake
         return NO_RIGHTS if any(role in message for role in _ROLES) else None
+    if state == "42883":  # also an operator that takes no such values, which is our mistake
+        return NO_SCHEMA if _FUNCTION_OF_OURS in message else None
     return _POSTGRES.get(state[:5]) or _POSTGRES.get(state[:2])
 
 

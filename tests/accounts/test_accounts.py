@@ -249,6 +249,7 @@ async def test_keys_are_listed_newest_first_and_by_user(accounts: Accounts, fake
         fake_clock.advance(seconds=1)
     assert [key.id for key in await accounts.list_keys()] == [key.id for key in reversed(made)]
     assert [key.id for key in await accounts.list_keys("ada")] == [made[2].id, made[0].id]
+    assert await accounts.list_keys(made[0].user_id) == await accounts.list_keys("ada")
     assert await accounts.list_keys("nobody") == []
 
 

@@ -20,7 +20,7 @@ from cfx_flow.accounts.cache import CACHE_TTL_S
 from cfx_flow.accounts.jwks import Jwks
 from cfx_flow.accounts.signed_in import SignedIn
 from cfx_flow.accounts.tokens import Tokens
-from cfx_flow.errors import ConfigError, Conflict, InvalidApiKey
+from cfx_flow.errors import ConfigError, Conflict, InvalidApiKey, StoreUnavailable
 from cfx_flow.store.engine import open_engine
 from cfx_flow.store.migrate import migrate
 from tests.store.test_migrate import alembic_config
@@ -239,6 +239,16 @@ async def test_where_the_owner_may_not_look_a_sign_in_lasts_as_long_as_its_token
             connection.execute("DELETE FROM auth.sessions")
             connection.execute(f"REVOKE ALL ON auth.sessions FROM {make_url(supabase).username}")
         await people.authenticate(token)
+
+
+async def test_sign_in_to_an_older_schema_says_what_the_operator_has_to_do(
+    supabase: str, owner_url: str
+) -> None:
+    async with signed_in(supabase, owner_url) as (people, token, _):
+        with psycopg.connect(owner_url) as connection:
+            connection.execute("DROP FUNCTION cfx_sign_in_has_ended(uuid, uuid)")
+        with pytest.raises(StoreUnavailable, match="run `cfx migrate`"):
+            await people.authenticate(token)
 
 
 def test_nobody_but_the_server_asks_about_the_sign_ins_of_others(supabase: str, owner_url: str) -> None:
