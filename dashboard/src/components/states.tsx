@@ -5,6 +5,7 @@ import type { LucideIcon } from "lucide-react";
 import { CircleAlert, RotateCw, ServerOff } from "lucide-react";
 import type { ReactNode } from "react";
 import { ApiError, Unreachable } from "@/api/client";
+import { visible } from "@/lib/visible";
 import { Button } from "./ui";
 
 /** Nothing there, and what one could do about it. */
@@ -53,7 +54,7 @@ export function Failure({ error, retry, compact = false, className }: { error: u
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return visible(error instanceof Error ? error.message : String(error));
 }
 
 interface Asked<T> {

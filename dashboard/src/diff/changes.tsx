@@ -11,6 +11,7 @@ import { usePatch } from "@/flow/use-flow";
 import { plural } from "@/lib/format";
 import { useMedia } from "@/lib/hooks";
 import { useParams } from "@/lib/params";
+import { visible } from "@/lib/visible";
 import { Counts, DiffView, type DiffHandle } from "./diff-view";
 import { interdiff } from "./interdiff";
 import { type FileDiff, filesOf, type Layout } from "./model";
@@ -124,10 +125,10 @@ function FileList({ files, findings, onShow }: { files: readonly FileDiff[]; fin
           const amount = findings.filter((finding) => finding.file === file.path).length;
           return (
             <li key={file.path}>
-              <button type="button" title={file.path} onClick={() => onShow(file.path)} className="flex w-full items-center gap-2 rounded-md px-2 py-1 text-left hover:bg-white/5">
+              <button type="button" title={visible(file.path)} onClick={() => onShow(file.path)} className="flex w-full items-center gap-2 rounded-md px-2 py-1 text-left hover:bg-white/5">
                 <span className="min-w-0 flex-1">
-                  <span className="block truncate font-mono text-xs">{file.path.slice(file.path.lastIndexOf("/") + 1)}</span>
-                  <span className="block truncate text-2xs text-faint">{file.path.slice(0, Math.max(0, file.path.lastIndexOf("/")))}</span>
+                  <span className="block truncate font-mono text-xs">{visible(file.path.slice(file.path.lastIndexOf("/") + 1))}</span>
+                  <span className="block truncate text-2xs text-faint">{visible(file.path.slice(0, Math.max(0, file.path.lastIndexOf("/"))))}</span>
                 </span>
                 {amount > 0 && (
                   <span className="num rounded-full bg-review/15 px-1.5 text-2xs text-review" title={plural(amount, "finding")}>

@@ -117,7 +117,7 @@ function FileHead({ row, toggle }: { row: Extract<Row, { kind: "file" }>; toggle
       <button type="button" aria-expanded={!folded} aria-label={`${folded ? "Unfold" : "Fold"} ${file.path}`} onClick={() => toggle(file.path)} className="rounded p-0.5 text-muted hover:bg-white/8 hover:text-ink">
         <Icon aria-hidden className="size-4" />
       </button>
-      <span className="min-w-0 truncate font-mono text-xs" title={file.path} dir="ltr">
+      <span className="min-w-0 truncate font-mono text-xs" title={visible(file.path)} dir="ltr">
         {visible(file.path)}
       </span>
       {file.hidden && (

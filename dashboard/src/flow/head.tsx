@@ -43,7 +43,7 @@ export function FlowHead({ flow, following, story }: { flow: Flow; following: Fo
       <div className="mt-3 flex flex-wrap items-center gap-x-3 gap-y-1.5">
         <StatusMark status={flow.status} />
         {flow.reason && <Badge tone={flow.status === "cancelled" ? "plain" : "bad"}>{reasonWord(flow.reason)}</Badge>}
-        <p className="min-w-0 text-[0.8125rem] break-words text-muted">{running ? `Step ${running.n}: ${running.node}${running.chars ? `, ${plural(running.chars, "character")} so far` : ""}` : flow.gate ? "" : flow.message}</p>
+        <p className="min-w-0 text-[0.8125rem] break-words text-muted">{running ? `Step ${running.n}: ${running.node}${running.chars ? `, ${plural(running.chars, "character")} so far` : ""}` : flow.gate ? "" : visible(flow.message ?? "")}</p>
       </div>
       <dl className="mt-4 grid grid-cols-2 gap-px overflow-hidden rounded-xl bg-line ring-1 ring-line sm:grid-cols-3 lg:grid-cols-5">
         <Figure name="Round">

@@ -7,6 +7,7 @@ import { Empty, Shown } from "@/components/states";
 import Markdown from "@/components/markdown";
 import { Badge, Panel } from "@/components/ui";
 import { plural } from "@/lib/format";
+import { visible } from "@/lib/visible";
 import type { Story } from "./story";
 import { usePlan } from "./use-flow";
 
@@ -27,7 +28,7 @@ function Both({ plan }: { plan: Plan }) {
         </div>
       </Panel>
       <Panel title="Contract" aside={plan.contract && <Badge>{plural(plan.contract.files.length, "file")}</Badge>}>
-        {plan.contract ? <Contract contract={plan.contract} /> : <p className="p-4 text-[0.8125rem] text-muted">There is none: {plan.contract_problem ?? "the plan brought no block"}. The patch is checked for form and policy alone.</p>}
+        {plan.contract ? <Contract contract={plan.contract} /> : <p className="p-4 text-[0.8125rem] text-muted">There is none: {visible(plan.contract_problem ?? "the plan brought no block")}. The patch is checked for form and policy alone.</p>}
       </Panel>
     </div>
   );
@@ -48,9 +49,9 @@ function Contract({ contract }: { contract: NonNullable<Plan["contract"]> }) {
           <li key={file.path} className="text-[0.8125rem]">
             <p className="flex items-center gap-2">
               <Badge tone={TONES[file.operation as keyof typeof TONES] ?? "plain"}>{file.operation}</Badge>
-              <span className="min-w-0 font-mono text-xs break-all">{file.path}</span>
+              <span className="min-w-0 font-mono text-xs break-all">{visible(file.path)}</span>
             </p>
-            {file.purpose && <p className="mt-0.5 text-xs break-words text-muted">{file.purpose}</p>}
+            {file.purpose && <p className="mt-0.5 text-xs break-words text-muted">{visible(file.purpose)}</p>}
           </li>
         ))}
       </ul>
@@ -70,7 +71,7 @@ function Items({ name, items }: { name: string; items: readonly string[] | undef
       <ul className="list-disc space-y-1 pl-4 text-[0.8125rem] marker:text-faint">
         {items.map((item, index) => (
           <li key={index} className="break-words">
-            {item}
+            {visible(item)}
           </li>
         ))}
       </ul>

@@ -82,7 +82,7 @@ function Repairs({ repairs }: { repairs: readonly Repair[] }) {
         {repairs.map((repair, index) => (
           <li key={index} className="flex gap-2">
             <Badge>{repair.kind}</Badge>
-            <span className="min-w-0 break-words">{repair.message}</span>
+            <span className="min-w-0 break-words">{visible(repair.message)}</span>
           </li>
         ))}
       </ul>

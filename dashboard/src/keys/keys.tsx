@@ -9,7 +9,7 @@ import { Dialog } from "@/components/dialog";
 import { Empty, Failure, Loading } from "@/components/states";
 import { Table, Td, Th, Tr } from "@/components/table";
 import { Badge, Button, PageHead, Panel, State, When } from "@/components/ui";
-import { fullCount, moment } from "@/lib/format";
+import { fullCount, moment, plural } from "@/lib/format";
 import { visible } from "@/lib/visible";
 import { MadeKey } from "./made-key";
 import { NewKeyForm } from "./new-key-form";
@@ -103,7 +103,7 @@ function List({ keys, on }: { keys: readonly Key[]; on: (what: "revoke" | "rotat
 
 function limitsOf(key: Key): string {
   const day = key.daily_limit === null ? "" : `${fullCount(key.daily_limit)} a day`;
-  const streams = key.max_streams === null ? "" : `${key.max_streams} streams`;
+  const streams = key.max_streams === null ? "" : plural(key.max_streams, "stream");
   const bound = [key.stages?.join(", "), key.models?.join(", ")].filter(Boolean).map((names) => `only ${names}`);
   return [day, streams, ...bound].filter(Boolean).join("; ") || "as yours";
 }

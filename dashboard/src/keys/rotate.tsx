@@ -7,6 +7,7 @@ import { signIn } from "@/api/session";
 import type { Key, KeyMade } from "@/api/types";
 import { Failure } from "@/components/states";
 import { Button, Field, Select } from "@/components/ui";
+import { visible } from "@/lib/visible";
 
 const GRACES = [["0", "Not at all"], ["3600", "An hour"], ["86400", "A day"], ["604800", "A week"]] as const;
 
@@ -23,7 +24,7 @@ export function Rotate({ of, onMade, onCancel }: { of: Key; onMade: (made: KeyMa
   return (
     <div className="space-y-4 text-[0.8125rem]">
       <p>
-        A new key takes the place of <strong className="break-words">{of.label || `cfx_${of.key_id}_…`}</strong>, with the same limits and the same end.
+        A new key takes the place of <strong className="break-words">{visible(of.label ?? "") || `cfx_${of.key_id}_…`}</strong>, with the same limits and the same end.
       </p>
       {of.is_current && <p className="text-muted">You are signed in with it: this page goes on with the new one.</p>}
       <Field label="The old one goes on for">

@@ -150,7 +150,8 @@ def test_characters_that_hide_or_turn_others_around_are_written_out(
 ) -> None:
     """**Source**: CVE-2021-42574, "Trojan Source"."""
     turned = 'f"Hello {name}!"  # \u202e\u2066 if is_admin\u2069'
-    provider.script(*loop([says(GOOD_DIFF.replace('f"Hello {name}!"', turned))]))
+    plan = says(plan_text("greet.py", risks=["Opens \u202egnp.exe"]))
+    provider.script(*loop([says(GOOD_DIFF.replace('f"Hello {name}!"', turned))], plan=[plan]))
     flow_id = flows.run("Greet \u202eeverybody")["id"]
     visit = visiting()
     visit.go(f"/flow?id={flow_id}&tab=changes", "Greet ⟨U+202E⟩everybody")
@@ -158,3 +159,5 @@ def test_characters_that_hide_or_turn_others_around_are_written_out(
     expect(diff).to_contain_text("⟨U+202E⟩⟨U+2066⟩ if is_admin⟨U+2069⟩")
     expect(diff).to_contain_text("hidden characters")
     assert "\u202e" not in visit.page.locator("body").inner_text()
+    visit.page.get_by_role("tab", name="Plan").click()
+    expect(visit.page.get_by_role("tabpanel")).to_contain_text("Opens ⟨U+202E⟩gnp.exe")

@@ -89,7 +89,7 @@ def test_key_with_an_end_and_limits_is_what_was_asked_for(visiting: Visiting, da
     page.get_by_role("button", name="Create key").click()
     page.get_by_role("button", name="I have kept it").click()
     row = page.get_by_role("row").filter(has_text="for a week")
-    expect(row).to_contain_text("1,200 a day; 1 streams")
+    expect(row).to_contain_text("1,200 a day; 1 stream")
     expect(row).to_contain_text("in 6d")
     [made] = [key for key in dashboard.client.get("/v1/keys").json()["data"] if key["label"] == "for a week"]
     assert (made["daily_limit"], made["max_streams"]) == (1200, 1)
