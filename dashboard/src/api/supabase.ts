@@ -71,6 +71,6 @@ interface Found {
 /** Ends the session there too, so that nothing that was kept of it opens anything. */
 export async function leave(token: string): Promise<void> {
   const known = await supabase();
+  await known.signOut({ scope: "local" }); // what the library itself remembers; first, for somebody may sign in meanwhile
   await known.admin.signOut(token, "local");
-  await known.signOut({ scope: "local" }); // what the library itself remembers
 }

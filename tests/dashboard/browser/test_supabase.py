@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.dashboard.browser.conftest import Visiting
 from tests.support.browser import Visit
@@ -80,9 +80,26 @@ def test_person_signs_in_after_a_wrong_password_and_is_out_everywhere_when_leavi
     page.wait_for_function("() => !localStorage.getItem('cfx.supabase')")
     for left in (page, tab):
         assert "token" not in left.evaluate(STORED)
-    page.wait_for_timeout(200)
+    wait_for(lambda: service.sessions == {}, timeout_s=20, what="the session's end")
     assert "/logout local" in service.calls
-    assert service.sessions == {}
+
+
+def test_who_signs_in_again_while_the_session_before_is_still_being_ended_stays_in(visit: Visit) -> None:
+    page = visit.page
+    visit.go("/keys", "Sign in to CF-X Flow")
+    sign_in(page)
+    expect(page.get_by_text("No keys")).to_be_visible()
+    held: list[Route] = []
+    page.route("**/auth/v1/logout?**", lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
+    with page.expect_request("**/auth/v1/logout?**"):
+        page.get_by_role("button", name="Sign out").click()
+    sign_in(page)
+    page.get_by_role("navigation", name="Pages").wait_for()
+    with page.expect_response("**/auth/v1/logout?**"):
+        held[0].continue_()
+    page.wait_for_timeout(500)
+    expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+    assert token_of(page)
 
 
 def test_token_is_renewed_before_its_time_is_over_and_other_tabs_take_it_over(
