@@ -73,12 +73,11 @@ def test_list_is_asked_for_while_the_stream_is_broken_and_no_longer_once_it_is_b
     flows.run("Seen without a stream")
     rows = page.get_by_role("list", name="Flows").get_by_role("listitem")
     expect(rows.first).to_contain_text("Seen without a stream")
-    page.unroute(STREAM)
     with page.expect_response(
         lambda answer: answer.url.endswith("/v1/flows/events") and answer.status == 200
     ):
-        pass
-    page.wait_for_timeout(500)
+        page.unroute(STREAM)
+    page.wait_for_timeout(2_000)  # for the list that was already asked for
     before = asked()
     page.wait_for_timeout(4_000)
     assert asked() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -86,7 +87,8 @@ def test_each_filter_shows_what_the_api_has_for_it(visiting: Visiting, dashboard
     page = visit.page
     visit.go("/logs?session=totals in cents", "Logs")
     session = {"session_id": "totals in cents"}
-    expect_rows(page, len(rows_of(dashboard, **session)))
+    total = len(rows_of(dashboard, **session))
+    expect_rows(page, total)
     for name, field, values in (
         ("Stage", "stage", ("plan", "code", "review", "direct")),
         ("Status", "status", ("success", "error", "rate_limited", "cancelled")),
@@ -97,11 +99,11 @@ def test_each_filter_shows_what_the_api_has_for_it(visiting: Visiting, dashboard
             expect_rows(page, len(rows_of(dashboard, **session, **{field: value})))
         page.get_by_label(name, exact=True).select_option("")
     page.get_by_label("Time").select_option("7d")
-    expect(page.get_by_role("status").filter(has_text=re.compile("row"))).not_to_have_text("0 rows")
-    week = page.get_by_role("status").filter(has_text="row").inner_text()
+    week = len(rows_of(dashboard, **session, since=(datetime.now(UTC) - timedelta(days=7)).isoformat()))
+    assert 0 < week < total
+    expect_rows(page, week)
     page.get_by_label("Time").select_option("30d")
-    expect_rows(page, len(rows_of(dashboard, **session)))
-    assert week != page.get_by_role("status").filter(has_text="row").inner_text()
+    expect_rows(page, total)
     page.get_by_role("button", name="Clear").click()
     expect_rows(page, len(rows_of(dashboard)))
 
@@ -161,7 +163,7 @@ def test_pages_follow_one_another_to_the_last_row_and_none_comes_twice(
     visit.go("/logs?status=success", "Logs")
     more = page.get_by_role("button", name="Load more")
     expect_rows(page, len(rows))
-    for _ in range(len(rows) // PAGE + 2):
+    for _ in range(100):  # a page comes in when it does
         page.mouse.wheel(0, 100_000)
         page.wait_for_timeout(150)
         if more.count() == 0:
