@@ -153,7 +153,9 @@ def _tests(contract: Contract | None, changes: Sequence[FileChange], policy: Pol
         change.path: (change.before, change.after) for change in changes if policy.is_("tests", change.path)
     }
     every = {change.path: (change.before, change.after) for change in changes}
-    for loss in (*losses(files), *steered(every)):
+    lost = list(losses(files))
+    told = {(loss.path, loss.line) for loss in lost}  # a conftest.py among the tests is looked at twice
+    for loss in (*lost, *(each for each in steered(every) if (each.path, each.line) not in told)):
         rule: Rule = "deleted_test" if loss.gone else "weakened_test"
         named = contract is not None and loss.gone and _says_that_it_goes(contract, loss)
         yield _Fault(rule, loss.path, f"{loss.path}: {loss.message}", loss.line, is_declared=named)

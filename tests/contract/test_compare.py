@@ -55,6 +55,11 @@ def test_a_promised_deletion_that_only_changes_the_file_is_noted() -> None:
     assert breach.message == "the plan's contract says to delete cart.py; the diff leaves it there"
 
 
+def test_a_line_among_the_tests_that_leaves_some_out_is_told_once() -> None:
+    files: Files = {"tests/conftest.py": ("import os\n", "import os\ncollect_ignore = ['test_pay.py']\n")}
+    assert told(contract("tests/conftest.py"), files) == [("weakened_test", "ask")]
+
+
 def test_without_a_contract_the_policy_holds_all_the_same() -> None:
     files: Files = {"cart.py": (OLD, NEW), ".env": (None, "KEY=1\n"), "requirements.txt": ("", "left-pad\n")}
     assert told(None, files) == [("secret_file", "reject"), ("undeclared_dependency", "ask")]
