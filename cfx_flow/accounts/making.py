@@ -119,7 +119,7 @@ async def held_account(connection: AsyncConnection, match: ColumnElement[bool]) 
     query: Select[Any] = select(accounts.c.user_id, accounts.c.name, accounts.c.disabled_at).where(match)
     row: Row[Any] | None = (await connection.execute(query.with_for_update(key_share=True))).one_or_none()
     if row is None:
-        raise NotFound("There is no such user any more.", param="user")
+        raise NotFound("There is no such user; `cfx users list` shows all.", param="user")
     if row.disabled_at is not None:
         raise Conflict(f"the account {row.name!r} is disabled; it gets no new keys")
     return row

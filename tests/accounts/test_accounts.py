@@ -314,6 +314,12 @@ async def test_last_uses_are_written_in_one_order_so_that_two_servers_never_wait
         assert {info.last_used_at for info in await accounts.list_keys()} == {fake_clock.now()}
 
 
+async def test_no_account_is_made_for_an_id_that_nobody_has(accounts: Accounts) -> None:
+    with pytest.raises(NotFound, match="no such user; `cfx users list` shows all"):
+        await accounts.create_key(str(uuid.uuid4()))
+    assert await accounts.list_keys() == []
+
+
 async def test_what_cannot_be_written_behind_a_request_keeps_nothing_from_being_written_later(
     accounts: Accounts, store: Store
 ) -> None:
