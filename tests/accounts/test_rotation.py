@@ -130,6 +130,19 @@ async def test_key_of_a_former_pepper_opens_while_nothing_can_be_written(
     await newer.close()
 
 
+async def test_servers_change_the_pepper_one_after_the_other_once_all_know_both(
+    accounts: Accounts, store: Store, fake_clock: FakeClock
+) -> None:
+    """As .env.example says: the new one stands behind the old one first, then the two are exchanged."""
+    made, new = await accounts.create_key("ada"), SecretStr("q" * 64)
+    before = Accounts(store, PEPPER, fake_clock, 1000, former_peppers=[new])
+    after = Accounts(store, new, fake_clock, 1000, former_peppers=[PEPPER])
+    for each in (before, after, before, after):
+        each.forget()
+        assert (await each.authenticate(made.key)).name == "ada"
+        await each.close()
+
+
 async def test_only_keys_of_a_former_pepper_are_written(
     accounts: Accounts, store: Store, fake_clock: FakeClock
 ) -> None:
