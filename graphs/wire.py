@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from cfx_flow.chat.reply import require_stream
 from cfx_flow.errors import UpstreamError
 from cfx_flow.stages.model import Target
 from cfx_flow.upstream.classify import error_of_frame, talked_rubbish, timed_out
@@ -36,7 +37,13 @@ class Completions:
     async def create(self, *, extra_body: Mapping[str, Any] | None = None, **body: Any) -> Chunks:
         """Raises UpstreamError."""
         payload = _encoded({**body, **(extra_body or {})})
-        return Chunks(await self._client.post(self._target, payload, streamed=True), self._target)
+        answer = await self._client.post(self._target, payload, streamed=True)
+        try:
+            await require_stream(answer, self._target.model)
+        except BaseException:
+            answer.close()
+            raise
+        return Chunks(answer, self._target)
 
 
 class Chunks:

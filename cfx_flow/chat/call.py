@@ -13,13 +13,12 @@ from decimal import Decimal
 from cfx_flow.chat.ask import Ask
 from cfx_flow.chat.judge import judge
 from cfx_flow.chat.relay import StreamRelay
-from cfx_flow.chat.reply import Reply, read_reply
+from cfx_flow.chat.reply import Reply, read_reply, require_stream
 from cfx_flow.chat.usage import Usage, estimate
 from cfx_flow.clock import Clock
 from cfx_flow.errors import UpstreamError
 from cfx_flow.stages.model import StageName, Target
 from cfx_flow.upstream.breaker import Breakers, Permit
-from cfx_flow.upstream.classify import talked_rubbish
 from cfx_flow.upstream.client import Answer, UpstreamClient
 from cfx_flow.upstream.lease import try_targets
 from cfx_flow.upstream.texts import hide_key
@@ -159,9 +158,7 @@ class ChatCall:
         ask = self._asked()
         answer = await self._post(target, streamed=True)
         try:
-            if answer.content_type == "application/json":
-                read_reply(await answer.read_all(), answer.headers, model=target.model, input_bytes=0)
-                raise talked_rubbish(target.model, "answered in one piece instead of streaming")
+            await require_stream(answer, target.model)
             answer.slim()
             relay = StreamRelay(
                 model=target.model,

@@ -10,6 +10,7 @@ from msgspec import Raw
 
 from cfx_flow.chat.usage import Usage, estimate, read_usage, with_cache_tokens
 from cfx_flow.upstream.classify import error_of_frame, refused_in_silence, talked_rubbish
+from cfx_flow.upstream.client import Answer
 from cfx_flow.upstream.wire import decode_json
 
 COST_HEADER = "x-litellm-response-cost"
@@ -61,6 +62,13 @@ def read_reply(body: bytes, headers: Mapping[str, str], *, model: str, input_byt
         return Reply(fields, estimate(input_bytes, len(fields["choices"]), 1))
     fields["usage"] = Raw(msgspec.json.encode(with_cache_tokens(usage)))
     return Reply(fields, read_usage(usage, headers.get(COST_HEADER)))
+
+
+async def require_stream(answer: Answer, model: str) -> None:
+    """Raises UpstreamError for what was to be streamed and came as one piece of JSON: mostly an error."""
+    if answer.content_type == "application/json":
+        read_reply(await answer.read_all(), answer.headers, model=model, input_bytes=0)
+        raise talked_rubbish(model, "answered in one piece instead of streaming")
 
 
 _NULL = Raw(b"null")

@@ -11,7 +11,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from cfx_flow.chat.usage import Usage
-from cfx_flow.errors import UpstreamFailed, UpstreamTimeout
+from cfx_flow.errors import UpstreamError, UpstreamFailed, UpstreamLimited, UpstreamRefused, UpstreamTimeout
 from cfx_flow.stages.model import Price, Target, Upstream
 from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.upstream.patience import Sweeper
@@ -118,4 +118,21 @@ async def test_a_frame_that_is_no_chunk_is_the_upstreams_failure(
 ) -> None:
     upstream.scripts[LANE] = [HEAD, event(frame) + DONE + LAST]
     with pytest.raises(UpstreamFailed):
+        await said_by(model)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b'{"error": {"message": "slow down", "code": "429"}}', UpstreamLimited),
+        (b"null", UpstreamRefused),
+        (b'{"choices": [{"message": {"content": "Some words."}}]}', UpstreamFailed),
+    ],
+)
+async def test_an_answer_in_one_piece_means_what_it_means_in_chat(
+    model: HouseChat, upstream: RawUpstream, body: bytes, error: type[UpstreamError]
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    upstream.scripts[LANE] = [head % len(body) + body]
+    with pytest.raises(error):
         await said_by(model)
