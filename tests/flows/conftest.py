@@ -40,19 +40,21 @@ class House:
         return list((await self.client.get(f"/v1/flows/{flow_id}/events")).json()["data"])
 
     async def until(
-        self, flow_id: str, condition: Callable[[dict[str, Any]], bool], timeout_s: float = 20
+        self, flow_id: str, condition: Callable[[dict[str, Any]], bool], timeout_s: float = 60
     ) -> dict[str, Any]:
         async with asyncio.timeout(timeout_s):
             while not condition(flow := await self.get(flow_id)):
                 await asyncio.sleep(0.05)
         return flow
 
-    async def ended(self, flow_id: str, timeout_s: float = 20) -> dict[str, Any]:
-        """Follows the timeline to its end, as a client would, but without the cost of HTTP."""
-        flows = self.services.flows
-        async with asyncio.timeout(timeout_s):
-            async for _ in follow(partial(flows.events, flow_id), flows.feed, flow_id, 0, poll_s=0.2):
-                pass
+    async def ended(self, flow_id: str, silent_s: float = 20) -> dict[str, Any]:
+        """Follows the timeline to its end, as a client would, but without the cost of HTTP. ``silent_s``: how
+        long nothing may happen; how long it takes is the machine's business."""
+        flows, loop = self.services.flows, asyncio.get_running_loop()
+        async with asyncio.timeout(silent_s) as patience:
+            async for event in follow(partial(flows.events, flow_id), flows.feed, flow_id, 0, poll_s=0.2):
+                if event is not None:
+                    patience.reschedule(loop.time() + silent_s)
         return await self.get(flow_id)
 
     async def run(self, task: str = "Greet with an exclamation mark", **body: Any) -> dict[str, Any]:
