@@ -62,13 +62,13 @@ class SignedIn:
         return answer
 
     async def _principal(self, person: SignedInAs) -> Principal | str:
-        account = await self._account(person) or await self._made(person)
-        if account is None:
-            return GONE
-        if account.disabled_at is not None:
+        account = await self._account(person)
+        if account is not None and account.disabled_at is not None:
             return DISABLED
         if await self._has_ended(person):
-            return ENDED
+            return ENDED  # before an account is made for who may not come in
+        if account is None and (account := await self._made(person)) is None:
+            return GONE
         daily_limit, max_streams = self._defaults
         return Principal(
             user_id=account.user_id,

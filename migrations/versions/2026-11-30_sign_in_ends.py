@@ -1,8 +1,8 @@
 """Whether a sign-in has been ended in Supabase Auth before its token ends: signed out, banned, deleted.
 
 Its tables are shown to the owner of ours, who migrates, and to neither of the API's roles: the function
-answers this one question for the service role. Where there is no Supabase Auth, or its tables are not shown
-to the owner, no sign-in has ended.
+answers this one question for the service role. Where there is no Supabase Auth, or one too old to say, or its
+tables are not shown to the owner, no sign-in has ended.
 
 **Source**: Supabase's guide "User sessions": a token's ``session_id`` is a row of ``auth.sessions`` for as
 long as the session lasts.
@@ -31,6 +31,8 @@ BEGIN
             SELECT FROM auth.sessions AS its WHERE its.id = session AND its.user_id = person
                 AND (its.not_after IS NULL OR its.not_after > now())
         );
+EXCEPTION WHEN undefined_column THEN  -- a Supabase Auth from before bans, or soft deletion
+    RETURN false;
 END $$
 """
 NAME = "cfx_sign_in_has_ended(uuid, uuid)"

@@ -231,6 +231,27 @@ async def test_sign_in_that_supabase_has_not_ended_goes_on(
         await people.authenticate(token)
 
 
+async def test_who_is_banned_before_the_first_visit_gets_no_account(supabase: str, owner_url: str) -> None:
+    async with signed_in(supabase, owner_url) as (people, token, _):
+        with psycopg.connect(owner_url) as connection:
+            connection.execute(ENDS["banned"])
+        with pytest.raises(InvalidApiKey, match="Sign in again"):
+            await people.authenticate(token)
+    assert ask(owner_url, "SELECT count(*) FROM accounts") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "column", ["users DROP deleted_at", "users DROP banned_until", "sessions DROP not_after"]
+)
+async def test_beside_an_older_supabase_auth_a_sign_in_lasts_as_long_as_its_token(
+    supabase: str, owner_url: str, column: str
+) -> None:
+    async with signed_in(supabase, owner_url) as (people, token, _):
+        with psycopg.connect(owner_url) as connection:
+            connection.execute(f"ALTER TABLE auth.{column}")
+        await people.authenticate(token)
+
+
 async def test_where_the_owner_may_not_look_a_sign_in_lasts_as_long_as_its_token(
     supabase: str, owner_url: str
 ) -> None:
