@@ -15,8 +15,8 @@ from cfx_flow.flows.store import FlowStore
 LOOK_EVERY_S = 1.0
 CALM_S = 0.5
 """between two looks of one reader, however much happens"""
-AT_MOST = 500
-"""flows under watch: the newest ones"""
+AT_MOST = 100
+"""flows under watch, as many as a page of them holds: the newest ones. All are sent to who begins to read"""
 OVERLAP = timedelta(minutes=1)
 """Each look reaches back: clocks of processes differ, and what was written before may be committed after."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
