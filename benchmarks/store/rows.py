@@ -13,6 +13,8 @@ from cfx_flow.flows.model import Budget, FlowOptions
 HEAVY = str(uuid.UUID(int=1))
 USERS = 100
 DAYS = 60
+_BUDGET = Budget(Decimal(1), 300_000, 1800)
+OPTIONS = json.dumps(FlowOptions(max_rounds=3, max_fixes=2, budget=_BUDGET).to_json())
 
 _OWNER = "CASE WHEN n % 5 = 0 THEN 1 ELSE 2 + n % {others} END"
 """the number of a row's user"""
@@ -80,8 +82,6 @@ def fill(url: str, *, logs: int, flows: int) -> None:
     """As the owner of the tables, in minutes at most."""
     user = _ID.format(number=_OWNER.format(others=USERS - 1))
     plain_user = _ID.format(number="n")
-    budget = Budget(Decimal(1), 300_000, 1800)
-    options = FlowOptions(max_rounds=3, max_fixes=2, budget=budget).to_json()
     span_s = DAYS * 86_400
     with psycopg.connect(url) as connection:
         for statement, count, owner, step_s in (
@@ -96,6 +96,6 @@ def fill(url: str, *, logs: int, flows: int) -> None:
             (_EVENTS, None, user, 1),
         ):
             meanings = {"user": owner, "at": _AT.format(step_s=step_s), "id": plain_user, "count": count}
-            connection.execute(statement.format(**meanings, options=json.dumps(options)))
+            connection.execute(statement.format(**meanings, options=OPTIONS))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
