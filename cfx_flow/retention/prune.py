@@ -1,4 +1,6 @@
-"""Takes out what is old: a few rows at a time, each batch a transaction, with as long a pause as it took."""
+"""Takes out what is old: a few rows at a time, each batch a transaction, with as long a pause as it took.
+
+A power cut may bring back the last ones on SQLite, until the next run."""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ class Pruner:
     async def _take(self, rule: Rule) -> int:
         began = self._clock.monotonic()
         try:
-            async with self._store.transaction() as connection:
+            async with self._store.transaction(is_lazy=True) as connection:
                 count = await self._delete(rule, connection)
         except IntegrityError:
             return 0  # a flow has just taken up one of these snapshots; the next run finds the others

@@ -18,7 +18,7 @@ from cfx_flow.store.jobs import Job, work_through
 from cfx_flow.store.roles import as_person, begin_with_role
 from cfx_flow.store.sqlite import BEGIN, BUSY_TIMEOUT_S, prepare_file, set_up_engine
 from cfx_flow.store.sqlite_connection import connect_sqlite
-from cfx_flow.store.sqlite_jobs import FULL, SqliteJobs
+from cfx_flow.store.sqlite_jobs import FULL, NORMAL, SqliteJobs
 from cfx_flow.store.trouble import store_errors
 from cfx_flow.store.types import json_text
 from cfx_flow.store.write_turn import WriteTurn
@@ -43,13 +43,15 @@ class Store:
         file: Path | None = None,
         *,
         synchronous: str = FULL,
+        lazy: AsyncEngine | None = None,
     ) -> None:
         self.dialect = engine.dialect.name
         self.file = file
         """None on Postgres"""
         self.busy_timeout_s = busy_timeout_s
         self._engine = engine
-        self._writing = engine if file is None else engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
+        self._writing = engine if file is None else _at_once(engine)
+        self._lazy = self._writing if lazy is None else _at_once(lazy)
         self._turn: AbstractAsyncContextManager[None] = nullcontext()
         self._jobs: SqliteJobs | None = None
         if file is not None:
@@ -71,12 +73,16 @@ class Store:
                 yield connection
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self, *, is_lazy: bool = False) -> AsyncIterator[AsyncConnection]:
         """Commits on exit, rolls back on any exception. Never open two inside each other: SQLite has
-        one writer at a time."""
+        one writer at a time.
+
+        ``is_lazy``: whole or not at all, but on SQLite a power cut may undo it. Its commit waits for no disk,
+        and so nobody waits for the lock that it would hold meanwhile.
+        """
         async with self._turn:
             with store_errors():
-                async with self._writing.begin() as connection:
+                async with (self._lazy if is_lazy else self._writing).begin() as connection:
                     yield connection
 
     async def run(self, job: Job[T]) -> T:
@@ -100,7 +106,12 @@ class Store:
     async def close(self) -> None:
         if self._jobs is not None:
             self._jobs.close()
+        await self._lazy.dispose()
         await self._engine.dispose()
+
+
+def _at_once(engine: AsyncEngine) -> AsyncEngine:
+    return engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
 
 
 async def open_store(
@@ -128,15 +139,19 @@ async def open_store(
         begin_with_role(engine.sync_engine)
         return Store(engine, busy_timeout_s)
     await asyncio.to_thread(prepare_file, path)
-    engine = create_async_engine(
-        read_address(url).set(drivername="sqlite+aiosqlite"),
-        async_creator=partial(connect_sqlite, path, busy_timeout_s),
-        pool_timeout=pool_timeout_s,
-        json_serializer=json_text,
-        **SQLITE_POOL,
-    )
-    set_up_engine(engine.sync_engine)
-    return Store(engine, busy_timeout_s, path, synchronous=synchronous)
+
+    def engine_of(synchronous: str) -> AsyncEngine:
+        engine = create_async_engine(
+            read_address(url).set(drivername="sqlite+aiosqlite"),
+            async_creator=partial(connect_sqlite, path, busy_timeout_s),
+            pool_timeout=pool_timeout_s,
+            json_serializer=json_text,
+            **SQLITE_POOL,
+        )
+        set_up_engine(engine.sync_engine, synchronous)
+        return engine
+
+    return Store(engine_of(FULL), busy_timeout_s, path, synchronous=synchronous, lazy=engine_of(NORMAL))
 
 
 def session_options(settings: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,6 @@ BEGIN = "cfx_begin"
 """Execution option: the statement that opens a transaction."""
 
 _APPLICATION_ID = 0x4346_5846  # "CFXF": `file cfx.db` shows it
-_PER_CONNECTION = ("PRAGMA foreign_keys=ON", "PRAGMA synchronous=FULL")
 
 
 def prepare_file(path: Path) -> None:
@@ -89,7 +88,7 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.02)
 
 
-def set_up_engine(engine: Engine) -> None:
+def set_up_engine(engine: Engine, synchronous: str = "FULL") -> None:
     """Our own BEGIN: the driver's transaction control is off (``isolation_level=None``), because it
     begins late and deferred, and a deferred transaction that comes to write fails at once when busy.
 
@@ -99,8 +98,8 @@ def set_up_engine(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connected(dbapi_connection: Any, _record: Any) -> None:
         cursor = dbapi_connection.cursor()
-        for pragma in _PER_CONNECTION:
-            cursor.execute(pragma)
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

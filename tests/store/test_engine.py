@@ -19,6 +19,9 @@ from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.tables import accounts
 from tests.support.stores import opened
 
+NORMAL, FULL = 1, 2
+"""as SQLite numbers them"""
+
 
 def account(name: str = "ada") -> dict[str, Any]:
     return {"user_id": str(uuid.uuid4()), "name": name, "role": "user", "created_at": datetime.now(UTC)}
@@ -33,6 +36,21 @@ async def test_transaction_commits_at_its_end(store: Store) -> None:
     async with store.transaction() as connection:
         await connection.execute(accounts.insert(), account())
     assert await count(store) == 1
+
+
+async def test_lazy_transaction_is_whole_too_and_on_sqlite_waits_for_no_disk(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the block is what is tested
+        async with store.transaction(is_lazy=True) as connection:
+            await connection.execute(accounts.insert(), account())
+            raise ZeroDivisionError
+    assert await count(store) == 0
+    if store.dialect == "sqlite":
+        assert [await synced(store, is_lazy=is_lazy) for is_lazy in (True, False)] == [NORMAL, FULL]
+
+
+async def synced(store: Store, *, is_lazy: bool) -> int:
+    async with store.transaction(is_lazy=is_lazy) as connection:
+        return (await connection.execute(text("PRAGMA synchronous"))).scalar_one()
 
 
 async def test_transaction_rolls_back_on_any_exception(store: Store) -> None:
