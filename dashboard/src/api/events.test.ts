@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ApiError } from "./client";
 import { followChanges, followEvents } from "./events";
 import { type Link, waitMs } from "./stream";
@@ -71,6 +71,31 @@ describe("a flow's events", () => {
     expect(away.links).toEqual(["broken", "live", "ended"]);
     const refused = await followed([new ApiError(404, "no such flow")]);
     expect(refused.links).toEqual(["ended"]);
+  });
+
+  test("are asked for again where nothing is heard for long, be it before the answer or in the middle of it", async () => {
+    vi.useFakeTimers();
+    const links: Link[] = [];
+    const heard: number[] = [];
+    let asked = 0;
+    const silent = (signal: AbortSignal, text: string): Response =>
+      new Response(new ReadableStream({ start: (body) => (body.enqueue(new TextEncoder().encode(text)), signal.addEventListener("abort", () => body.error(signal.reason))) }));
+    const following = followEvents(
+      "one",
+      0,
+      { events: (events) => heard.push(...events.map((event) => event.seq)), link: (link) => links.push(link) },
+      new AbortController().signal,
+      async (_url, { signal }) => {
+        asked += 1;
+        if (asked === 1) return new Promise((_, refuse) => signal!.addEventListener("abort", () => refuse(signal!.reason)));
+        return asked === 2 ? silent(signal!, frame(1)) : answer(frame(2, "flow.completed"));
+      },
+    );
+    await vi.advanceTimersByTimeAsync(120_000);
+    vi.useRealTimers();
+    await following;
+    expect(links).toEqual(["broken", "live", "broken", "live", "ended"]);
+    expect(heard).toEqual([1, 2]);
   });
 
   test("are waited for longer each time, up to a bound", () => {

@@ -47,11 +47,11 @@ async function* streamed(source: Source, link: (link: Link) => void, signal: Abo
   const silence = new AbortController();
   const headers: Record<string, string> = { accept: "text/event-stream" };
   if (source.place() > 0) headers["last-event-id"] = String(source.place());
-  const response = await fetch(source.url, { headers, cache: "no-store", signal: AbortSignal.any([signal, silence.signal]) });
-  if (response.status === 204 || response.body === null) return yield null;
-  link("live");
   let timer = setTimeout(() => silence.abort(), SILENCE_MS);
   try {
+    const response = await fetch(source.url, { headers, cache: "no-store", signal: AbortSignal.any([signal, silence.signal]) });
+    if (response.status === 204 || response.body === null) return yield null;
+    link("live");
     for await (const frames of pieces(response.body)) {
       clearTimeout(timer);
       timer = setTimeout(() => silence.abort(), SILENCE_MS);
