@@ -200,7 +200,8 @@ def test_provider_that_stalls_mid_stream_ends_in_an_error_frame(straight: Server
 
 
 def test_slow_but_steady_provider_is_waited_for(straight: Server, provider: Provider) -> None:
-    provider.reply(says("slow", chunk_chars=1, chunk_delay_s=0.4))
+    """For longer than it may be silent, in steps that no busy machine makes a silence of."""
+    provider.reply(says("slow and steady" * 2, chunk_chars=1, chunk_delay_s=0.1))
     assert ask(straight, stream=True).text.endswith("data: [DONE]\n\n")
 
 
