@@ -21,7 +21,7 @@ from cfx_flow.store.sqlite import checkpoint
 from cfx_flow.store.tables import request_logs
 
 POSTGRES_BATCH = 100
-"""some 2 ms of Postgres, for which nobody's request waits long; 2,000 rows/s with 10 ms to it and back"""
+"""of 250, requests beside 2,000 rows/s had to wait for Postgres' core: see benchmarks/store"""
 SQLITE_BATCH = 16
 """some 0.3 ms of the loop"""
 ROWS_PER_CHECKPOINT = 1000
