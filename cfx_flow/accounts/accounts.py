@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.accounts.audit import SERVER, Actor, Change, note
 from cfx_flow.accounts.behind import HashedAnew, LastUsed
-from cfx_flow.accounts.cache import CACHE_TTL_S, AnswerCache
+from cfx_flow.accounts.cache import CACHE_TTL_S, Answer, AnswerCache
 from cfx_flow.accounts.key_rows import KeyInfo, NewKey, key_info, key_match, limit_of, names_in, select_keys
 from cfx_flow.accounts.keys import hash_key, read_key_id
 from cfx_flow.accounts.making import (
@@ -86,7 +85,6 @@ class Accounts:
         self._default_daily_limit = default_daily_limit
         self._default_max_streams = default_max_streams
         self._answers = AnswerCache(clock)
-        self._asked: dict[bytes, asyncio.Task[Principal | str]] = {}
         self._last_used, self._hashed_anew = LastUsed(store, clock), HashedAnew(store)
 
     async def authenticate(self, token: str) -> Principal:
@@ -95,31 +93,16 @@ class Accounts:
         label = self._answers.label(token)
         answer = self._answers.get(label)
         if answer is None:
-            answer = await self._ask_once(label, token)
+            key_id = read_key_id(token)
+            if key_id is None:
+                raise InvalidApiKey(MALFORMED)
+            answer = await self._answers.ask_once(label, partial(self._look_up, key_id, token, label))
         if isinstance(answer, str):
             raise InvalidApiKey(answer)
         return answer
 
-    async def _ask_once(self, label: bytes, token: str) -> Principal | str:
-        """Whoever asks for the same key meanwhile gets the same answer: when one falls out of the cache,
-        a busy editor would else ask the database as often as it has requests under way."""
-        key_id = read_key_id(token)
-        if key_id is None:
-            raise InvalidApiKey(MALFORMED)
-        asked = self._asked.get(label)
-        if asked is None:
-            asked = self._asked[label] = asyncio.create_task(self._look_up(key_id, token, label))
-            asked.add_done_callback(partial(self._answered, label))
-        return await asyncio.shield(asked)
-
-    def _answered(self, label: bytes, asked: asyncio.Task[Principal | str]) -> None:
-        if self._asked.get(label) is asked:
-            del self._asked[label]
-        if not asked.cancelled():
-            asked.exception()  # whoever waited for it has seen it; all of them may have gone
-
-    async def _look_up(self, key_id: str, token: str, label: bytes) -> Principal | str:
-        """The Principal, or why not. A failing store raises and is not remembered."""
+    async def _look_up(self, key_id: str, token: str, label: bytes) -> Answer:
+        """A failing store raises and is not remembered."""
         asked_at = self._clock.monotonic()
         row = await self._store.look(lambda: _key_of(key_id))
         now = self._clock.now()
@@ -139,7 +122,7 @@ class Accounts:
         """For each pepper, all of them compared: the time it takes tells nothing."""
         return [hmac.compare_digest(stored, hash_key(pepper, token)) for pepper in self._peppers]
 
-    def _judge(self, row: Row[Any], now: datetime) -> Principal | str:
+    def _judge(self, row: Row[Any], now: datetime) -> Answer:
         if row.status != ACTIVE:
             return GONE
         if row.expires_at is not None and row.expires_at <= now:
@@ -279,10 +262,9 @@ class Accounts:
     def forget(self) -> None:
         """Whoever asks next is looked up anew: something about keys or accounts has changed."""
         self._answers.clear()
-        self._asked.clear()
 
     async def close(self) -> None:
-        await asyncio.gather(*self._asked.values(), return_exceptions=True)
+        await self._answers.close()
         await self._last_used.close()
         await self._hashed_anew.close()
 

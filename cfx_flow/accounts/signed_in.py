@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, select, text
@@ -10,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cfx_flow.accounts.accounts import DISABLED
 from cfx_flow.accounts.audit import SERVER
-from cfx_flow.accounts.cache import CACHE_TTL_S, AnswerCache
+from cfx_flow.accounts.cache import CACHE_TTL_S, Answer, AnswerCache
 from cfx_flow.accounts.key_watch import KeyWatch
 from cfx_flow.accounts.making import note_made
 from cfx_flow.accounts.principal import Principal, SignedInAs
@@ -43,15 +44,15 @@ class SignedIn:
         label = self._answers.label(token)
         answer = self._answers.get(label)
         if answer is None:
-            answer = await self._look_up(token, label)
+            answer = await self._answers.ask_once(label, partial(self._look_up, token, label))
         if isinstance(answer, str):
             raise InvalidApiKey(answer)
         return answer
 
-    async def _look_up(self, token: str, label: bytes) -> Principal | str:
+    async def _look_up(self, token: str, label: bytes) -> Answer:
         asked_at = self._clock.monotonic()
         valid_s = CACHE_TTL_S
-        answer: Principal | str
+        answer: Answer
         try:
             person = await self._tokens.read(token)
             valid_s = min(valid_s, (person.expires_at - self._clock.now()).total_seconds())
@@ -61,7 +62,7 @@ class SignedIn:
         self._answers.put(label, answer, until=asked_at + valid_s)
         return answer
 
-    async def _principal(self, person: SignedInAs) -> Principal | str:
+    async def _principal(self, person: SignedInAs) -> Answer:
         account = await self._account(person)
         if account is not None and account.disabled_at is not None:
             return DISABLED
@@ -129,6 +130,7 @@ class SignedIn:
 
     async def close(self) -> None:
         await self.watch.close()
+        await self._answers.close()
         await self._tokens.close()
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import delete, select, update
 
 from cfx_flow.accounts import Accounts, Principal
 from cfx_flow.accounts.behind import HashedAnew, LastUsed
@@ -23,7 +23,7 @@ from cfx_flow.store.tables import api_keys
 from tests.accounts.conftest import PEPPER, MakeAccounts
 from tests.support.clock import FakeClock
 from tests.support.postgres import SOMEBODY_WAITS_FOR_US
-from tests.support.stores import opened
+from tests.support.stores import heard, opened
 
 
 async def change_account(store: Store, name: str, **values: Any) -> None:
@@ -194,15 +194,6 @@ async def test_failing_store_is_not_taken_for_a_wrong_key(
         await broken.authenticate(made.key)
     rename_table(owner_url, "elsewhere", "api_keys")
     assert (await broken.authenticate(made.key)).name == "ada"
-
-
-def heard(store: Store) -> list[str]:
-    """The statements that come from here on."""
-    asked: list[str] = []
-    event.listen(store._engine.sync_engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
-    if store._jobs is not None and store._jobs._reader is not None:
-        store._jobs._reader.set_trace_callback(asked.append)
-    return asked
 
 
 def rename_table(url: str, old: str, new: str) -> None:

@@ -24,7 +24,7 @@ from cfx_flow.errors import ConfigError, InvalidApiKey, StoreUnavailable
 from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import accounts
 from tests.support.clock import FakeClock
-from tests.support.stores import eventually
+from tests.support.stores import eventually, heard
 from tests.support.supabase import ADA, PATH, RSA, SECRET, SupabaseProject, ec_key, public, supabase_project
 
 
@@ -78,6 +78,16 @@ async def test_the_first_sign_in_makes_the_account_and_the_next_ones_find_it(hou
     assert [(row.actor, row.action, row.detail) for row in rows] == [
         ("the server", "user.created", {"signed_in": True})
     ]
+
+
+async def test_many_with_one_sign_in_ask_the_database_once(house: House) -> None:
+    token = house.project.token()
+    await house.people.authenticate(token)  # makes the account, and opens what is listened to
+    house.people.forget()
+    asked = heard(house.store)
+    everyone = await asyncio.gather(*(house.people.authenticate(token) for _ in range(20)))
+    assert {principal.user_id for principal in everyone} == {ADA}
+    assert sum("FROM accounts" in statement for statement in asked) == 1
 
 
 async def test_who_finds_their_name_taken_is_called_by_their_id(house: House) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.migrate import MIGRATIONS, migrate
@@ -141,3 +142,12 @@ async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> N
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+def heard(store: Store) -> list[str]:
+    """The statements that come from here on."""
+    asked: list[str] = []
+    event.listen(store._engine.sync_engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    if store._jobs is not None and store._jobs._reader is not None:
+        store._jobs._reader.set_trace_callback(asked.append)
+    return asked
