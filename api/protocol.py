@@ -91,6 +91,7 @@ class Protocol(HttpToolsProtocol):
         self._is_refused = False
         self._answered: RequestResponseCycle | None = None
         self._line = Line()
+        # Here and below, in place of what uvicorn makes and types: the same to it, and smaller.
         self.pipeline = Few()  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -19,6 +19,9 @@ from api.protocol import served_by_us
 from api.wiring import Services, start_flows
 from cfx_flow.errors import NotFound
 
+PORT_GRACE_S = 2
+"""for who reads at the probes' port when it closes; the flows have had their own time by then"""
+
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -74,7 +77,8 @@ async def _door(services: Services, listener: socket.socket | None) -> AsyncIter
         return
     app = Entry(_Paths(services), clock=services.clock, meter=services.meter)
     sweeper, stall_s = services.upstream.sweeper, services.settings.stalled_reader_s
-    server = _Uvicorn(served_by_us(app, sweeper=sweeper, stall_s=stall_s))
+    config = served_by_us(app, sweeper=sweeper, stall_s=stall_s, timeout_graceful_shutdown=PORT_GRACE_S)
+    server = _Uvicorn(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield

@@ -32,7 +32,9 @@ from cfx_flow.workspace.roots import reach, require_own_repository
 log = structlog.stdlib.get_logger(__name__)
 router = APIRouter(prefix="/v1/flows/{flow_id}", tags=["flows"])
 WISH = body_of(ApplyRequest, required=False)
-GZIP = {200: {"content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}}}}
+GZIP: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 
 @router.get("/tests")
@@ -42,7 +44,7 @@ async def get_tests(flow_id: str, house: House, caller: Caller) -> dict[str, Any
     return dict(NO_TESTS)
 
 
-@router.get("/bundle", response_class=Response, responses=GZIP)  # type: ignore[arg-type]
+@router.get("/bundle", response_class=Response, responses=GZIP)
 async def get_bundle(flow_id: str, house: House, caller: Caller) -> Response:
     """Patch, reverse patch, pre-image, plan, findings and approval hash in a tar.gz, for `cfx verify`."""
     flow = await house.flows.get(caller.user_id, flow_id)

@@ -120,7 +120,7 @@ _OPENED = """() => [
 
 
 def _visit(browser: Browser, server: Server) -> Visit:
-    context = browser.new_context(viewport=WIDE)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=WIDE)
     with_key(context, server.key)
     return Visit(context.new_page(), server)
 

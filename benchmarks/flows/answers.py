@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from decimal import Decimal
 from typing import Any
 
 from graphs.ask import Answer, Attempts, Progress, Question
+from tests.support.answers import answer
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, verdict
 from tests.support.provider import CODE, PLAN
 
@@ -38,18 +38,7 @@ class Answering:
 
     async def ask(self, question: Question, on_progress: Progress, attempts: Attempts) -> Answer:
         target = question.targets[0]
-        return Answer(
-            text=self._answers.of_model(target.model, str(question.messages[-1].content)),
-            model=target.model,
-            input_tokens=100,
-            output_tokens=100,
-            estimated=False,
-            cost_usd=Decimal("0.001"),
-            duration_ms=1,
-            ttft_ms=1,
-            attempts=1,
-            finish_reason="stop",
-        )
+        return answer(self._answers.of_model(target.model, str(question.messages[-1].content)), target.model)
 
 
 def _review(number: int) -> Any:

@@ -15,14 +15,14 @@ import sys
 import time
 import uuid
 from datetime import timedelta
-from decimal import Decimal
 
 from benchmarks.store.beside import measure_beside
+from benchmarks.store.calls import call_of
 from benchmarks.store.questions import NOW, ask_all, of_flows, of_the_log
 from benchmarks.store.rows import HEAVY, fill
 from cfx_flow.flows.reads import FlowReads
 from cfx_flow.ledger.pages import Wanted, read_page
-from cfx_flow.ledger.record import CallRecord, ordered_ids, to_row
+from cfx_flow.ledger.record import ordered_ids, to_row
 from cfx_flow.ledger.write import POSTGRES_BATCH, write_batch
 from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.migrate import migrate
@@ -35,23 +35,7 @@ DURABLE = "max_connections=50\n"
 
 async def write_rows(store: Store) -> float:
     """Rows a second, in the batches of the server's queue, with the day's sums."""
-    calls = [
-        CallRecord(
-            user_id=str(uuid.UUID(int=1 + n % 20)),
-            api_key_id=None,
-            request_id=str(uuid.uuid4()),
-            stage="code",
-            model="deepseek-v3",
-            input_tokens=1000,
-            output_tokens=100,
-            cost_usd=Decimal("0.0003"),
-            latency_ms=900,
-            ttft_ms=90,
-            status="success",
-            created_at=NOW,
-        )
-        for n in range(WRITTEN)
-    ]
+    calls = [call_of(str(uuid.UUID(int=1 + n % 20)), NOW) for n in range(WRITTEN)]
     started = time.perf_counter()
     for first in range(0, WRITTEN, POSTGRES_BATCH):
         batch = calls[first : first + POSTGRES_BATCH]

@@ -8,9 +8,7 @@ import gc
 import os
 import signal
 import sys
-import uuid
 from datetime import UTC, datetime
-from decimal import Decimal
 from itertools import cycle
 
 import uvloop
@@ -18,8 +16,8 @@ import uvloop
 from api.logs import configure_logs
 from api.server import Server
 from api.wiring import open_services
+from benchmarks.store.calls import call_of
 from cfx_flow.ledger import RequestLog
-from cfx_flow.ledger.record import CallRecord
 from cfx_flow.settings import Settings
 from cli.serve import listen
 
@@ -48,26 +46,9 @@ async def _record(log: RequestLog, rows_per_s: int, users: list[str]) -> None:
         began, recorded = loop.time(), 0
         while is_on.is_set():
             for _ in range(int((loop.time() - began) * rows_per_s) - recorded):
-                log.record(_call(next(owners)))
+                log.record(call_of(next(owners), datetime.now(UTC)))
                 recorded += 1
             await asyncio.sleep(TICK_S)
-
-
-def _call(user_id: str) -> CallRecord:
-    return CallRecord(
-        user_id=user_id,
-        api_key_id=None,
-        request_id=str(uuid.uuid4()),
-        stage="code",
-        model="deepseek-v3",
-        input_tokens=1000,
-        output_tokens=100,
-        cost_usd=Decimal("0.0003"),
-        latency_ms=900,
-        ttft_ms=90,
-        status="success",
-        created_at=datetime.now(UTC),
-    )
 
 
 if __name__ == "__main__":

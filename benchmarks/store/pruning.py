@@ -14,14 +14,14 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 from sqlalchemy import text
 
+from benchmarks.store.calls import call_of
 from cfx_flow.clock import SystemClock
 from cfx_flow.ledger.pages import Wanted, read_page
-from cfx_flow.ledger.record import LogRow, ordered_ids
+from cfx_flow.ledger.record import LogRow, ordered_ids, to_row
 from cfx_flow.ledger.write import RowWriter
 from cfx_flow.limits.open import open_limits
 from cfx_flow.retention.prune import Pruner
@@ -115,8 +115,7 @@ async def measure(url: str, rows: int) -> None:
 
 
 def _row(now: datetime) -> LogRow:
-    values = (USER, None, USER, None, None, "plan", "m", 1, 1, 2, False, Decimal(0), 5, 5, "success", None)
-    return LogRow(ordered_ids(1)[0], *values, now)  # type: ignore[arg-type]
+    return to_row(ordered_ids(1)[0], call_of(USER, now))
 
 
 def _at(waits: list[float], share: float) -> float:

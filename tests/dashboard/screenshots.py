@@ -66,14 +66,14 @@ def _visit(server: Server, done: str, waiting: str) -> None:
     }
     FOLDER.mkdir(parents=True, exist_ok=True)
     with launched() as browser:
-        wide = Visit(browser.new_context(viewport=WIDE).new_page(), server)  # type: ignore[arg-type]
+        wide = Visit(browser.new_context(viewport=WIDE).new_page(), server)
         wide.go("/sign-in")
         _shoot(wide, "sign-in")
         wide.sign_in()
         for name, address in pages.items():
             wide.go(address)
             _shoot(wide, name)
-        phone = Visit(browser.new_context(viewport=PHONE).new_page(), server)  # type: ignore[arg-type]
+        phone = Visit(browser.new_context(viewport=PHONE).new_page(), server)
         phone.sign_in()
         phone.go(pages["flow"])
         _shoot(phone, "phone")

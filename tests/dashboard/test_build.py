@@ -83,23 +83,22 @@ def test_without_node_and_without_a_network_the_reason_is_told(tmp_path: Path, v
     assert "NoNode: Node could not be installed" in _node_folder(str(folder), tmp_path)
 
 
+def _with_npm(npm: Path, home: Path, sources: Path, step: str) -> tuple[list[str], dict[str, str]]:
+    """How a step of the build is run with this npm, and its environment."""
+    program = (
+        "import pathlib, sys; from cli.dashboard import build; build.SOURCES = pathlib.Path(sys.argv[1])"
+    )
+    argv = [sys.executable, "-P", "-c", f"{program}; build.{step}", str(sources)]
+    path = f"{npm.parent}{os.pathsep}{os.environ['PATH']}"
+    return argv, child_environ(HOME=str(home), PYTHONPATH=str(HOUSE)) | {"PATH": path}
+
+
 def test_packages_are_installed_by_one_process_at_a_time(tmp_path: Path, sources: Path) -> None:
     """npm empties the folder first. A second one, of `make test` beside `make run`, would find half of it."""
     npm = _fake_node(tmp_path / "new", "v22.1.0") / "npm"
     npm.write_text("#!/bin/sh\nflock -n .building true && echo nobody waits || echo others wait\n")
-    program = (
-        "import pathlib, sys; from cli.dashboard import build; "
-        "build.SOURCES = pathlib.Path(sys.argv[1]); build.install()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", program, str(sources)],
-        env=child_environ(HOME=str(tmp_path), PYTHONPATH=str(HOUSE))
-        | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    argv, env = _with_npm(npm, tmp_path, sources, "install()")
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=True)
     assert "others wait" in done.stdout
 
 
@@ -110,16 +109,8 @@ def test_build_that_is_ended_beside_a_server_takes_npm_s_own_processes_with_it(
     pid = tmp_path / "pid"
     npm = _fake_node(tmp_path / "new", "v22.1.0") / "npm"
     npm.write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {pid}.new\nmv {pid}.new {pid}\nwait\n")
-    program = (
-        "import pathlib, sys; from cli.dashboard import build; "
-        "build.SOURCES = pathlib.Path(sys.argv[1]); build.main(['install'])"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-c", program, str(sources)],
-        env=child_environ(HOME=str(tmp_path), PYTHONPATH=str(HOUSE))
-        | {"PATH": f"{npm.parent}{os.pathsep}{os.environ['PATH']}"},
-        start_new_session=True,
-    )
+    argv, env = _with_npm(npm, tmp_path, sources, "main(['install'])")
+    process = subprocess.Popen(argv, env=env, start_new_session=True)
     try:
         wait_for(pid.exists, timeout_s=30, what="npm's child")
         process.terminate()

@@ -167,8 +167,10 @@ def test_worker_is_asked_for_its_health_where_the_image_asks(stack: Stack) -> No
 
 def test_worker_may_let_its_calls_end(stack: Stack) -> None:
     grace = str(stack["services"]["worker"]["stop_grace_period"])
-    seconds = 60 * int((re.search(r"(\d+)m(?!s)", grace) or [0, 0])[1]) + int(re.search(r"(\d+)s", grace)[1])  # type: ignore[index]
-    assert seconds > Settings.load({}).worker_drain_s
+    parts = re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", grace)  # `docker compose config` writes 1m10s
+    assert parts
+    minutes, seconds = (int(part or 0) for part in parts.groups())
+    assert 60 * minutes + seconds > Settings.load({}).worker_drain_s
 
 
 def test_traefik_leads_v1_to_the_api_and_all_else_to_the_dashboard(stack: Stack) -> None:

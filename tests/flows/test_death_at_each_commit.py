@@ -29,6 +29,7 @@ from cfx_flow.workspace.snapshot import from_files
 from graphs.ask import Answer, Attempts, Progress, Question
 from graphs.call import Tools
 from graphs.runtime import LangGraphFlows
+from tests.support.answers import answer
 from tests.support.flows import BAD_DIFF, FILES, GOOD_DIFF, PLAN_TEXT, verdict
 from tests.support.provider import CODE, PLAN
 
@@ -50,18 +51,7 @@ class Models:
     async def ask(self, question: Question, on_progress: Progress, attempts: Attempts) -> Answer:
         model = question.targets[0].model
         self.asked.append(model)
-        return Answer(
-            text=self._text(model, str(question.messages[-1].content)),
-            model=model,
-            input_tokens=10,
-            output_tokens=10,
-            estimated=False,
-            cost_usd=Decimal("0.001"),
-            duration_ms=1,
-            ttft_ms=1,
-            attempts=1,
-            finish_reason="stop",
-        )
+        return answer(self._text(model, str(question.messages[-1].content)), model, tokens=10)
 
     def _text(self, model: str, question: str) -> str:
         """By what is asked, not by how often: a call that is made again gets the same."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.model import Budget, Flow, FlowOptions, FlowStatus
-from cfx_flow.flows.pages import Page, Wanted, read_page
+from cfx_flow.flows.pages import EVERYTHING, Page, Wanted, read_page
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.flows.submit import Origin, new_flow
 from cfx_flow.store.engine import Store
@@ -21,7 +22,7 @@ from cfx_flow.workspace.store import SnapshotStore
 from tests.support.clock import FakeClock
 from tests.support.offices import person
 
-OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(1, 1000, 60))  # type: ignore[arg-type]
+OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1), 1000, 60))
 ADA, BOB = person("ada"), person("bob")
 EMPTY = from_files({"a.txt": "a\n"})
 
@@ -37,8 +38,8 @@ class Desk:
         flow = new_flow(task, EMPTY.id, OPTIONS, Origin(user, str(uuid.uuid4()), self.clock.now()))
         return await self.flows.create(flow if id is None else replace(flow, id=id))
 
-    async def found(self, text: str, **wanted: object) -> list[str]:
-        page = await self.flows.list(ADA.user_id, Wanted(text=text, **wanted))  # type: ignore[arg-type]
+    async def found(self, text: str, wanted: Wanted = EVERYTHING) -> list[str]:
+        page = await self.flows.list(ADA.user_id, replace(wanted, text=text))
         return [flow.task for flow in page.flows]
 
     async def page(self, text: str, cursor: str | None = None, *, looks_at: int, limit: int = 20) -> Page:
@@ -99,10 +100,10 @@ async def test_nobody_finds_anybody_elses(desk: Desk) -> None:
 async def test_a_search_stands_beside_the_other_filters(desk: Desk) -> None:
     first, second, third = [await desk.flow(f"task {n}") for n in range(3)]
     await desk.flows.cancel(ADA.user_id, second.id)
-    assert await desk.found("task", statuses=[FlowStatus.QUEUED]) == ["task 2", "task 0"]
-    assert await desk.found("task", since=second.created_at) == ["task 2", "task 1"]
-    assert await desk.found("task", until=third.created_at) == ["task 1", "task 0"]
-    assert await desk.found("task", since=first.created_at + timedelta(seconds=5)) == []
+    assert await desk.found("task", Wanted(statuses=[FlowStatus.QUEUED])) == ["task 2", "task 0"]
+    assert await desk.found("task", Wanted(since=second.created_at)) == ["task 2", "task 1"]
+    assert await desk.found("task", Wanted(until=third.created_at)) == ["task 1", "task 0"]
+    assert await desk.found("task", Wanted(since=first.created_at + timedelta(seconds=5))) == []
     assert await desk.found("  ") == ["task 2", "task 1", "task 0"]
 
 

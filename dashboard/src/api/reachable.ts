@@ -21,7 +21,9 @@ export function noteReached(now: boolean): void {
 }
 
 async function askAgain(): Promise<void> {
-  const answer = await fetch("/healthz", { cache: "no-store" }).catch(() => null);
+  // One that hangs would be waited for, and nobody would ask again.
+  const signal = AbortSignal.timeout(ASK_EVERY_MS);
+  const answer = await fetch("/healthz", { cache: "no-store", signal }).catch(() => null);
   if (answer?.ok) noteReached(true);
   else if (!reached) setTimeout(askAgain, ASK_EVERY_MS);
 }

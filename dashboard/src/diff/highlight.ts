@@ -127,10 +127,19 @@ function work(idle: Pick<IdleDeadline, "timeRemaining">): void {
   planned = false;
   do {
     const next = waiting.pop();
-    if (next) next.part.colours = coloured(next.language, next.part.lines);
+    if (next) attempt(next.part, next.language);
   } while (waiting.length > 0 && idle.timeRemaining() > ENOUGH_MS);
   for (const listener of listeners) listener();
   if (waiting.length > 0) plan();
+}
+
+/** Lines on which a grammar breaks stay plain, and those behind them have their turn. */
+function attempt(part: Part, language: string): void {
+  try {
+    part.colours = coloured(language, part.lines);
+  } catch (error) {
+    reportError(error);
+  }
 }
 
 export function coloured(language: string, lines: readonly Line[]): ReadonlyMap<Line, readonly Token[]> {

@@ -10,22 +10,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
 from tests.support.browser import WIDE, Visit, absent, chromium_path, launched, with_key
-from tests.support.flows import Flows
+from tests.support.flows import GOOD_DIFF, Flows, loop, says
 from tests.support.history import write_history
 from tests.support.processes import HOUSE
 from tests.support.provider import Provider
 from tests.support.server import UNLIMITED, Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 BUILD_TIMEOUT_S = 900
 Visiting = Callable[..., Visit]
+AtGate: TypeAlias = "tuple[Page, str]"
 
 
 @pytest.fixture(scope="package")
@@ -81,19 +82,30 @@ def flows(dashboard: Server, provider: Provider) -> Flows:
 
 
 @pytest.fixture
+def at_the_patch(visiting: Visiting, flows: Flows, provider: Provider) -> AtGate:
+    """The page of a flow whose patch waits for a person's word, and the flow's id."""
+    provider.script(*loop([says(GOOD_DIFF)]))
+    flow_id = flows.start(approval="patch")
+    visit = visiting()
+    visit.go(f"/flow?id={flow_id}")
+    visit.page.get_by_role("heading", name="The patch waits for your word").wait_for()
+    return visit.page, flow_id
+
+
+@pytest.fixture
 def visiting(browser: Browser, dashboard: Server) -> Iterator[Visiting]:
     """``visiting()`` is signed in; at the end no page may have broken, met the policy, or asked elsewhere."""
     visits: list[Visit] = []
 
     def make(
         *,
-        viewport: dict[str, int] = WIDE,
+        viewport: ViewportSize = WIDE,
         signed_in: bool = True,
         key: str | None = None,
         server: Server = dashboard,
         others: Sequence[str] = (),
     ) -> Visit:
-        context = browser.new_context(viewport=viewport, permissions=["clipboard-read", "clipboard-write"])  # type: ignore[arg-type]
+        context = browser.new_context(viewport=viewport, permissions=["clipboard-read", "clipboard-write"])
         if signed_in:
             with_key(context, key or server.key)
         visits.append(Visit(context.new_page(), server, *others))

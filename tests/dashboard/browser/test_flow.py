@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.browser.conftest import Visiting
+from tests.dashboard.browser.conftest import AtGate, Visiting
 from tests.support.flows import BAD_DIFF, GOOD_DIFF, Flows, finding, loop, plan_text, says, verdict
 from tests.support.provider import Provider
 
@@ -44,15 +44,8 @@ def test_flow_is_watched_from_its_plan_over_a_refused_diff_and_a_second_round_to
     expect(page.get_by_role("region", name="Diff")).to_contain_text('f"Hello {name}!"')
 
 
-def test_tab_in_the_background_holds_no_stream_and_catches_up(
-    visiting: Visiting, flows: Flows, provider: Provider
-) -> None:
-    provider.script(*loop([says(GOOD_DIFF)]))
-    flow_id = flows.start(approval="patch")
-    visit = visiting()
-    page = visit.page
-    visit.go(f"/flow?id={flow_id}")
-    page.get_by_role("heading", name="The patch waits for your word").wait_for()
+def test_tab_in_the_background_holds_no_stream_and_catches_up(at_the_patch: AtGate, flows: Flows) -> None:
+    page, flow_id = at_the_patch
     turn = """state => {
         Object.defineProperty(document, 'visibilityState', {value: state, configurable: true})
         document.dispatchEvent(new Event('visibilitychange', {bubbles: true}))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.dashboard.browser.conftest import Visiting
 from tests.support.flows import GOOD_DIFF, Flows, loop, says
@@ -56,17 +56,17 @@ def test_page_says_what_was_wrong_and_goes_on_when_asked_again(visiting: Visitin
         page.route(asked, answer)
         visit.go(address)
         shown = page.get_by_role("alert").filter(has_text=text)
-        past_retries(page, lambda shown=shown: shown.count() > 0)  # type: ignore[misc]
+        past_retries(page, shown)
         expect(shown.first).to_be_visible()
         page.unroute(asked)
         page.get_by_role("button", name=AGAIN).first.click()
         expect(shown).to_have_count(0)
 
 
-def past_retries(page: Page, is_done: Callable[[], bool]) -> None:
+def past_retries(page: Page, shown: Locator) -> None:
     """What the server could not do is asked a few times more, with longer and longer pauses."""
     for _ in range(60):
-        if is_done():
+        if shown.count() > 0:
             return
         page.clock.fast_forward(2_000)
         page.wait_for_timeout(100)
