@@ -52,6 +52,14 @@ def sign_in(page: Page, password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+def at_the_keys(visit: Visit) -> Page:
+    """Who has signed in is led to the page that was asked for."""
+    visit.go("/keys", "Sign in to CF-X Flow")
+    sign_in(visit.page)
+    expect(visit.page.get_by_text("No keys")).to_be_visible()
+    return visit.page
+
+
 def other_tab(visit: Visit, context: BrowserContext, address: str) -> Page:
     page = context.new_page()
     page.goto(f"{visit.server.url}{address}")
@@ -85,10 +93,7 @@ def test_person_signs_in_after_a_wrong_password_and_is_out_everywhere_when_leavi
 
 
 def test_who_signs_in_again_while_the_session_before_is_still_being_ended_stays_in(visit: Visit) -> None:
-    page = visit.page
-    visit.go("/keys", "Sign in to CF-X Flow")
-    sign_in(page)
-    expect(page.get_by_text("No keys")).to_be_visible()
+    page = at_the_keys(visit)
     held: list[Route] = []
 
     def first_waits(route: Route) -> None:
@@ -132,10 +137,7 @@ def token_of(page: Page) -> str:
 def test_after_a_laptop_s_sleep_the_token_is_renewed_and_nobody_is_signed_out(
     visit: Visit, service: GoTrue
 ) -> None:
-    page = visit.page
-    visit.go("/keys", "Sign in to CF-X Flow")
-    sign_in(page)
-    expect(page.get_by_text("No keys")).to_be_visible()
+    page = at_the_keys(visit)
     age(page)
     service.calls.clear()
     with page.expect_response(lambda answer: "/v1/keys" in answer.url and answer.status == 401):
@@ -148,10 +150,7 @@ def test_after_a_laptop_s_sleep_the_token_is_renewed_and_nobody_is_signed_out(
 def test_while_the_service_is_away_nobody_is_signed_out_and_then_it_goes_on(
     visit: Visit, service: GoTrue
 ) -> None:
-    page = visit.page
-    visit.go("/keys", "Sign in to CF-X Flow")
-    sign_in(page)
-    expect(page.get_by_text("No keys")).to_be_visible()
+    page = at_the_keys(visit)
     age(page)
     service.is_away = True
     page.reload()
