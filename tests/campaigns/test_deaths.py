@@ -39,8 +39,13 @@ def seed_of(batch: int) -> random.Random:
     return random.Random(seed)
 
 
-def keep_busy(fleet: Fleet) -> list[str]:
-    return fleet.begin(max(0, FLOWS_AT_ONCE - fleet.unfinished()))
+def live(fleet: Fleet, chance: random.Random) -> list[str]:
+    """Until a moment that chance has chosen, in steps of the flows and in time. Returns the flows that it began."""
+    finished = fleet.finished_steps()
+    begun = fleet.begin(max(0, FLOWS_AT_ONCE - fleet.unfinished()))
+    fleet.until_it_works(finished + chance.randrange(FLOWS_AT_ONCE))
+    time.sleep(chance.uniform(0.05, LONGEST_LIFE_S))
+    return begun
 
 
 @pytest.mark.parametrize("batch", BATCHES)
@@ -49,9 +54,7 @@ def test_server_on_sqlite_is_killed_at_any_moment(on_sqlite: Fleet, batch: int) 
     on_sqlite.provider.reset()
     on_sqlite.provider.script(*paced(A_CALL_S))
     for _ in range(KILLS_OF_A_BATCH):
-        ids += keep_busy(on_sqlite)
-        on_sqlite.until_it_works()
-        time.sleep(chance.uniform(0.05, LONGEST_LIFE_S))
+        ids += live(on_sqlite, chance)
         on_sqlite.kill(on_sqlite.server.process, account)
         on_sqlite.server.start()
     on_sqlite.settle(account, ids)
@@ -66,9 +69,7 @@ def test_one_of_two_workers_on_postgres_is_killed_at_any_moment(
     standing.provider.reset()
     standing.provider.script(*paced(A_CALL_S))
     for _ in range(KILLS_OF_A_BATCH):
-        ids += keep_busy(standing)
-        standing.until_it_works()
-        time.sleep(chance.uniform(0.05, LONGEST_LIFE_S))
+        ids += live(standing, chance)
         victim = chance.choice(standing.workers)
         successor = standing.hire_soon()
         standing.kill(victim, account)

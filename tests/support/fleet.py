@@ -9,7 +9,7 @@ import sqlite3
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,11 +181,23 @@ class Fleet:
         """Flow → epoch."""
         return {_id(flow_id): epoch for flow_id, epoch in self.rows(RUNNING)}
 
-    def until_it_works(self) -> None:
-        """Some flow runs that did not run, or ran elsewhere, at the last kill."""
-        wait_for(
-            lambda: self.running().items() - self._at_last_kill.items(), timeout_s=60, what="flow that runs"
+    def finished_steps(self) -> int:
+        return int(self.rows("SELECT count(*) FROM flow_steps WHERE completed_at IS NOT NULL")[0][0])
+
+    def until_it_works(self, finished_steps: int = 0) -> None:
+        """Some flow runs that did not run, or ran elsewhere, at the last kill; and so many steps have come to
+        their end: lives that are shorter than a step make everything wait (ADR 0036)."""
+        self._until(lambda: self.running().items() - self._at_last_kill.items(), what="flow that runs")
+        self._until(
+            lambda: self.finished_steps() >= finished_steps, what=f"end of {finished_steps} steps in all"
         )
+
+    def _until(self, check: Callable[[], object], *, what: str, timeout_s: float = 60) -> None:
+        try:
+            wait_for(lambda: self.server.process.alive and check(), timeout_s=timeout_s, what=what)
+        except AssertionError as error:
+            left = self.rows("SELECT id, status, epoch, retakes FROM flows WHERE completed_at IS NULL")
+            raise AssertionError(f"{error}, of {left}\n{self.log_tail()}") from None
 
     def unfinished(self) -> int:
         return int(self.rows("SELECT count(*) FROM flows WHERE completed_at IS NULL")[0][0])

@@ -22,3 +22,8 @@ test("a plan with scripts in it is text: nothing in it runs, nothing is fetched"
   expect(html).toContain("&lt;script&gt;alert(2)&lt;/script&gt;");
   expect(html).toContain('rel="noopener noreferrer nofollow"');
 });
+
+test("a heading of the text stands below the page's own", () => {
+  const html = renderToStaticMarkup(<Markdown text={"# Plan\n\n## Steps\n\n##### Small print"} />);
+  expect(html.match(/<h\d/g)).toEqual(["<h3", "<h4", "<h6"]);
+});

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -25,9 +26,9 @@ def used(dashboard: Server, days: int) -> dict[str, Any]:
 
 
 def money(usd: float) -> str:
-    """As the page writes it."""
+    """As the page writes it: the browser rounds what it would print in full, and a half up."""
     digits = 4 if usd < 0.1 else 2 if usd < 1000 else 0
-    return f"${usd:,.{digits}f}"
+    return f"${Decimal(repr(usd)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):,}"
 
 
 def compact(number: int) -> str:
