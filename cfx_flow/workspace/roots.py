@@ -39,14 +39,16 @@ def reach(path: str, roots: Sequence[Path], caller: Principal) -> Path:
 
 
 def require_own_repository(folder: Path, roots: Sequence[Path]) -> None:
-    """For who wants a commit there: it moves the repository's HEAD, so all of that lies below a root, too.
+    """For who wants a commit there: it moves the repository's HEAD, so all of that lies below a root, too;
+    also where a linked work tree, or a submodule, keeps it elsewhere.
 
     Raises PermissionDenied, WorkspaceUnreachable.
     """
-    top = find_site(folder).top
-    if not any(top.is_relative_to(root.resolve()) for root in roots):
+    site, real_roots = find_site(folder), [root.resolve() for root in roots]
+    places = [site.top, *([site.git.folder.resolve()] if site.git else [])]
+    if not all(any(place.is_relative_to(root) for root in real_roots) for place in places):
         raise PermissionDenied(
-            f"The repository of {folder} begins above CFX_WORKSPACE_ROOTS: no commit is made there. "
+            f"The repository of {folder} does not lie below CFX_WORKSPACE_ROOTS: no commit is made there. "
             "Apply without `commit` and `branch`, or ask the operator to name the repository's own folder.",
             param="commit",
         )

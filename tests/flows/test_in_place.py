@@ -154,6 +154,18 @@ async def test_a_repository_that_begins_above_the_roots_gets_no_commit(
     assert git(above, "branch", "--list", "flow") == ""
 
 
+async def test_a_linked_work_tree_of_a_repository_elsewhere_gets_no_commit(
+    house: House, client: httpx.AsyncClient, provider: Provider, folder: Path
+) -> None:
+    linked, elsewhere = folder.parent / "linked", folder.parent.parent / "elsewhere"
+    write(elsewhere, {path: text.encode() for path, text in FILES.items()})
+    git(make_repo(elsewhere), "worktree", "add", "-q", str(linked))
+    flow = await approved(house, client, provider, linked)
+    refused = await client.post(f"/v1/flows/{flow['id']}/apply", json={"branch": "flow"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (403, "commit")
+    assert git(elsewhere, "branch", "--list", "flow") == ""
+
+
 async def test_drift_is_a_conflict_that_names_the_hunk(
     house: House, client: httpx.AsyncClient, provider: Provider, folder: Path
 ) -> None:

@@ -46,6 +46,14 @@ export function whySignedOut(): string | null {
   return farewell;
 }
 
+/** Of two sessions that are one person's it says the same: a token of Supabase is renewed every hour. */
+export function personOf(session: Session | null): string | null {
+  if (session?.kind !== "supabase") return session?.token ?? null;
+  const claims = parsed(decoded(session.token.split(".")[1] ?? ""));
+  const is = typeof claims === "object" && claims !== null && "sub" in claims && typeof claims.sub === "string";
+  return is ? (claims.sub as string) : session.token;
+}
+
 export function onSession(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -79,6 +87,14 @@ function parsed(text: string | null): unknown {
     return JSON.parse(text ?? "null");
   } catch {
     return null; // not ours: nobody is signed in
+  }
+}
+
+function decoded(base64url: string): string | null {
+  try {
+    return atob(base64url.replaceAll("-", "+").replaceAll("_", "/"));
+  } catch {
+    return null; // no token of the kind: the server will say so
   }
 }
 

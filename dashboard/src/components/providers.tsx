@@ -4,14 +4,18 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState } from "react";
 import { newQueryClient } from "@/api/query";
 import { onReachable, isReachable } from "@/api/reachable";
-import { currentSession, onSession } from "@/api/session";
+import { currentSession, onSession, personOf } from "@/api/session";
 import { useSession } from "@/lib/hooks";
 
 export function Providers({ children }: { children: ReactNode }) {
   const [client] = useState(newQueryClient);
   useEffect(() => {
+    let shown = personOf(currentSession());
     const leave = onSession(() => {
-      if (!currentSession()) client.clear(); // what one person has seen is not shown to the next
+      const person = personOf(currentSession());
+      if (!person) client.clear(); // what one person has seen is not shown to the next,
+      else if (shown && shown !== person) void client.resetQueries(); // who may have signed in in another tab
+      shown = person;
     });
     const back = onReachable(() => {
       if (isReachable()) void client.invalidateQueries();
