@@ -6,6 +6,7 @@ import { get, post } from "@/api/client";
 import type { Flow } from "@/api/types";
 import { Failure } from "@/components/states";
 import { Button, Field, Input, TextArea } from "@/components/ui";
+import { visible } from "@/lib/visible";
 import { BudgetFields, budgetOf, numberOf, StageFields, stagesOf } from "./option-fields";
 
 /** Goes on from where it stopped; a comment is the answer to what the flow asked. */
@@ -24,7 +25,7 @@ export function ResumeForm({ flow, onDone }: { flow: Flow; onDone: () => void })
   const outOfRounds = flow.reason === "max_rounds";
   return (
     <form onSubmit={submitted(resume.mutate)} className="space-y-4">
-      <p className="text-[0.8125rem] text-muted">{flow.message} Finished steps, and answers that were paid for, are not asked for again.</p>
+      <p className="text-[0.8125rem] text-muted">{visible(flow.message ?? "")} Finished steps, and answers that were paid for, are not asked for again.</p>
       {flow.status === "rejected" && (
         <Field label="What CODE should know">
           <TextArea name="comment" rows={3} />

@@ -7,6 +7,7 @@ import { ApiError, get, post } from "@/api/client";
 import type { Flow, Gate } from "@/api/types";
 import { Failure } from "@/components/states";
 import { Button, Field, TextArea } from "@/components/ui";
+import { visible } from "@/lib/visible";
 
 type Word = "approve" | "reject" | "revise";
 
@@ -43,7 +44,7 @@ export function DecisionCard({ flow, onLook, onStale }: { flow: Flow; onLook: (g
           <div>
             <h2 className="text-sm font-semibold">{gate === "plan" ? "The plan waits for your word" : "The patch waits for your word"}</h2>
             <p className="mt-0.5 text-[0.8125rem] break-words text-muted">
-              {flow.message}{" "}
+              {visible(flow.message ?? "")}{" "}
               <button type="button" onClick={() => onLook(gate)} className="rounded text-accent hover:underline">
                 Look at the {gate}
               </button>

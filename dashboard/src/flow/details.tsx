@@ -7,6 +7,7 @@ import { CodeText } from "@/components/code-text";
 import { Table, Td, Th, Tr } from "@/components/table";
 import { Badge, Money, Panel, stageTone } from "@/components/ui";
 import { count, duration, moment } from "@/lib/format";
+import { visible } from "@/lib/visible";
 
 /** What each round has cost, and everything that the flow was set to. */
 export default function Details({ flow }: { flow: Flow }) {
@@ -17,11 +18,11 @@ export default function Details({ flow }: { flow: Flow }) {
     ["Folder", flow.workspace && <Mono key="folder">{flow.workspace}</Mono>],
     ["Approval", flow.approval],
     ["Bound to", flow.approval_hash && <Mono key="hash">{flow.approval_hash}</Mono>],
-    ["Tests", tests.data && `${tests.data.status.replaceAll("_", " ")}${tests.data.reason ? `: ${tests.data.reason}` : ""}`],
+    ["Tests", tests.data && `${tests.data.status.replaceAll("_", " ")}${tests.data.reason ? `: ${visible(tests.data.reason)}` : ""}`],
     ["Made", moment(flow.created_at)],
     ["Ended", flow.completed_at && moment(flow.completed_at)],
     ["Time budget", `${duration(flow.budget.seconds * 1000)}`],
-    ["Webhook", flow.webhook && `${flow.webhook.url}: ${flow.webhook.state}, ${flow.webhook.tries} tries${flow.webhook.last_error ? `, ${flow.webhook.last_error}` : ""}`],
+    ["Webhook", flow.webhook && `${visible(flow.webhook.url)}: ${flow.webhook.state}, ${flow.webhook.tries} tries${flow.webhook.last_error ? `, ${visible(flow.webhook.last_error)}` : ""}`],
   ];
   return (
     <div className="grid items-start gap-4 xl:grid-cols-2">
@@ -32,7 +33,7 @@ export default function Details({ flow }: { flow: Flow }) {
               <Tr key={`${round.round}-${stage}`}>
                 <Td label="Round">{round.round || "planning"}</Td>
                 <Td label="Stage"><Badge tone={stageTone(stage)}>{stage}</Badge></Td>
-                <Td label="Model" className="font-mono text-xs break-all">{share.model}</Td>
+                <Td label="Model" className="font-mono text-xs break-all">{visible(share.model ?? "")}</Td>
                 <Td label="Calls" className="num">
                   {share.calls}
                   {share.maybe_paid_twice > 0 && <span className="text-warn" title="Calls that were in flight when a process died, and were made again"> ({share.maybe_paid_twice} maybe twice)</span>}
@@ -66,5 +67,5 @@ export default function Details({ flow }: { flow: Flow }) {
 }
 
 function Mono({ children }: { children: string }) {
-  return <span className="font-mono text-xs break-all">{children}</span>;
+  return <span className="font-mono text-xs break-all">{visible(children)}</span>;
 }

@@ -6,6 +6,7 @@ import type { Flow } from "@/api/types";
 import { Failure, Loading } from "@/components/states";
 import { Badge, Money, Panel, stageTone } from "@/components/ui";
 import { count, duration } from "@/lib/format";
+import { visible } from "@/lib/visible";
 import { StepDetail } from "./step-detail";
 import { outcomeOf, type StepBar, type Story } from "./story";
 import { useStep } from "./use-flow";
@@ -68,7 +69,7 @@ function Entry({ step, selected, onSelect }: { step: StepBar; selected: boolean;
 /** What a step took, in one line. */
 export function Took({ bar, input, output, attempts }: { bar: StepBar; input: number; output: number; attempts: number }) {
   const facts: [string, React.ReactNode][] = [];
-  if (bar.model) facts.push(["Model", <span key="m" className="font-mono text-xs">{bar.model}</span>]);
+  if (bar.model) facts.push(["Model", <span key="m" className="font-mono text-xs">{visible(bar.model)}</span>]);
   if (bar.round) facts.push(["Round", bar.round]);
   if (bar.to !== null) facts.push(["Duration", duration(bar.to - bar.from)]);
   if (input + output > 0) facts.push(["Tokens", `${count(input)} in, ${count(output)} out`]);

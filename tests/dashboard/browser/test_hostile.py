@@ -152,12 +152,19 @@ def test_characters_that_hide_or_turn_others_around_are_written_out(
     turned = 'f"Hello {name}!"  # \u202e\u2066 if is_admin\u2069'
     plan = says(plan_text("greet.py", risks=["Opens \u202egnp.exe"]))
     provider.script(*loop([says(GOOD_DIFF.replace('f"Hello {name}!"', turned))], plan=[plan]))
-    flow_id = flows.run("Greet \u202eeverybody")["id"]
+    flow_id = flows.run("Greet \u202eeverybody", metadata={"for": "\u202eyou"})["id"]
     visit = visiting()
     visit.go(f"/flow?id={flow_id}&tab=changes", "Greet ⟨U+202E⟩everybody")
     diff = visit.page.get_by_role("region", name="Diff")
     expect(diff).to_contain_text("⟨U+202E⟩⟨U+2066⟩ if is_admin⟨U+2069⟩")
     expect(diff).to_contain_text("hidden characters")
-    assert "\u202e" not in visit.page.locator("body").inner_text()
-    visit.page.get_by_role("tab", name="Plan").click()
-    expect(visit.page.get_by_role("tabpanel")).to_contain_text("Opens ⟨U+202E⟩gnp.exe")
+    shown = {
+        "plan": "Opens ⟨U+202E⟩gnp.exe",
+        "details": "⟨U+202E⟩you",
+        "events": "flow.completed",
+        "steps": "approve",
+    }
+    for tab, text in shown.items():
+        visit.go(f"/flow?id={flow_id}&tab={tab}")
+        expect(visit.page.get_by_role("tabpanel")).to_contain_text(text)
+        assert "\u202e" not in visit.page.locator("body").inner_text()

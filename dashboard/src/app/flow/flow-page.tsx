@@ -86,7 +86,7 @@ function Shown({ flow }: { flow: Flow }) {
         <Tabs tab={tab} onChange={(next) => set({ tab: next })} />
         <div role="tabpanel" aria-labelledby={`tab-${tab}`} id="tabpanel">
           {tab === "changes" && <Changes flow={flow} story={story} />}
-          {tab === "steps" && <Steps flow={flow} story={story} selected={selected} onSelect={openStep} />}
+          {tab === "steps" && (story.steps.length === 0 && following.link === "connecting" ? <Loading rows={3} /> : <Steps flow={flow} story={story} selected={selected} onSelect={openStep} />)}
           {tab === "plan" && <PlanView flow={flow} story={story} />}
           {tab === "events" && <EventList events={following.events} onStep={openStep} />}
           {tab === "details" && <Details flow={flow} />}
