@@ -18,14 +18,14 @@ Choose = Callable[[FlowState], str]
 
 class Edge(Runnable[FlowState, str]):
     def __init__(self, choose: Choose) -> None:
-        self._choose = choose
+        self.choose = choose
         self.name = choose.__name__
 
     def invoke(self, input: FlowState, config: RunnableConfig | None = None, **_: Any) -> str:
-        return self._choose(input)
+        return self.choose(input)
 
     async def ainvoke(self, input: FlowState, config: RunnableConfig | None = None, **_: Any) -> str:
-        return self._choose(input)
+        return self.choose(input)
 
 
 def edge(choose: Choose) -> tuple[Edge, list[str]]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import RunControl
 from langgraph.types import Command
 from langsmith import tracing_context
 
@@ -35,6 +31,7 @@ from cfx_flow.workspace.store import SnapshotStore
 from graphs.ask import Asker
 from graphs.call import Tools
 from graphs.checkpoints import FlowSaver, Shelf
+from graphs.one_runtime import DrainControl, with_one_runtime
 from graphs.plan_code_review import build
 from graphs.state import FlowState, checked_state, first_state, unreadable_state
 from graphs.steps import with_plain_steps
@@ -132,15 +129,19 @@ class LangGraphFlows:
 async def _run(graph: Any, start: Any, config: RunnableConfig, work: Work, drain: Drain) -> FlowState:
     """The state in which it stopped. Raises Drained, and what the nodes raise."""
     state: FlowState = {}
-    async with _draining(drain) as control:
-        try:
-            async for values in graph.astream(
-                start, config, context=work, control=control, durability="sync", stream_mode="values"
-            ):
-                state = values
-        except GraphDrained:
-            await work.run.pen.settle()
-            raise Drained from None
+    try:
+        async for values in graph.astream(
+            start,
+            with_one_runtime(config),
+            context=work,
+            control=DrainControl(drain),
+            durability="sync",
+            stream_mode="values",
+        ):
+            state = values
+    except GraphDrained:
+        await work.run.pen.settle()
+        raise Drained from None
     return state
 
 
@@ -208,19 +209,3 @@ async def _awaited(graph: CompiledStateGraph[FlowState, Work], config: RunnableC
 def _outcome(state: FlowState) -> Outcome:
     reason = Reason(state["reason"]) if "reason" in state else None
     return Outcome(FlowStatus(state["status"]), reason, state["message"], state.get("approval_hash"))
-
-
-@asynccontextmanager
-async def _draining(drain: Drain) -> AsyncIterator[RunControl]:
-    """LangGraph's own way to stop between two steps, rung by our shutdown."""
-    control = RunControl()
-
-    async def wait() -> None:
-        await drain.requested.wait()
-        control.request_drain()
-
-    watcher = asyncio.create_task(wait())
-    try:
-        yield control
-    finally:
-        watcher.cancel()
