@@ -55,17 +55,24 @@ class Shelf(Protocol):
 
 
 class FlowSaver(BaseCheckpointSaver[int]):
-    """Of one run. ``is_new``: nothing can have been saved before it, so nothing is looked for."""
+    """Of one run."""
 
-    def __init__(self, pen: Pen, shelf: Shelf, *, is_new: bool = False) -> None:
+    def __init__(self, pen: Pen, shelf: Shelf) -> None:
         super().__init__(serde=_SERIALIZER)
-        self._pen, self._shelf, self._is_new = pen, shelf, is_new
+        self._pen, self._shelf = pen, shelf
+        self._first: Checkpoint | None = None
+
+    def begin(self, first: Checkpoint) -> None:
+        """Nothing has been saved, so nothing is looked for: the run goes on from here. This is not saved
+        itself: a run that finds nothing begins so again."""
+        self._first = first
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Raises ValueError, TypeError or LookupError for what was cut or tampered with."""
         flow_id, ns = _place(config)
-        if self._is_new:
-            return None
+        if self._first is not None:
+            meta: CheckpointMetadata = {"source": "input", "step": 0, "parents": {}}
+            return CheckpointTuple(_config(flow_id, ns, self._first["id"]), self._first, meta)
         await self._pen.commit()
         found = await self._shelf.checkpoints(flow_id, ns, id=get_checkpoint_id(config), only_last=True)
         return await self._tuple(found[0]) if found else None
@@ -113,7 +120,7 @@ class FlowSaver(BaseCheckpointSaver[int]):
             body=_checkpoint_text(checkpoint),
             meta=_meta_text(get_checkpoint_metadata(config, metadata)),
         )
-        self._is_new = False
+        self._first = None
         self._pen.put(Entry(checkpoint=row))
         return _config(flow_id, ns, row.id)
 

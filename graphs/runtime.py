@@ -34,7 +34,7 @@ from graphs.checkpoints import FlowSaver, Shelf
 from graphs.one_runtime import DrainControl, with_one_runtime
 from graphs.plan_code_review import build
 from graphs.state import FlowState, checked_state, first_state, unreadable_state
-from graphs.steps import with_plain_steps
+from graphs.steps import beginning, with_plain_steps
 from graphs.work import Work
 
 RECURSION_LIMIT = 1_000
@@ -97,9 +97,8 @@ class LangGraphFlows:
     async def run(self, run: FlowRun, drain: Drain) -> Outcome | Waits:
         """From the beginning, or from the last checkpoint, with what a person has decided meanwhile."""
         work = Work(run, await self._snapshot(run), self._tools)
-        saver = FlowSaver(run.pen, self._shelf, is_new=run.flow.step == 0)
         graph: Any = copy.copy(self._graph)  # its own copy() would check the graph again
-        graph.checkpointer = saver
+        graph.checkpointer = FlowSaver(run.pen, self._shelf)
         with tracing_context(enabled=False):
             return await self._carry(graph, work, drain)
 
@@ -110,9 +109,9 @@ class LangGraphFlows:
             saved = await _reopened(graph, config, flow.options.max_rounds)
         elif saved and "status" in saved:
             return _outcome(saved)
-        # Without a checkpoint it begins again, and what was finished comes back from the steps' rows.
-        start = _answer_for(flow) if saved else first_state(flow.options)
-        state = await _run(graph, start, config, work, drain)
+        if not saved:  # it begins (again), and what was finished comes back from the steps' rows
+            graph.checkpointer.begin(beginning(graph, first_state(flow.options)))
+        state = await _run(graph, _answer_for(flow) if saved else None, config, work, drain)
         if "status" not in state and not saved and flow.decision is not None:
             state = await _run(graph, _answer_for(flow), config, work, drain)
         if "status" in state:

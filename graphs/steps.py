@@ -15,8 +15,10 @@ from typing import Any
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 from langgraph._internal._constants import CONF, CONFIG_KEY_SEND
+from langgraph.checkpoint.base import Checkpoint
 from langgraph.graph import END, START
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.pregel._checkpoint import empty_checkpoint
 
 from graphs.edges import Choose, Edge
 from graphs.state import FlowState
@@ -36,7 +38,8 @@ class Step(Runnable[FlowState, FlowState]):
         raise TypeError("our nodes are asynchronous")
 
     async def ainvoke(self, input: FlowState, config: RunnableConfig | None = None, **_: Any) -> FlowState:
-        assert config is not None  # LangGraph's, of the task
+        if config is None:
+            raise TypeError("it runs in a task of the graph")
         before = var_child_runnable_config.set(config)  # where interrupt() looks
         try:
             made: FlowState = await self._node.ainvoke(input, config)
@@ -47,6 +50,16 @@ class Step(Runnable[FlowState, FlowState]):
             writes.append((trigger_of(node), None))
         config[CONF][CONFIG_KEY_SEND](writes)
         return made
+
+
+def beginning(graph: Graph, state: FlowState) -> Checkpoint:
+    """As LangGraph leaves a graph after its START, which is a step of its own, with a checkpoint before and
+    after it."""
+    (first,) = (end for start, end in graph.builder.edges if start == START)
+    checkpoint = empty_checkpoint()
+    checkpoint["channel_values"] = {STATE: state, trigger_of(first): None}
+    checkpoint["channel_versions"] = {STATE: 1, trigger_of(first): 1}
+    return checkpoint
 
 
 def trigger_of(node: str) -> str:
@@ -63,8 +76,11 @@ def with_plain_steps(graph: Graph) -> Graph:
 
 def _leads(graph: Graph, name: str) -> Choose:
     """Each of our nodes has either one edge, or one function that chooses among several."""
-    (edge,) = [
-        *(branch.path for branch in graph.builder.branches[name].values()),
-        *(Edge(lambda _, end=end: end) for start, end in graph.builder.edges if start == name),
-    ]
-    return edge.choose
+    branches, edges = graph.builder.branches[name].values(), graph.builder.edges
+    choosing = [branch.path.choose for branch in branches if isinstance(branch.path, Edge)]
+    (leads,) = [*choosing, *(_always(end) for start, end in edges if start == name)]
+    return leads
+
+
+def _always(node: str) -> Choose:
+    return lambda _: node
