@@ -65,7 +65,8 @@ export function ForkForm({ flow, lastStep, onDone }: { flow: Flow; lastStep: num
     <form onSubmit={submitted(fork.mutate)} className="space-y-4">
       <p className="text-[0.8125rem] text-muted">A new flow on the same files. What is taken over is neither asked for nor paid again; this flow stays as it is.</p>
       <Field label="Take over steps up to" hint={`0: none, the plan is made anew. The last one is ${lastStep}.`}>
-        <Input name="step" type="number" min={0} max={lastStep} defaultValue={Math.min(1, lastStep)} required />
+        {/* Anew with its default when the steps come in after the form. */}
+        <Input key={Math.min(1, lastStep)} name="step" type="number" min={0} max={lastStep} defaultValue={Math.min(1, lastStep)} required />
       </Field>
       {plan === null ? (
         <Button size="sm" onClick={editPlan}>

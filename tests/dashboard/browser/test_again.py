@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.dashboard.browser.conftest import Visiting
 from tests.support.flows import (
@@ -102,6 +102,28 @@ def test_fork_takes_a_step_over_and_goes_on_with_an_edited_plan(
     assert len(provider.calls(PLAN)) == 1
     page.get_by_role("tab", name="Plan").click()
     expect(page.get_by_role("heading", name="Another plan")).to_be_visible()
+
+
+def test_fork_takes_the_plan_over_also_where_the_steps_come_in_after_the_form(
+    visiting: Visiting, flows: Flows, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)]))
+    flow_id = flows.run("Steps that come late")["id"]
+    visit = visiting()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    visit.page.route("**/v1/flows/*/events**", hold)
+    with visit.page.expect_request("**/v1/flows/*/events**"):
+        visit.go(f"/flow?id={flow_id}", "Steps that come late")
+    dialog(visit.page, "Fork")
+    taken_over = visit.page.get_by_label("Take over steps up to")
+    expect(taken_over).to_have_value("0")
+    for route in held:
+        route.continue_()
+    expect(taken_over).to_have_value("1")
 
 
 def test_downloads_are_what_the_api_gives(visiting: Visiting, flows: Flows, provider: Provider) -> None:
