@@ -13,6 +13,7 @@ MAX_TRIES = 500
 Pairs = list[tuple[str, Any]]
 
 _OBJECT_START = re.compile(r'\{(?=\s*")')
+_MAYBE_TRAILING = re.compile(r",\s*[}\]]")
 _STRING_OR_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 
 
@@ -43,4 +44,6 @@ def objects_in(text: str, *, build: Callable[[Pairs], dict[str, Any]] = dict) ->
 
 def _without_trailing_commas(text: str) -> str:
     """Outside of strings only."""
+    if _MAYBE_TRAILING.search(text) is None:
+        return text
     return _STRING_OR_COMMA.sub(lambda match: match.group(1) or "", text)

@@ -25,6 +25,10 @@ from graphs.nodes import check, code, plan, review
 from graphs.state import MERGED, FlowState, person_takes_patch, rounds_used_up
 from graphs.work import Work
 
+ALONG = ("check", "approved")
+"""The machine's own: each follows at once, in LangGraph's step of the node before it. Not ``rejected``: a
+person who resumes a flow goes back to the checkpoint before it."""
+
 
 def build() -> StateGraph[FlowState, Work]:
     graph = StateGraph(MERGED, context_schema=Work)

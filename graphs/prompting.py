@@ -64,7 +64,7 @@ async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str
     task, planned = work.flow.task, await work.run.output_of(state["plan_step"])
     plan_, diff, found = planned.output or "", checked.output or "", _machine(work, checked, planned)
     spent = [task, plan_, diff, found]
-    files = await _files(work, StageName.REVIEW, spent=spent, first=list(after), texts=after)
+    files = fitting(after, list(after), budget_tokens=_budget_tokens(work, StageName.REVIEW, spent)).whole
     fence = _fence(work, spent, after, files)
     return work.tools.prompts.render(
         "flow/review.md",
@@ -110,29 +110,25 @@ def _fence(work: Work, texts: Sequence[str], files: Mapping[str, str], chosen: I
 
 
 async def _files(
-    work: Work,
-    name: StageName,
-    *,
-    spent: Sequence[str],
-    first: Sequence[str] = (),
-    texts: Mapping[str, str] | None = None,
+    work: Work, name: StageName, *, spent: Sequence[str], first: Sequence[str] = ()
 ) -> Sequence[str]:
-    texts = work.files if texts is None else texts
+    budget = _budget_tokens(work, name, spent)
+    return fitting(work.files, await _ranked(work), budget_tokens=budget, first=first).whole
+
+
+def _budget_tokens(work: Work, name: StageName, spent: Sequence[str]) -> int:
+    """For contents of files."""
     listing = min(len(work.files), MAX_LISTED) * 40
     taken = (sum(map(len, spent)) + listing + len(work.system(name))) // CHARS_PER_TOKEN
-    budget = min(MAX_SHOWN_TOKENS, work.room_tokens(name) - taken - RESERVE_TOKENS)
-    best = await _ranked(work, texts)
-    return fitting(texts, best, budget_tokens=max(budget, 0), first=first).whole
+    return max(min(MAX_SHOWN_TOKENS, work.room_tokens(name) - taken - RESERVE_TOKENS), 0)
 
 
-async def _ranked(work: Work, texts: Mapping[str, str]) -> Sequence[str]:
+async def _ranked(work: Work) -> Sequence[str]:
     """The snapshot never changes, and PLAN and each CODE are shown it."""
-    if texts is work.files and work.ranking:
-        return work.ranking
-    best = await aside(sum(map(len, texts.values())), ranked, texts, work.flow.task)
-    if texts is work.files:
+    if not work.ranking:
+        best = await aside(sum(map(len, work.files.values())), ranked, work.files, work.flow.task)
         work.ranking.extend(best)
-    return best
+    return work.ranking
 
 
 async def _output(work: Work, n: int) -> str:

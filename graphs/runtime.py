@@ -32,7 +32,7 @@ from graphs.ask import Asker
 from graphs.call import Tools
 from graphs.checkpoints import FlowSaver, Shelf
 from graphs.one_runtime import DrainControl, with_one_runtime
-from graphs.plan_code_review import build
+from graphs.plan_code_review import ALONG, build
 from graphs.state import FlowState, checked_state, first_state, unreadable_state
 from graphs.steps import beginning, with_plain_steps
 from graphs.work import Work
@@ -92,7 +92,7 @@ class LangGraphFlows:
 
     def __init__(self, tools: Tools, snapshots: SnapshotStore, shelf: Shelf) -> None:
         self._tools, self._snapshots, self._shelf = tools, snapshots, shelf
-        self._graph = with_plain_steps(build().compile(name="plan_code_review"))
+        self._graph = with_plain_steps(build().compile(name="plan_code_review"), along=ALONG)
 
     async def run(self, run: FlowRun, drain: Drain) -> Outcome | Waits:
         """From the beginning, or from the last checkpoint, with what a person has decided meanwhile."""

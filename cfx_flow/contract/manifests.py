@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 Reader = Callable[[str], Iterable[str]]
@@ -50,6 +51,7 @@ def is_declared(dependency: str, declared: Iterable[str]) -> bool:
     return any(_plain(name) == _plain(_name(said)) and source in said for said in declared)
 
 
+@lru_cache(maxsize=1024)
 def _reader_for(path: str) -> Reader | None:
     name = path.rpartition("/")[2].lower()
     whole = path.lower()

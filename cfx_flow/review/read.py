@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -124,6 +125,7 @@ def _no_contradiction(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+@cache
 def json_schema() -> Mapping[str, Any]:
     """For ``response_format``: every field required and nothing else allowed, as strict mode wants it."""
     text, maybe = {"type": "string"}, {"type": ["string", "null"]}

@@ -49,6 +49,7 @@ def compiled() -> Any:
 
 async def carried(graph: Any, config: RunnableConfig) -> list[Any]:
     """Through two interrupts to the end; what was told of each checkpoint, the newest first."""
+    given: Any
     for given in ({"step": 0}, Command(resume="yes"), Command(resume="no")):
         await graph.ainvoke(given, config, durability="sync")
     return [
@@ -75,6 +76,26 @@ async def test_a_plain_step_and_one_runtime_leave_the_checkpoints_that_langgraph
     assert went[0][0] == {"step": 4, "person": "no", "status": "approved"}
 
 
+async def test_a_node_that_runs_along_leaves_the_same_state_with_fewer_checkpoints() -> None:
+    theirs, ours = compiled(), with_plain_steps(compiled(), along=("count", "end"))
+    went, expected = await carried(ours, with_one_runtime(CONFIG)), await carried(theirs, CONFIG)
+    assert went[0][:2] == expected[0][:2]
+    left_out = {("count",), ("end",)}  # but for the first one, to which no node of ours leads
+    assert [each[1] for each in went] == [
+        each[1] for n, each in enumerate(expected) if each[1] not in left_out or n == len(expected) - 2
+    ]
+
+
+async def test_a_checkpoint_before_a_node_that_runs_along_now_goes_on() -> None:
+    theirs = compiled()
+    await carried(theirs, CONFIG)
+    (before_end,) = [past async for past in theirs.aget_state_history(CONFIG) if past.next == ("end",)]
+    ours = with_plain_steps(compiled(), along=("count", "end"))
+    ours.checkpointer = theirs.checkpointer
+    state = await ours.ainvoke(None, with_one_runtime(before_end.config), durability="sync")
+    assert state == {"step": 4, "person": "no", "status": "approved"}
+
+
 async def test_a_beginning_is_what_langgraph_leaves_after_its_start() -> None:
     graph = compiled()
     await graph.ainvoke({"step": 0}, CONFIG, durability="sync")
@@ -86,6 +107,6 @@ async def test_a_beginning_is_what_langgraph_leaves_after_its_start() -> None:
 
 
 async def test_a_step_outside_of_a_graph_is_an_error_of_ours() -> None:
-    step = with_plain_steps(compiled()).nodes["count"].node
+    step: Any = with_plain_steps(compiled()).nodes["count"].node
     with pytest.raises(TypeError, match="task of the graph"):
         await step.ainvoke({"step": 0})
