@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from pathlib import Path
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.flows.model import Flow, FlowOptions, FlowStatus
 from cfx_flow.flows.request import WorkspaceRequest
+from cfx_flow.ids import near_id
 from cfx_flow.workspace.edits import recover
 from cfx_flow.workspace.roots import PARAM, reach
 from cfx_flow.workspace.snapshot import Snapshot, checked, from_files
@@ -54,7 +54,7 @@ class Origin:
 
 def new_flow(task: str, snapshot_id: str, options: FlowOptions, origin: Origin) -> Flow:
     return Flow(
-        id=str(uuid.uuid4()),
+        id=near_id(),
         user_id=origin.caller.user_id,
         api_key_id=origin.caller.api_key_id,
         request_id=origin.request_id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from operator import itemgetter
+from sys import intern
 from typing import Any, cast
 
 from sqlalchemy import JSON, ClauseElement, Dialect, Executable, Uuid
@@ -27,12 +28,12 @@ class Compiled:
         self._sql = str(compiled)
         asked = {name for name, bind in compiled.binds.items() if bind.required}
         self._fixed = {name: value for name, value in compiled.params.items() if name not in asked}
-        names = compiled.positiontup or []
+        names = [intern(name) for name in compiled.positiontup or []]
         self._pick = _picker(names)
         converts = [_into(compiled.binds[name].type, dialect) for name in names]
         self._converts = [(place, convert) for place, convert in enumerate(converts) if convert is not None]
         columns = getattr(statement, "exported_columns", ())
-        self._columns = [(column.name, _out_of(column.type, dialect)) for column in columns]
+        self._columns = [(intern(str(column.name)), _out_of(column.type, dialect)) for column in columns]
 
     def run(self, connection: sqlite3.Connection, values: Values | list[Values]) -> Sequence[Row]:
         if isinstance(values, list):

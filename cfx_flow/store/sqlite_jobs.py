@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Dialect
 
+from cfx_flow.store.commit_thread import CommitThread
 from cfx_flow.store.compiled import Compilers
 from cfx_flow.store.group_commit import GroupCommit, NowOrLater
 from cfx_flow.store.jobs import Job, Row, Steps
@@ -66,8 +66,9 @@ class SqliteJobs:
         self._synchronous = synchronous
         self._compilers = Compilers(dialect)
         self._queue: GroupCommit[Job[Any], _Outcome] = GroupCommit(self._commit)
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
+        self._disk = CommitThread()
         self._writer: sqlite3.Connection | None = None
+        self._is_committing = False
         self._reader: sqlite3.Connection | None = None
 
     async def run(self, job: Job[T]) -> T:
@@ -82,22 +83,28 @@ class SqliteJobs:
     def look(self, job: Job[T]) -> T:
         """Of a job that only reads; readers wait for nobody under WAL. Raises StoreUnavailable."""
         with sqlite_errors():
-            if self._reader is None:
-                self._reader = self._connect()
-                self._reader.execute("PRAGMA query_only=ON")
-            return self._work_through(self._reader, job())
+            return self._work_through(self._readable(), job())
 
     def close(self) -> None:
         """After the last job."""
-        self._disk.shutdown()
+        self._disk.close()
         for connection in (self._writer, self._reader):
             if connection is not None:
                 connection.close()
         self._writer = self._reader = None
 
+    def _readable(self) -> sqlite3.Connection:
+        """The writer if it is idle: it has at hand what it wrote, where every commit of another connection
+        empties the reader's cache."""
+        if self._writer is not None and not self._is_committing and not self._writer.in_transaction:
+            return self._writer
+        if self._reader is None:
+            self._reader = self._connect()
+            self._reader.execute("PRAGMA query_only=ON")
+        return self._reader
+
     def _commit(self, jobs: list[Job[Any]]) -> NowOrLater[Sequence[_Outcome]]:
-        """Now, unless there is a disk or another writer to wait for."""
-        if self._synchronous != FULL and self._turn.is_free:
+        if self._turn.take():
             with suppress(_HalfDone, _Busy):
                 return self._transact_now(jobs)
         return self._commit_later(jobs)
@@ -114,16 +121,24 @@ class SqliteJobs:
         except _HalfDone as spoilt:
             return _Outcome(error=spoilt.error)
 
-    def _transact_now(self, jobs: Sequence[Job[Any]]) -> Sequence[_Outcome]:
-        """Raises _Busy before anything was done."""
-        with sqlite_errors():
-            connection = self._writer or self._opened()
-            if not _begun(connection):
-                raise _Busy
-            with _undone_on_error(connection):
-                outcomes = [self._outcome(connection, job) for job in jobs]
-                connection.commit()
-                return outcomes
+    def _transact_now(self, jobs: Sequence[Job[Any]]) -> NowOrLater[Sequence[_Outcome]]:
+        """Has the turn, and gives it back. Later only if there is the disk to wait for. Raises _Busy before
+        anything was done."""
+        try:
+            with sqlite_errors():
+                connection = self._writer or self._opened()
+                if not _begun(connection):
+                    raise _Busy
+                with _undone_on_error(connection):
+                    outcomes = [self._outcome(connection, job) for job in jobs]
+                    if self._synchronous == FULL:
+                        return self._committed(connection, outcomes, self._turn.give_back)
+                    connection.commit()
+        except BaseException:
+            self._turn.give_back()
+            raise
+        self._turn.give_back()
+        return outcomes
 
     async def _transact(self, jobs: Sequence[Job[Any]]) -> Sequence[_Outcome]:
         async with self._turn:
@@ -132,8 +147,31 @@ class SqliteJobs:
                 await self._begin(connection)
                 with _undone_on_error(connection):
                     outcomes = [self._outcome(connection, job) for job in jobs]
-                    await asyncio.get_running_loop().run_in_executor(self._disk, connection.commit)
-                    return outcomes
+                    return await self._committed(connection, outcomes)
+
+    def _committed(
+        self, connection: sqlite3.Connection, answer: T, at_the_end: Callable[[], None] | None = None
+    ) -> asyncio.Future[T]:
+        """``answer`` when the disk has it, for which a thread waits; undone if it does not take it."""
+        later: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def told(error: Exception | None) -> None:
+            self._is_committing = False
+            try:
+                with sqlite_errors(), _undone_on_error(connection):
+                    if error is not None:
+                        raise error
+            except Exception as trouble:  # noqa: BLE001 - for those who wait
+                if not later.done():
+                    later.set_exception(trouble)
+            if not later.done():
+                later.set_result(answer)
+            if at_the_end is not None:
+                at_the_end()
+
+        self._is_committing = True
+        self._disk.run(connection.commit, told)
+        return later
 
     async def _begin(self, connection: sqlite3.Connection) -> None:
         """Polls as SQLite's own busy handler does, but without a thread."""
@@ -200,6 +238,7 @@ def _begun(connection: sqlite3.Connection) -> bool:
 def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
-    finally:
+    except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        raise

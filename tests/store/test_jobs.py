@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from uuid import uuid4
 
 import pytest
@@ -133,6 +135,36 @@ async def test_a_full_disk_fails_the_batch_and_nothing_after_it(sqlite_url: str)
     await store.run(writing("b"))
     assert await names_in(store) == ["a", "b"]
     await store.close()
+
+
+async def test_while_a_commit_waits_for_the_disk_others_read_what_was_before(sqlite_store: Store) -> None:
+    await sqlite_store.run(writing("a"))
+    jobs, disk = sqlite_store._jobs, Event()
+    assert jobs is not None
+    jobs._disk.run(lambda: disk.wait(5), lambda _: None)
+    under_way = asyncio.ensure_future(sqlite_store.run(writing("b")))
+    await asyncio.sleep(0.05)
+    assert await names_in(sqlite_store) == ["a"]
+    assert not under_way.done()
+    disk.set()
+    await under_way
+    assert await names_in(sqlite_store) == ["a", "b"]
+
+
+async def test_a_commit_that_the_disk_refuses_is_undone_and_told_to_all_in_it(sqlite_store: Store) -> None:
+    """As large as a file may be: the log takes no more pages."""
+    await sqlite_store.run(writing("a"))
+    log = Path(f"{sqlite_store.file}-wal")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, before[1]))
+    try:
+        jobs = [sqlite_store.run(writing(name)) for name in "bc"]
+        outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable, StoreUnavailable]
+    assert await sqlite_store.run(writing("d")) == 2
+    assert await names_in(sqlite_store) == ["a", "d"]
 
 
 async def test_closing_waits_for_what_is_being_written(sqlite_url: str, tmp_path: Path) -> None:
