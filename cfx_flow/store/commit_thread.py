@@ -32,8 +32,9 @@ class CommitThread:
     def run(self, commit: Callable[[], object], told: Told) -> None:
         """``told`` hears in the loop that ``commit`` has ended, and what it raised."""
         if self._thread is None:
-            self._thread = Thread(target=self._work, name="sqlite-commit", daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._work, name="sqlite-commit", daemon=True)
+            thread.start()  # the system may refuse; then the next commit tries again
+            self._thread = thread
         self._asked.put(_Wait(commit, told, asyncio.get_running_loop()))
 
     def close(self) -> None:

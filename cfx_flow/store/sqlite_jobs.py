@@ -169,8 +169,8 @@ class SqliteJobs:
             if at_the_end is not None:
                 at_the_end()
 
-        self._is_committing = True
         self._disk.run(connection.commit, told)
+        self._is_committing = True
         return later
 
     async def _begin(self, connection: sqlite3.Connection) -> None:

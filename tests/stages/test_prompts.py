@@ -33,6 +33,14 @@ def test_variables_are_put_in_and_never_expanded_again(prompts: Prompts) -> None
     )
 
 
+def test_a_percent_sign_is_one_in_a_prompt_and_in_what_is_put_in(tmp_path: Path) -> None:
+    (tmp_path / "plain.md").write_text("100 %\n50%s %(task)s %%")
+    (tmp_path / "code.md").write_text("100% $task% ${task}%d %(task)s %% $$%")
+    prompts = load_prompts(tmp_path)
+    assert prompts.text("plain.md") == "100 %\n50%s %(task)s %%"
+    assert prompts.render("code.md", task="%s %(x)s %%") == "100% %s %(x)s %%% %s %(x)s %%%d %(task)s %% $%"
+
+
 @pytest.mark.parametrize(
     ("variables", "says"),
     [

@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from uuid import uuid4
 
 import pytest
@@ -165,6 +165,20 @@ async def test_a_commit_that_the_disk_refuses_is_undone_and_told_to_all_in_it(sq
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable, StoreUnavailable]
     assert await sqlite_store.run(writing("d")) == 2
     assert await names_in(sqlite_store) == ["a", "d"]
+
+
+async def test_a_thread_that_the_system_refuses_fails_that_commit_and_none_after_it(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            await sqlite_store.run(writing("a"))
+    assert await asyncio.wait_for(sqlite_store.run(writing("b")), 5) == 1
+    assert await names_in(sqlite_store) == ["b"]
 
 
 async def test_closing_waits_for_what_is_being_written(sqlite_url: str, tmp_path: Path) -> None:
