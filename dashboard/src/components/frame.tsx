@@ -4,8 +4,8 @@ import clsx from "clsx";
 import { ChartNoAxesColumn, KeyRound, LogOut, type LucideIcon, ScrollText, ServerOff, Settings2, Workflow } from "lucide-react";
 import Link from "next/link";
 import { usePathname, useRouter } from "next/navigation";
-import { type ReactNode, useEffect } from "react";
-import { currentSession, signOut } from "@/api/session";
+import { Fragment, type ReactNode, useEffect } from "react";
+import { currentSession, personOf, signOut } from "@/api/session";
 import { useReachable, useSession } from "@/lib/hooks";
 import { Logo } from "./logo";
 
@@ -45,7 +45,8 @@ export function Frame({ children }: { children: ReactNode }) {
       <div className="min-w-0 flex-1">
         <Away />
         <main id="main" tabIndex={-1} className="mx-auto w-full max-w-[90rem] px-4 py-6 outline-none sm:px-6 lg:px-8">
-          {session ? children : null}
+          {/* Anew for another person: also what a page follows and has been told live is one person's. */}
+          {session ? <Fragment key={personOf(session)}>{children}</Fragment> : null}
         </main>
       </div>
     </div>
