@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
+import pytest
 from sqlalchemy import select, update
 
 from cfx_flow.store.tables import flow_checkpoints
-from tests.flows.conftest import House
+from tests.flows.conftest import House, OpenHouse
 from tests.flows.test_approval import after, waiting
 from tests.support.flows import GOOD_DIFF, loop, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
@@ -58,3 +60,27 @@ async def test_a_flow_that_ran_out_of_rounds_with_an_older_checkpoint_is_resumed
 
     assert (await house.ended(flow["id"]))["status"] == "approved"
     assert [len(provider.calls(model)) for model in (PLAN, CODE, REVIEW)] == [1, 2, 2]
+
+
+async def test_a_flow_whose_check_was_a_step_of_the_graph_s_goes_on_after_it(
+    open_house: OpenHouse, database_url: str, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until 2026-11-30: one waits for a person, one has used its rounds up, one is amid a round."""
+    held = verdict("approve") | {"first_byte_delay_s": 30}
+    reviews = [verdict("approve"), verdict("revise"), held, *[verdict("approve")] * 2]
+    provider.script(*loop([says(GOOD_DIFF)], reviews))
+    with monkeypatch.context() as earlier:
+        earlier.setattr("graphs.runtime.ALONG", ())
+        async with open_house(database_url) as house:
+            waits = await waiting(house, approval="patch")
+            rejected = await house.run(max_rounds=1)
+            under_way = await house.start()
+            await asyncio.to_thread(provider.wait_for_calls, 3, REVIEW)
+
+    async with open_house(database_url) as later:
+        assert (await later.ended(under_way))["status"] == "approved"
+        assert (await after(later, waits, "approve"))["status"] == "approved"
+        again = await later.client.post(f"/v1/flows/{rejected['id']}/resume", json={"max_rounds": 2})
+        assert again.status_code == 202, again.text
+        assert (await later.ended(rejected["id"]))["status"] == "approved"
+    assert [len(provider.calls(model)) for model in (PLAN, CODE, REVIEW)] == [3, 4, 5]
