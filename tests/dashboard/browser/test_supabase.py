@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
@@ -93,6 +95,37 @@ def test_person_signs_in_after_a_wrong_password_and_is_out_everywhere_when_leavi
         assert "token" not in left.evaluate(STORED)
     wait_for(lambda: service.sessions == {}, timeout_s=20, what="the session's end")
     assert "/logout local" in service.calls
+
+
+def session_of(service: GoTrue, email: str) -> Any:
+    """Of a new person."""
+    service.person(email, PASSWORD)
+    body = json.dumps({"email": email, "password": PASSWORD}).encode()
+    status, session = service.answer("POST", "/auth/v1/token?grant_type=password", {"apikey": ANON_KEY}, body)
+    assert status == 200
+    return session
+
+
+def keep(page: Page, session: Any) -> None:
+    page.evaluate("session => localStorage.setItem('cfx.supabase', JSON.stringify(session))", session)
+
+
+def test_who_signs_in_in_another_tab_sees_nothing_of_the_person_before(
+    visit: Visit, service: GoTrue, office: Server
+) -> None:
+    carol, bob = (session_of(service, f"{name}@example.com") for name in ("carol", "bob"))
+    made = office.client_of(carol["access_token"]).post("/v1/keys", json={"label": "only Carol's"})
+    made.raise_for_status()
+    page = visit.page
+    visit.go("/keys", "Sign in to CF-X Flow")
+    keep(page, carol)
+    page.reload()
+    expect(page.get_by_text("only Carol's")).to_be_visible()
+    keep(other_tab(visit, page.context, "/settings"), bob)
+    expect(page.get_by_text("No keys")).to_be_visible()
+    expect(page.get_by_text("only Carol's")).to_have_count(0)
+    visit.go("/", "Overview")
+    expect(page.get_by_text("Signed in as bob@example.com")).to_be_visible()
 
 
 def test_who_signs_in_again_while_the_session_before_is_still_being_ended_stays_in(visit: Visit) -> None:
