@@ -10,6 +10,7 @@ export type Session =
 const NAME = "cfx.session";
 /** The library's, which alone writes it. */
 export const SUPABASE_NAME = "cfx.supabase";
+const HOLDER = "the holder of this tab's key";
 const ELSEWHERE = "You were signed out in another tab.";
 const listeners = new Set<() => void>();
 let cached: Session | null | undefined;
@@ -46,9 +47,12 @@ export function whySignedOut(): string | null {
   return farewell;
 }
 
-/** Of two sessions that are one person's it says the same: a token of Supabase is renewed every hour. */
+/**
+ * Of two sessions that are one person's it says the same: a token of Supabase is renewed every hour, and a key that follows a
+ * key without a sign-out is the same one, rotated.
+ */
 export function personOf(session: Session | null): string | null {
-  if (session?.kind !== "supabase") return session?.token ?? null;
+  if (session?.kind !== "supabase") return session && HOLDER;
   const claims = parsed(decoded(session.token.split(".")[1] ?? ""));
   const is = typeof claims === "object" && claims !== null && "sub" in claims && typeof claims.sub === "string";
   return is ? (claims.sub as string) : session.token;
