@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Protocol
 
+import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
@@ -39,6 +40,8 @@ from graphs.work import Work
 
 RECURSION_LIMIT = 1_000
 """LangGraph's own guard, far above the longest loop that max_rounds and max_fixes allow"""
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class House(Protocol):
@@ -153,7 +156,9 @@ async def _saved(graph: CompiledStateGraph[FlowState, Work], config: RunnableCon
     try:
         snapshot = await graph.aget_state(config)
     except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError):
-        # LangGraph at a checkpoint that was cut or tampered with: tests/graphs/test_checkpoints.py
+        # What LangGraph raises at a checkpoint that was cut or tampered with (graphs/test_checkpoints.py).
+        # Should it be a fault of ours, the log has it.
+        log.warning("flow_state_unreadable", flow_id=config["configurable"]["thread_id"], exc_info=True)
         raise unreadable_state() from None
     if snapshot.values:
         return checked_state(snapshot.values)

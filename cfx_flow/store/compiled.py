@@ -25,7 +25,8 @@ Convert = Callable[[Any], Any] | None
 class Compiled:
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         compiled = cast(SQLCompiler, cast(ClauseElement, statement).compile(dialect=dialect))
-        self._sql = str(compiled)
+        self.sql = str(compiled)
+        self.reads = statement.is_select
         asked = {name for name, bind in compiled.binds.items() if bind.required}
         self._fixed = {name: value for name, value in compiled.params.items() if name not in asked}
         names = [intern(name) for name in compiled.positiontup or []]
@@ -37,9 +38,9 @@ class Compiled:
 
     def run(self, connection: sqlite3.Connection, values: Values | list[Values]) -> Sequence[Row]:
         if isinstance(values, list):
-            connection.executemany(self._sql, [self._bound(each) for each in values])
+            connection.executemany(self.sql, [self._bound(each) for each in values])
             return ()
-        cursor = connection.execute(self._sql, self._bound(values))
+        cursor = connection.execute(self.sql, self._bound(values))
         return [self._row(row) for row in cursor.fetchall()] if self._columns else ()
 
     def _bound(self, values: Values) -> list[Any]:
@@ -65,10 +66,20 @@ class Compilers:
         self._compiled: dict[Executable, Compiled] = {}
 
     def run(self, connection: sqlite3.Connection, ask: Ask) -> Sequence[Row]:
-        compiled = self._compiled.get(ask.statement)
-        if compiled is None:
-            compiled = self._compiled[ask.statement] = Compiled(ask.statement, self._dialect)
+        return self._of(ask.statement).run(connection, ask.values)
+
+    def look(self, connection: sqlite3.Connection, ask: Ask) -> Sequence[Row]:
+        """Of a job that is in no transaction. Raises TypeError for a statement that writes."""
+        compiled = self._of(ask.statement)
+        if not compiled.reads:
+            raise TypeError(f"a job that looks only reads; run this one: {compiled.sql}")
         return compiled.run(connection, ask.values)
+
+    def _of(self, statement: Executable) -> Compiled:
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = self._compiled[statement] = Compiled(statement, self._dialect)
+        return compiled
 
 
 def _picker(names: Sequence[str]) -> Callable[[Values], list[Any]]:

@@ -19,7 +19,7 @@ from sqlalchemy import Dialect
 from cfx_flow.store.commit_thread import CommitThread
 from cfx_flow.store.compiled import Compilers
 from cfx_flow.store.group_commit import GroupCommit, NowOrLater
-from cfx_flow.store.jobs import Job, Row, Steps
+from cfx_flow.store.jobs import Ask, Job, Row, Steps
 from cfx_flow.store.quick_sqlite import POLL_S, is_busy, sqlite_errors
 from cfx_flow.store.trouble import BUSY, unavailable
 from cfx_flow.store.write_turn import WriteTurn
@@ -83,7 +83,7 @@ class SqliteJobs:
     def look(self, job: Job[T]) -> T:
         """Of a job that only reads; readers wait for nobody under WAL. Raises StoreUnavailable."""
         with sqlite_errors():
-            return self._work_through(self._readable(), job())
+            return _work_through(self._readable(), job(), self._compilers.look)
 
     def close(self) -> None:
         """After the last job."""
@@ -122,37 +122,46 @@ class SqliteJobs:
             return _Outcome(error=spoilt.error)
 
     def _transact_now(self, jobs: Sequence[Job[Any]]) -> NowOrLater[Sequence[_Outcome]]:
-        """Has the turn, and gives it back. Later only if there is the disk to wait for. Raises _Busy before
-        anything was done."""
-        try:
-            with sqlite_errors():
-                connection = self._writer or self._opened()
-                if not _begun(connection):
-                    raise _Busy
-                with _undone_on_error(connection):
-                    outcomes = [self._outcome(connection, job) for job in jobs]
-                    if self._synchronous == FULL:
-                        return self._committed(connection, outcomes, self._turn.give_back)
-                    connection.commit()
-        except BaseException:
-            self._turn.give_back()
-            raise
+        """Has the turn. Later only if there is the disk to wait for. Raises _Busy before anything is done."""
+        with self._given_back_on_error(), sqlite_errors():
+            connection = self._writer or self._opened()
+            if not _begun(connection):
+                raise _Busy
+            return self._written(connection, jobs)
+
+    async def _transact(self, jobs: Sequence[Job[Any]]) -> Sequence[_Outcome]:
+        await self._turn.wait()
+        with self._given_back_on_error(), sqlite_errors():
+            connection = self._writer or self._opened()
+            await self._begin(connection)
+            written = self._written(connection, jobs)
+        if not isinstance(written, asyncio.Future):
+            return written
+        return await asyncio.shield(written)  # whoever waits may go; the commit does not
+
+    def _written(
+        self, connection: sqlite3.Connection, jobs: Sequence[Job[Any]]
+    ) -> Sequence[_Outcome] | asyncio.Future[Sequence[_Outcome]]:
+        """The transaction that has begun, to its end; then the turn is given back."""
+        with _undone_on_error(connection):
+            outcomes = [self._outcome(connection, job) for job in jobs]
+            if self._synchronous == FULL:
+                return self._committed(connection, outcomes)
+            connection.commit()
         self._turn.give_back()
         return outcomes
 
-    async def _transact(self, jobs: Sequence[Job[Any]]) -> Sequence[_Outcome]:
-        async with self._turn:
-            with sqlite_errors():
-                connection = self._writer or self._opened()
-                await self._begin(connection)
-                with _undone_on_error(connection):
-                    outcomes = [self._outcome(connection, job) for job in jobs]
-                    return await self._committed(connection, outcomes)
+    @contextmanager
+    def _given_back_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._turn.give_back()
+            raise
 
-    def _committed(
-        self, connection: sqlite3.Connection, answer: T, at_the_end: Callable[[], None] | None = None
-    ) -> asyncio.Future[T]:
-        """``answer`` when the disk has it, for which a thread waits; undone if it does not take it."""
+    def _committed(self, connection: sqlite3.Connection, answer: T) -> asyncio.Future[T]:
+        """``answer`` when the disk has it, for which a thread waits; undone if it does not take it. Then the
+        turn is given back."""
         later: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         def told(error: Exception | None) -> None:
@@ -166,8 +175,7 @@ class SqliteJobs:
                     later.set_exception(trouble)
             if not later.done():
                 later.set_result(answer)
-            if at_the_end is not None:
-                at_the_end()
+            self._turn.give_back()
 
         self._disk.run(connection.commit, told)
         self._is_committing = True
@@ -185,24 +193,13 @@ class SqliteJobs:
     def _outcome(self, connection: sqlite3.Connection, job: Job[Any]) -> _Outcome:
         before = connection.total_changes
         try:
-            return _Outcome(self._work_through(connection, job()))
+            return _Outcome(_work_through(connection, job(), self._compilers.run))
         except sqlite3.OperationalError:
             raise  # the database itself: nobody in this transaction can go on
         except Exception as error:
             if connection.total_changes != before:
                 raise _HalfDone(error) from error
             return _Outcome(error=error)
-
-    def _work_through(self, connection: sqlite3.Connection, steps: Steps[T]) -> T:
-        rows: Sequence[Row] = ()
-        try:
-            ask = next(steps)
-            while True:
-                rows = self._compilers.run(connection, ask)
-                ask = steps.send(rows)
-        except StopIteration as end:
-            made: T = end.value
-            return made
 
     def _opened(self) -> sqlite3.Connection:
         connection = self._connect()
@@ -221,6 +218,20 @@ class SqliteJobs:
             check_same_thread=False,
             cached_statements=CACHED_STATEMENTS,
         )
+
+
+def _work_through(
+    connection: sqlite3.Connection,
+    steps: Steps[T],
+    run: Callable[[sqlite3.Connection, Ask], Sequence[Row]],
+) -> T:
+    try:
+        ask = next(steps)
+        while True:
+            ask = steps.send(run(connection, ask))
+    except StopIteration as end:
+        made: T = end.value
+        return made
 
 
 def _begun(connection: sqlite3.Connection) -> bool:

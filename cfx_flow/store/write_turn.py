@@ -33,7 +33,8 @@ class WriteTurn:
                 return
         self._is_taken = False
 
-    async def __aenter__(self) -> None:
+    async def wait(self) -> None:
+        """Until it is ours. Raises as entering does."""
         if self.take():
             return
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -47,6 +48,9 @@ class WriteTurn:
             if isinstance(error, TimeoutError):
                 raise unavailable(BUSY) from error
             raise
+
+    async def __aenter__(self) -> None:
+        await self.wait()
 
     async def __aexit__(self, *_: object) -> None:
         self.give_back()

@@ -19,6 +19,8 @@ from cfx_flow.errors import StoreUnavailable
 from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.jobs import Ask, Job, Steps
 from cfx_flow.store.tables import idempotency_keys as keys
+from cfx_flow.store.write_turn import WriteTurn
+from tests.support.stores import eventually
 
 NEW = insert(keys).values({column.name: bindparam(column.name) for column in keys.c})
 ALL = select(keys.c.key, keys.c.created_at).order_by(keys.c.key)
@@ -149,6 +151,41 @@ async def test_while_a_commit_waits_for_the_disk_others_read_what_was_before(sql
     disk.set()
     await under_way
     assert await names_in(sqlite_store) == ["a", "b"]
+
+
+async def test_a_commit_goes_on_and_keeps_its_turn_though_whoever_waits_for_it_is_cancelled(
+    sqlite_store: Store,
+) -> None:
+    """As a loop that ends cancels all its tasks."""
+    await sqlite_store.run(writing("a"))
+    jobs, turn, disk = sqlite_store._jobs, sqlite_store._turn, Event()
+    assert jobs is not None
+    assert isinstance(turn, WriteTurn)
+    assert turn.take()
+    mine = asyncio.current_task()
+    under_way = asyncio.ensure_future(sqlite_store.run(writing("b")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    jobs._disk.run(lambda: disk.wait(5), lambda _: None)
+    turn.give_back()
+    await asyncio.sleep(0.05)
+    for task in asyncio.all_tasks() - {mine}:
+        task.cancel()
+    await asyncio.wait([under_way], timeout=5)
+    assert under_way.cancelled()
+    assert not turn.take()
+    disk.set()
+    await eventually(turn.take)
+    turn.give_back()
+    assert await names_in(sqlite_store) == ["a", "b"]
+
+
+async def test_a_job_that_looks_cannot_write(sqlite_store: Store) -> None:
+    for name in "bc":  # before there is a writer, and on the writer
+        with pytest.raises(TypeError, match="only reads; run this one: INSERT"):
+            await sqlite_store.look(writing("a"))
+        await sqlite_store.run(writing(name))
+    assert await names_in(sqlite_store) == ["b", "c"]
 
 
 async def test_a_commit_that_the_disk_refuses_is_undone_and_told_to_all_in_it(sqlite_store: Store) -> None:

@@ -22,7 +22,7 @@ from cfx_flow.store.address import sqlite_file
 from cfx_flow.workers.queue import LOCKS
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, Flows, loop, says, verdict
 from tests.support.postgres import connect_as_service
-from tests.support.processes import Running, start, wait_for, wait_ready
+from tests.support.processes import NotReadyError, Running, start, wait_for, wait_ready
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
 from tests.support.server import CFX, Server
 
@@ -187,17 +187,16 @@ class Fleet:
     def until_it_works(self, finished_steps: int = 0) -> None:
         """Some flow runs that did not run, or ran elsewhere, at the last kill; and so many steps have come to
         their end: lives that are shorter than a step make everything wait (ADR 0036)."""
-        self._until(lambda: self.running().items() - self._at_last_kill.items(), what="flow that runs")
-        self._until(
-            lambda: self.finished_steps() >= finished_steps, what=f"end of {finished_steps} steps in all"
-        )
+        self._until(lambda: self.running().items() - self._at_last_kill.items(), what="running flow")
+        self._until(lambda: self.finished_steps() >= finished_steps, what=f"{finished_steps} finished steps")
 
-    def _until(self, check: Callable[[], object], *, what: str, timeout_s: float = 60) -> None:
+    def _until(self, check: Callable[[], object], *, what: str) -> None:
         try:
-            wait_for(lambda: self.server.process.alive and check(), timeout_s=timeout_s, what=what)
-        except AssertionError as error:
+            wait_ready(self.server.process, check, timeout_s=60, what=what)
+        except NotReadyError as error:
             left = self.rows("SELECT id, status, epoch, retakes FROM flows WHERE completed_at IS NULL")
-            raise AssertionError(f"{error}, of {left}\n{self.log_tail()}") from None
+            workers = "\n".join(worker.log_tail() for worker in self.workers)
+            raise NotReadyError(f"{error}\n{workers}\nunfinished: {left}") from None
 
     def unfinished(self) -> int:
         return int(self.rows("SELECT count(*) FROM flows WHERE completed_at IS NULL")[0][0])

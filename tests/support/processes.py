@@ -84,7 +84,9 @@ def wait_for(check: Callable[[], T | None], *, timeout_s: float, what: str, ever
         time.sleep(every_s)
 
 
-def wait_ready(running: Running, check: Callable[[], T | None], *, timeout_s: float) -> T:
+def wait_ready(
+    running: Running, check: Callable[[], T | None], *, timeout_s: float, what: str = "readiness"
+) -> T:
     """``wait_for``, given up at once when the process ends."""
 
     def checked() -> T | None:
@@ -93,7 +95,7 @@ def wait_ready(running: Running, check: Callable[[], T | None], *, timeout_s: fl
         return check()
 
     try:
-        return wait_for(checked, timeout_s=timeout_s, what=f"readiness of {running.name}")
+        return wait_for(checked, timeout_s=timeout_s, what=f"{what} of {running.name}")
     except NotReadyError:
         raise
     except AssertionError as error:

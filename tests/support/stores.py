@@ -148,6 +148,8 @@ def heard(store: Store) -> list[str]:
     """The statements that come from here on."""
     asked: list[str] = []
     event.listen(store._engine.sync_engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
-    if store._jobs is not None and store._jobs._reader is not None:
-        store._jobs._reader.set_trace_callback(asked.append)
+    if store._jobs is not None:
+        for connection in (store._jobs._reader, store._jobs._writer):
+            if connection is not None:
+                connection.set_trace_callback(asked.append)
     return asked

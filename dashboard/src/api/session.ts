@@ -53,9 +53,7 @@ export function whySignedOut(): string | null {
  */
 export function personOf(session: Session | null): string | null {
   if (session?.kind !== "supabase") return session && HOLDER;
-  const claims = parsed(decoded(session.token.split(".")[1] ?? ""));
-  const is = typeof claims === "object" && claims !== null && "sub" in claims && typeof claims.sub === "string";
-  return is ? (claims.sub as string) : session.token;
+  return textIn(parsed(decoded(session.token.split(".")[1] ?? "")), "sub") ?? session.token;
 }
 
 export function onSession(listener: () => void): () => void {
@@ -68,22 +66,27 @@ function takeOver(kept: string | null): void {
   if (currentSession()?.kind === "key") return;
   const session = ofSupabase(kept);
   if (session) signIn(session);
-  else if (currentSession()) signOut(ELSEWHERE);
+  else signOut(ELSEWHERE); // also where Supabase's library, or the API, was quicker and said less
 }
 
 function read(): Session | null {
-  const found = parsed(stored(() => window.sessionStorage, NAME));
-  return isKey(found) ? found : ofSupabase(stored(() => window.localStorage, SUPABASE_NAME));
+  return ofKey(stored(() => window.sessionStorage, NAME)) ?? ofSupabase(stored(() => window.localStorage, SUPABASE_NAME));
 }
 
-function isKey(found: unknown): found is Session {
-  return typeof found === "object" && found !== null && "token" in found && typeof found.token === "string" && "kind" in found && found.kind === "key";
+function ofKey(kept: string | null): Session | null {
+  const found = parsed(kept);
+  const token = textIn(found, "token");
+  return token !== null && textIn(found, "kind") === "key" ? { kind: "key", token } : null;
 }
 
 function ofSupabase(kept: string | null): Session | null {
-  const found = parsed(kept);
-  const is = typeof found === "object" && found !== null && "access_token" in found && typeof found.access_token === "string";
-  return is ? { kind: "supabase", token: found.access_token as string } : null;
+  const token = textIn(parsed(kept), "access_token");
+  return token === null ? null : { kind: "supabase", token };
+}
+
+function textIn(found: unknown, name: string): string | null {
+  const value: unknown = typeof found === "object" && found !== null ? Reflect.get(found, name) : null;
+  return typeof value === "string" ? value : null;
 }
 
 function parsed(text: string | null): unknown {

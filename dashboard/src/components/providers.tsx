@@ -13,8 +13,7 @@ export function Providers({ children }: { children: ReactNode }) {
     let shown = personOf(currentSession());
     const leave = onSession(() => {
       const person = personOf(currentSession());
-      if (!person) client.clear(); // what one person has seen is not shown to the next,
-      else if (shown && shown !== person) void client.resetQueries(); // who may have signed in in another tab
+      if (person !== shown) client.clear(); // what one has seen is not shown to the next, whose pages begin anew (Frame)
       shown = person;
     });
     const back = onReachable(() => {

@@ -58,6 +58,7 @@ export function ForkForm({ flow, lastStep, onDone }: { flow: Flow; lastStep: num
     },
     onSuccess: ({ id }) => onDone(id),
   });
+  const plannedBy = Math.min(1, lastStep);
   function editPlan(): void {
     get("/v1/flows/{flow_id}/plan", { path: { flow_id: flow.id } }).then((found) => setPlan(found.plan ?? ""), setPlanError);
   }
@@ -66,7 +67,7 @@ export function ForkForm({ flow, lastStep, onDone }: { flow: Flow; lastStep: num
       <p className="text-[0.8125rem] text-muted">A new flow on the same files. What is taken over is neither asked for nor paid again; this flow stays as it is.</p>
       <Field label="Take over steps up to" hint={`0: none, the plan is made anew. The last one is ${lastStep}.`}>
         {/* Anew with its default when the steps come in after the form. */}
-        <Input key={Math.min(1, lastStep)} name="step" type="number" min={0} max={lastStep} defaultValue={Math.min(1, lastStep)} required />
+        <Input key={plannedBy} name="step" type="number" min={0} max={lastStep} defaultValue={plannedBy} required />
       </Field>
       {plan === null ? (
         <Button size="sm" onClick={editPlan}>

@@ -2,11 +2,15 @@
 
 import { type RefObject, useEffect, useState, useSyncExternalStore } from "react";
 import { isReachable, onReachable } from "@/api/reachable";
-import { currentSession, onSession, type Session } from "@/api/session";
+import { currentSession, onSession, type Session, whySignedOut } from "@/api/session";
 
 /** Undefined while the page is not in the browser yet: nothing is known of who looks at it. */
 export function useSession(): Session | null | undefined {
   return useSyncExternalStore(onSession, currentSession, () => undefined);
+}
+
+export function useFarewell(): string | null {
+  return useSyncExternalStore(onSession, whySignedOut, () => null);
 }
 
 export function useReachable(): boolean {

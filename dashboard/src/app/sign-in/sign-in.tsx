@@ -5,12 +5,12 @@ import { ArrowRight, LoaderCircle } from "lucide-react";
 import { useRouter, useSearchParams } from "next/navigation";
 import { type FormEvent, useEffect, useState } from "react";
 import { call, get } from "@/api/client";
-import { signIn, whySignedOut } from "@/api/session";
+import { signIn } from "@/api/session";
 import type { UiConfig } from "@/api/types";
 import { Logo } from "@/components/logo";
 import { Failure } from "@/components/states";
 import { Button, Field, Input, Segmented } from "@/components/ui";
-import { useSession } from "@/lib/hooks";
+import { useFarewell, useSession } from "@/lib/hooks";
 import { inside } from "@/lib/inside";
 import { PasswordForm } from "./password-form";
 
@@ -28,7 +28,7 @@ export function SignIn() {
   const [chosen, choose] = useState<Way | null>(null);
   const ways = config.data?.sign_in ?? ["key"];
   const way = chosen ?? ways[0] ?? "key";
-  const farewell = session === null ? whySignedOut() : null;
+  const farewell = useFarewell();
   return (
     <div className="grid min-h-dvh place-items-center px-4 py-10">
       <div className="w-full max-w-sm">
