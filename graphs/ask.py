@@ -38,14 +38,13 @@ MOST_CHARS_PER_TOKEN = 8
 Progress = Callable[[int], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     stage: Stage
     targets: tuple[Target, ...]
     messages: Sequence[BaseMessage]
     schema: Mapping[str, Any] | None = None
     """a JSON schema for models that obey one; others are asked for it by the prompt alone"""
-    max_tokens: Mapping[str, int] = field(default_factory=dict)
+    max_tokens: Mapping[str, int] = msgspec.field(default_factory=dict)
     """target id → output tokens that the flow's budget leaves for it; absent: the stage's own limit"""
 
     def most_input_tokens(self) -> int:
@@ -60,8 +59,7 @@ class Question:
         return hashlib.sha256(msgspec.json.encode([self.stage.name, said, self.schema])).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     text: str
     model: str
     input_tokens: int

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.clock import Clock
@@ -190,7 +190,7 @@ class ModelCall:
 def _dearest(most: Mapping[str, Usage]) -> Usage:
     """What the call can cost, whichever target answers."""
     one = next(iter(most.values()))
-    return structs.replace(
+    return replace(
         one,
         output_tokens=max(each.output_tokens for each in most.values()),
         cost_usd=max(each.cost_usd for each in most.values()),

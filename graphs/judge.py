@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from cfx_flow.contract.compare import Breach, breaches, breaches_json
 from cfx_flow.contract.feedback import breach_feedback
@@ -22,8 +23,7 @@ _ANY = DiffPolicy()
 """for a patch that was accepted: it is canonical, and held to nothing more"""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """What a patch is held to besides the files."""
 
     contract: Contract | None
@@ -34,8 +34,7 @@ class Terms:
     """of a diff: the reviewer must be able to read it whole"""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     result: Patch | Refusal
     contract: Contract | None = None
     breaches: tuple[Breach, ...] = ()

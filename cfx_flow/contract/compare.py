@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from cfx_flow.contract.manifests import UnreadableManifest, dependencies_in, is_declared
 from cfx_flow.contract.model import Contract
@@ -25,8 +26,7 @@ _SENSITIVE: Mapping[PathKind, tuple[Rule, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Breach:
+class Breach(msgspec.Struct, frozen=True):
     """One finding of the machine, and what follows from it."""
 
     rule: Rule
@@ -44,8 +44,7 @@ class Breach:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Fault:
+class _Fault(msgspec.Struct, frozen=True):
     """A breach that has not been weighed yet."""
 
     rule: Rule

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from cfx_flow.diffs.diagnose import best_start
 from cfx_flow.diffs.model import Code, FileDiff, Policy, Problem

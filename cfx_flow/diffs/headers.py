@@ -7,7 +7,8 @@ which more is asked: ``--- x`` and ``+++ y`` may just as well be lines that go a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from cfx_flow.diffs.paths import DEV_NULL, header_path, without_prefix, without_remarks
 
@@ -19,8 +20,7 @@ _BOUNDARY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(msgspec.Struct, frozen=True):
     """What ``---`` and ``+++`` say, and the index of the line after them."""
 
     old: str | None

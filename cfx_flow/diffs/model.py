@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, get_args
 
+import msgspec
+
 
 class Code(StrEnum):
     """Why a diff is refused. **Source**: SPEC section 6."""
@@ -59,8 +61,7 @@ class Policy:
     """the judgement repairs that may be used; take a name out to switch it off"""
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(msgspec.Struct, frozen=True):
     """One slip of form that was mended."""
 
     kind: str
@@ -80,8 +81,7 @@ class Repair:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Excerpt:
+class Excerpt(msgspec.Struct, frozen=True):
     """True lines of a file, for the one who has to write the hunk again."""
 
     start: int
@@ -89,8 +89,7 @@ class Excerpt:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One reason for a refusal, and where."""
 
     code: Code
@@ -122,8 +121,7 @@ class Refused(Exception):
         super().__init__(self.problems[0].message)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """Nothing was applied; ``code`` is that of the first problem."""
 
     code: str
@@ -140,8 +138,7 @@ class Refusal:
         return {"refuse": self.code, "problems": [problem.to_dict() for problem in self.problems]}
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """Old lines ``[start, end)`` (0-based) give way to ``new``."""
 
     start: int
@@ -149,8 +146,7 @@ class Edit:
     new: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(msgspec.Struct, frozen=True):
     """The lines of a file, cut at ``\\n``; ``ended`` says whether the last one has a line end."""
 
     lines: list[str]
@@ -178,8 +174,7 @@ class FileChange:
         return sum(edit.end - edit.start for edit in self.edits)
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(msgspec.Struct, frozen=True):
     """An accepted diff: canonical text, and each file before and after."""
 
     diff: str

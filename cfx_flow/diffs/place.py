@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import msgspec
+
 from cfx_flow.diffs.model import Code, Edit, Hunk, Problem, Refused
 from cfx_flow.diffs.source import Source
 
 _RUN = re.compile(r"[-+]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """A hunk at its place: what it changes, and how many file lines it spans."""
 
     start: int

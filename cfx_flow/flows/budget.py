@@ -8,8 +8,9 @@ for which less than ``MIN_ANSWER_TOKENS`` would fit is not asked at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+import msgspec
 
 from cfx_flow.flows.model import FlowFailed, Reason
 from cfx_flow.flows.usage import Usage
@@ -19,16 +20,14 @@ MIN_ANSWER_TOKENS = 1024
 """below it an answer is not worth its input: it would be cut off"""
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(msgspec.Struct, frozen=True):
     usd: Decimal
     tokens: int
-    broken_off: Usage = field(default_factory=Usage)
+    broken_off: Usage = Usage()
     """counted as spent already: calls that never were answered, at the most that they can have cost"""
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(msgspec.Struct, frozen=True):
     """A target that may be asked, and the output tokens that it may write."""
 
     target: Target

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from cfx_flow.flows.model import Flow
 from cfx_flow.flows.rows import stages_json
 from cfx_flow.flows.usage import StageUsage, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A model call that was paid for."""
 
     stage: str

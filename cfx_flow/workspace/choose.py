@@ -10,7 +10,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+
+import msgspec
 
 CHARS_PER_TOKEN = 4
 MAX_SCORED_CHARS = 200_000
@@ -19,8 +20,7 @@ PATH_WEIGHT = 5.0
 _WORD = re.compile(r"[A-Za-z][a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True):
     whole: Sequence[str]
     """paths whose content is shown, most relevant first"""
     left_out: int
