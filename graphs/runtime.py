@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import structlog
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 from langsmith import tracing_context
@@ -18,7 +17,7 @@ from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import NotFound
 from cfx_flow.flows.model import Flow, FlowFailed, FlowOptions, FlowStatus, Gate, Outcome, Reason, Waits
 from cfx_flow.flows.run import FlowRun
-from cfx_flow.flows.runner import Drain, Drained
+from cfx_flow.flows.runner import Drain
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.ledger import Budgets, RequestLog
 from cfx_flow.limits import RateLimiter
@@ -32,14 +31,11 @@ from cfx_flow.workspace.store import SnapshotStore
 from graphs.ask import Asker
 from graphs.call import Tools
 from graphs.checkpoints import FlowSaver, Shelf
-from graphs.one_runtime import DrainControl, with_one_runtime
+from graphs.drive import drive
 from graphs.plan_code_review import ALONG, build
 from graphs.state import FlowState, checked_state, first_state, unreadable_state
 from graphs.steps import beginning, with_plain_steps
 from graphs.work import Work
-
-RECURSION_LIMIT = 1_000
-"""LangGraph's own guard, far above the longest loop that max_rounds and max_fixes allow"""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -114,9 +110,9 @@ class LangGraphFlows:
             return _outcome(saved)
         if not saved:  # it begins (again), and what was finished comes back from the steps' rows
             graph.checkpointer.begin(beginning(graph, first_state(flow.options)))
-        state = await _run(graph, _answer_for(flow) if saved else None, config, work, drain)
+        state = await drive(graph, _answer_for(flow) if saved else None, config, work, drain)
         if "status" not in state and not saved and flow.decision is not None:
-            state = await _run(graph, _answer_for(flow), config, work, drain)
+            state = await drive(graph, _answer_for(flow), config, work, drain)
         if "status" in state:
             return _outcome(checked_state(state))
         return await _awaited(graph, config)
@@ -128,27 +124,8 @@ class LangGraphFlows:
             raise FlowFailed(Reason.STATE, error.message) from None
 
 
-async def _run(graph: Any, start: Any, config: RunnableConfig, work: Work, drain: Drain) -> FlowState:
-    """The state in which it stopped. Raises Drained, and what the nodes raise."""
-    state: FlowState = {}
-    try:
-        async for values in graph.astream(
-            start,
-            with_one_runtime(config),
-            context=work,
-            control=DrainControl(drain),
-            durability="sync",
-            stream_mode="values",
-        ):
-            state = values
-    except GraphDrained:
-        await work.run.pen.settle()
-        raise Drained from None
-    return state
-
-
 def _config(flow_id: str) -> RunnableConfig:
-    return {"configurable": {"thread_id": flow_id}, "recursion_limit": RECURSION_LIMIT}
+    return {"configurable": {"thread_id": flow_id}}
 
 
 async def _saved(graph: CompiledStateGraph[FlowState, Work], config: RunnableConfig) -> FlowState | None:

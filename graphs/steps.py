@@ -72,6 +72,7 @@ def beginning(graph: Graph, state: FlowState) -> Checkpoint:
     checkpoint = empty_checkpoint()
     checkpoint["channel_values"] = {STATE: state, trigger_of(first): None}
     checkpoint["channel_versions"] = {STATE: 1, trigger_of(first): 1}
+    checkpoint["updated_channels"] = [STATE, trigger_of(first)]
     return checkpoint
 
 

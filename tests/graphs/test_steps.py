@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -11,13 +13,17 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
+from cfx_flow.flows.runner import Drain, Drained
+from graphs.drive import drive
 from graphs.edges import edge
-from graphs.one_runtime import with_one_runtime
 from graphs.state import MERGED, FlowState
 from graphs.steps import beginning, with_plain_steps
 from graphs.work import Work
 
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "one"}}
+NO_WORK: Any = None
+
+Goes = Callable[[Any, Any], Awaitable[Any]]
 
 
 async def count(state: FlowState, runtime: Runtime[Work]) -> FlowState:
@@ -47,11 +53,18 @@ def compiled() -> Any:
     return graph.compile(checkpointer=InMemorySaver())
 
 
-async def carried(graph: Any, config: RunnableConfig) -> list[Any]:
+async def theirs_goes(graph: Any, given: Any, config: RunnableConfig = CONFIG) -> Any:
+    return await graph.ainvoke(given, config, durability="sync")
+
+
+async def ours_goes(graph: Any, given: Any, config: RunnableConfig = CONFIG) -> Any:
+    return await drive(graph, given, config, NO_WORK, Drain())
+
+
+async def carried(graph: Any, goes: Goes) -> list[Any]:
     """Through two interrupts to the end; what was told of each checkpoint, the newest first."""
-    given: Any
     for given in ({"step": 0}, Command(resume="yes"), Command(resume="no")):
-        await graph.ainvoke(given, config, durability="sync")
+        await goes(graph, given)
     return [
         (past.values, past.next, past.metadata["step"], [bool(task.interrupts) for task in past.tasks])
         async for past in graph.aget_state_history(CONFIG)
@@ -68,17 +81,17 @@ def _plain(versions: dict[str, str]) -> dict[str, str]:
     return {channel: version.split(".")[0] for channel, version in versions.items()}
 
 
-async def test_a_plain_step_and_one_runtime_leave_the_checkpoints_that_langgraph_would() -> None:
+async def test_our_steps_and_driver_leave_the_checkpoints_that_langgraph_would() -> None:
     theirs, ours = compiled(), with_plain_steps(compiled())
-    went = await carried(ours, with_one_runtime(CONFIG))
-    assert went == await carried(theirs, CONFIG)
+    went = await carried(ours, ours_goes)
+    assert went == await carried(theirs, theirs_goes)
     assert await kept(ours) == await kept(theirs)
     assert went[0][0] == {"step": 4, "person": "no", "status": "approved"}
 
 
 async def test_a_node_that_runs_along_leaves_the_same_state_with_fewer_checkpoints() -> None:
     theirs, ours = compiled(), with_plain_steps(compiled(), along=("count", "end"))
-    went, expected = await carried(ours, with_one_runtime(CONFIG)), await carried(theirs, CONFIG)
+    went, expected = await carried(ours, ours_goes), await carried(theirs, theirs_goes)
     assert went[0][:2] == expected[0][:2]
     left_out = {("count",), ("end",)}  # but for the first one, to which no node of ours leads
     assert [each[1] for each in went] == [
@@ -88,21 +101,22 @@ async def test_a_node_that_runs_along_leaves_the_same_state_with_fewer_checkpoin
 
 async def test_a_checkpoint_before_a_node_that_runs_along_now_goes_on() -> None:
     theirs = compiled()
-    await carried(theirs, CONFIG)
+    await carried(theirs, theirs_goes)
     (before_end,) = [past async for past in theirs.aget_state_history(CONFIG) if past.next == ("end",)]
     ours = with_plain_steps(compiled(), along=("count", "end"))
     ours.checkpointer = theirs.checkpointer
-    state = await ours.ainvoke(None, with_one_runtime(before_end.config), durability="sync")
+    state = await ours_goes(ours, None, before_end.config)
     assert state == {"step": 4, "person": "no", "status": "approved"}
 
 
 async def test_a_beginning_is_what_langgraph_leaves_after_its_start() -> None:
     graph = compiled()
-    await graph.ainvoke({"step": 0}, CONFIG, durability="sync")
+    await theirs_goes(graph, {"step": 0})
     listed = [found async for found in graph.checkpointer.alist(CONFIG)]
     (theirs,) = (found.checkpoint for found in listed if found.metadata["step"] == 0)
     ours = beginning(graph, {"step": 0})
     assert ours["channel_values"] == theirs["channel_values"]
+    assert ours["updated_channels"] == theirs["updated_channels"]
     assert set(ours["channel_versions"]) == set(theirs["channel_versions"]) - {START}
 
 
@@ -110,3 +124,33 @@ async def test_a_step_outside_of_a_graph_is_an_error_of_ours() -> None:
     step: Any = with_plain_steps(compiled()).nodes["count"].node
     with pytest.raises(TypeError, match="task of the graph"):
         await step.ainvoke({"step": 0})
+
+
+async def test_a_drained_run_has_saved_the_step_before_and_goes_on_from_there() -> None:
+    graph, drain, settled = with_plain_steps(compiled()), Drain(), []
+
+    async def settle() -> None:
+        settled.append(await kept(graph))
+
+    work: Any = SimpleNamespace(run=SimpleNamespace(pen=SimpleNamespace(settle=settle)))
+    drain.requested.set()
+    with pytest.raises(Drained):
+        await drive(graph, {"step": 0}, CONFIG, work, drain)
+    assert settled == [await kept(graph)]
+    assert await ours_goes(graph, None) == {"step": 1}
+
+
+async def test_a_node_that_raises_runs_again_from_the_checkpoint_before_it() -> None:
+    """And what was raised comes out as it was."""
+    graph, trouble = with_plain_steps(compiled()), [OSError("the disk")]
+
+    async def count_at_last(state: FlowState, runtime: Runtime[Work]) -> FlowState:
+        if trouble:
+            raise trouble.pop()
+        return await count(state, runtime)
+
+    graph.nodes["count"].node._node = count_at_last
+    with pytest.raises(OSError, match="the disk"):
+        await ours_goes(graph, {"step": 0})
+    state = await ours_goes(graph, None)
+    assert state == {"step": 1}
