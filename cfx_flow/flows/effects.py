@@ -2,11 +2,14 @@
 
 ``started`` is written before a call, ``done`` with its answer before the node goes on. A node
 that runs again after a crash gets what was answered from here; only a call that was in flight
-is made, and perhaps billed, once more.
+is made, and perhaps billed, once more. What a step's calls have cost stands here, for its row is
+written later.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 
@@ -34,6 +37,11 @@ class Effect(msgspec.Struct, frozen=True):
     """of the try that is under way; 0 once that is counted, as what was paid or as what broke off"""
 
     @property
+    def is_in_flight(self) -> bool:
+        """Begun, and neither answered nor counted."""
+        return self.answer is None and self.most_output_tokens > 0
+
+    @property
     def most(self) -> Usage:
         return Usage(1, self.most_input_tokens, self.most_output_tokens, self.most_usd)
 
@@ -48,3 +56,24 @@ class Effect(msgspec.Struct, frozen=True):
 
     def settled(self) -> Effect:
         return replace(self, most_input_tokens=0, most_output_tokens=0, most_usd=Decimal(0))
+
+
+class _Answer(msgspec.Struct):
+    """What every answer says; the rest of it is the graph's."""
+
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal
+
+
+def paid_in(effects: Iterable[Effect]) -> tuple[str | None, Usage]:
+    """The model that answered last, and what all answers have cost. One that cannot be read costs nothing
+    here: whoever needs it says so."""
+    model, usage = None, Usage()
+    for effect in effects:
+        with suppress(msgspec.MsgspecError):
+            answer = msgspec.json.decode(effect.answer or b"", type=_Answer)
+            model = answer.model
+            usage += Usage(1, answer.input_tokens, answer.output_tokens, answer.cost_usd)
+    return model, usage

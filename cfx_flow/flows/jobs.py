@@ -15,7 +15,7 @@ import msgspec
 
 from cfx_flow.flows import statements as sql
 from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow, Writes
-from cfx_flow.flows.effects import Effect
+from cfx_flow.flows.effects import Effect, paid_in
 from cfx_flow.flows.model import Event, Fenced, Flow, FlowStatus, Outcome, Step, Story
 from cfx_flow.flows.retakes import AT_ONCE, Later
 from cfx_flow.flows.rows import event_row, flow_of, flow_row, row_without_input, step_row, storable
@@ -143,7 +143,8 @@ def end(
     if not found:
         return None
     cut_off = "cancelled" if outcome.status is FlowStatus.CANCELLED else "failed"
-    yield Ask(sql.CLOSE_STEPS, {"b_flow_id": flow_id, "status": cut_off, "completed_at": now})
+    for row in (yield Ask(sql.CLOSE_STEPS, {"b_flow_id": flow_id, "status": cut_off, "completed_at": now})):
+        yield from _count_calls(flow_id, row["n"])
     bound = {} if outcome.approval_hash is None else {"approval_hash": outcome.approval_hash}
     event = Event(type="flow.completed", at=now, data={**told, "status": outcome.status.value, **bound})
     yield Ask(sql.NEW_EVENT, event_row(flow_id, found[0]["last_seq"], event))
@@ -152,6 +153,20 @@ def end(
     if not keeps_checkpoints:
         yield from drop_checkpoints(flow_id)
     return str(found[0]["user_id"])
+
+
+def _count_calls(flow_id: str, n: int) -> Steps[None]:
+    """Of a step that was cut off after its last answer and before its row was written."""
+    found = yield Ask(sql.EFFECTS_OF_STEP, {"flow_id": flow_id, "step": n})
+    model, paid = paid_in(Effect(**row) for row in found)
+    calls = {
+        "model": model,
+        "attempts": paid.calls,
+        "input_tokens": paid.input_tokens,
+        "output_tokens": paid.output_tokens,
+        "cost_usd": paid.cost_usd,
+    }
+    yield Ask(sql.MORE_CALLS, {"b_flow_id": flow_id, "b_n": n, "b_attempts": paid.calls, **calls})
 
 
 def drop_checkpoints(flow_id: str) -> Steps[None]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from cfx_flow.flows.usage import StageUsage, Usage
 
@@ -231,6 +232,20 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: Decimal
     started_at: datetime
     completed_at: datetime | None
+
+    @property
+    def used(self) -> Usage:
+        return Usage(self.attempts, self.input_tokens, self.output_tokens, self.cost_usd)
+
+    def using(self, model: str | None, used: Usage) -> Step:
+        return replace(
+            self,
+            model=model,
+            attempts=used.calls,
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
+            cost_usd=used.cost_usd,
+        )
 
 
 ENDS_OF_STREAMS = frozenset({"flow.completed", "patch.applied", "patch.rolled_back"})

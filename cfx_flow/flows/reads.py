@@ -112,9 +112,9 @@ class FlowReads:
         found = await self._find(Ask(sql.EFFECT, keys))
         return Effect(**found[0]) if found else None
 
-    async def open_effects(self, flow_id: str, step: int) -> Sequence[Effect]:
-        """Model calls of the step that were begun, and neither answered nor counted."""
-        found = await self._find(Ask(sql.OPEN_EFFECTS, {"flow_id": flow_id, "step": step}))
+    async def effects_of(self, flow_id: str, step: int) -> Sequence[Effect]:
+        """The step's model calls, those that were answered in the order in which that was."""
+        found = await self._find(Ask(sql.EFFECTS_OF_STEP, {"flow_id": flow_id, "step": step}))
         return [Effect(**row) for row in found]
 
     async def checkpoints(

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from cfx_flow.clock import Clock
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.budget import Left
-from cfx_flow.flows.effects import Effect
+from cfx_flow.flows.effects import Effect, paid_in
 from cfx_flow.flows.jobs import Entry, Fence
 from cfx_flow.flows.model import Event, Flow, FlowFailed, Reason, Step
 from cfx_flow.flows.pen import Pen
@@ -79,8 +79,7 @@ class FlowRun:
         self._calls, self._is_again = 0, known is not None
         step = _fresh(n, node, round_, input, self._clock)
         if known is not None and known.node == node:
-            step = _with_calls_of(known, step)
-            await self._count_what_died(step, stage or node)
+            step = await self._with_calls_of(known, step, stage or node)
         again = {"again": True} if known is not None else {}
         event = self.event("step.started", step, stage=stage, data={"node": node, **again})
         self.pen.put(Entry(opens=step, changes={"round": round_, "step": n}, events=[event]))
@@ -115,19 +114,12 @@ class FlowRun:
 
     async def paid(self, step: Step, effect: Effect, call: Call, answer: bytes) -> Step:
         """Counts a model call at once, whether or not what it said can be used; in one transaction with
-        its answer in the journal."""
+        its answer in the journal, from which a step that is begun again has what it has cost."""
         self._spending.pay(call, step.round, is_repeat=effect.tries > 1)
-        used = Usage(step.attempts, step.input_tokens, step.output_tokens, step.cost_usd) + call.usage
-        step = replace(
-            step,
-            model=call.model,
-            attempts=used.calls,
-            input_tokens=used.input_tokens,
-            output_tokens=used.output_tokens,
-            cost_usd=used.cost_usd,
-        )
         effect = replace(effect.settled(), answer=answer, done_at=self._clock.now())
-        await self._write_paid(Entry(step=step, changes=self._spending.changes(), effect=effect))
+        await self._write_paid(Entry(changes=self._spending.changes(), effect=effect))
+        step = step.using(call.model, step.used + call.usage)
+        self.pen.put(Entry(step=step))
         return step
 
     async def finish(
@@ -222,10 +214,18 @@ class FlowRun:
             "Resume the flow with a larger one.",
         )
 
-    async def _count_what_died(self, step: Step, stage: str) -> None:
-        """The call in which an earlier run of the step was when its process died."""
-        for effect in await self._flows.open_effects(self.flow.id, step.n):
-            self.broke_off(step, effect, stage, effect.most)
+    async def _with_calls_of(self, known: Step, step: Step, stage: str) -> Step:
+        """What earlier runs of the step have paid for stays counted; the call in which one was when its
+        process died has broken off. The row may lack the last answers, or have outlived them all."""
+        effects = await self._flows.effects_of(self.flow.id, step.n)
+        model, paid = paid_in(effects)
+        if paid.calls < known.attempts:
+            model, paid = known.model, known.used
+        step = step.using(model, paid)
+        for effect in effects:
+            if effect.is_in_flight:
+                self.broke_off(step, effect, stage, effect.most)
+        return step
 
     async def _write_paid(self, entry: Entry) -> None:
         """Until it is written: what was paid for is not dropped because the database pauses. Written twice,
@@ -274,16 +274,4 @@ def _fresh(n: int, node: str, round_: int, input: Mapping[str, Any], clock: Cloc
         cost_usd=Decimal(0),
         started_at=clock.now(),
         completed_at=None,
-    )
-
-
-def _with_calls_of(known: Step, step: Step) -> Step:
-    """What an earlier run of the step has paid for stays counted."""
-    return replace(
-        step,
-        model=known.model,
-        attempts=known.attempts,
-        input_tokens=known.input_tokens,
-        output_tokens=known.output_tokens,
-        cost_usd=known.cost_usd,
     )

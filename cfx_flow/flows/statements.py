@@ -107,17 +107,25 @@ CLOSE_STEPS = (
     update(flow_steps)
     .where(flow_steps.c.flow_id == bindparam("b_flow_id"), flow_steps.c.status == "started")
     .values(status=bindparam("status"), completed_at=bindparam("completed_at"))
+    .returning(flow_steps.c.n)
+)
+_CALLS = ("model", "attempts", "input_tokens", "output_tokens", "cost_usd")
+MORE_CALLS = (
+    update(flow_steps)
+    .where(
+        flow_steps.c.flow_id == bindparam("b_flow_id"),
+        flow_steps.c.n == bindparam("b_n"),
+        flow_steps.c.attempts < bindparam("b_attempts"),
+    )
+    .values({name: bindparam(name) for name in _CALLS})
 )
 
 _EFFECT_KEYS = ("flow_id", "step", "call", "request_hash")
 _EFFECT = select(*(effects.c[name] for name in Effect.__struct_fields__))
 EFFECT = _EFFECT.where(*(effects.c[name] == bindparam(name) for name in _EFFECT_KEYS))
-OPEN_EFFECTS = _EFFECT.where(
-    effects.c.flow_id == bindparam("flow_id"),
-    effects.c.step == bindparam("step"),
-    effects.c.answer.is_(None),
-    effects.c.most_output_tokens > 0,
-)
+EFFECTS_OF_STEP = _EFFECT.where(
+    effects.c.flow_id == bindparam("flow_id"), effects.c.step == bindparam("step")
+).order_by(effects.c.done_at, effects.c.call)
 
 _OF_FLOW: BindParameter[str] = bindparam("flow_id")
 _CHECKPOINT = [flow_checkpoints.c[name] for name in CheckpointRow.__struct_fields__]

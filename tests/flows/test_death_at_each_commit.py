@@ -169,6 +169,9 @@ async def test_a_flow_whose_process_dies_at_a_commit_ends_as_if_nothing_had_been
             assert lost <= 1
             assert len(life.models.asked) == CALLS + lost, at
             assert flow.spent.calls == CALLS
+            steps = await life.flows.steps_for(user_id, flow_id)
+            assert [step.attempts for step in steps if step.attempts] == [1] * CALLS, at
+            assert sum(step.cost_usd for step in steps) == flow.spent.cost_usd
             events = await life.flows.events(flow_id)
             assert [event.seq for event in events] == list(range(1, len(events) + 1))
             finished = Counter(event.step for event in events if event.type == "step.completed")

@@ -1,0 +1,181 @@
+"""What a step's calls have cost stays counted in it, wherever its run ended: the journal knows."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import delete, update
+
+from cfx_flow.flows.model import Flow, Step
+from cfx_flow.flows.run import FlowRun, Result
+from cfx_flow.flows.spending import Call
+from cfx_flow.flows.usage import Usage
+from cfx_flow.store.engine import Store
+from cfx_flow.store.tables import effects
+from tests.flows.test_store import Desk
+from tests.support.answers import answer
+
+ASKED, ASKED_OTHERWISE = b"1" * 32, b"2" * 32
+MOST = Usage(1, 1000, 1000, Decimal("0.5"))
+ONE = (1, 10, 10, Decimal("0.001"))
+TWO = (2, 20, 20, Decimal("0.002"))
+
+
+@pytest.fixture
+def desk(store: Store) -> Desk:
+    return Desk(store)
+
+
+class Process:
+    """A run of the flow's first step; the next one begins as if this one had died."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.run: FlowRun
+        self.step: Step
+
+    async def begins(self, flow_id: str) -> Flow:
+        flow = await self._desk.flows.claim(flow_id)
+        assert flow is not None
+        self.run = FlowRun(flow, self._desk.flows, self._desk.clock)
+        self.step = await self.run.begin(1, "plan", 0, stage="plan", input={"messages": []})
+        return flow
+
+    async def asks(self, request_hash: bytes = ASKED) -> bool:
+        """Whether it had to pay."""
+        effect = await self.run.next_call(self.step, request_hash)
+        if effect.answer is not None:
+            return False
+        effect = await self.run.starts(effect, MOST)
+        said = answer("# Plan", "planner", tokens=10)
+        call = Call("plan", said.model, Usage(1, said.input_tokens, said.output_tokens, said.cost_usd, 5))
+        self.step = await self.run.paid(self.step, effect, call, said.to_json())
+        return True
+
+    def dies(self) -> None:
+        self.run.pen.drop()
+
+
+def cost(step: Step | None) -> tuple[int, int, int, Decimal]:
+    assert step is not None
+    return step.attempts, step.input_tokens, step.output_tokens, step.cost_usd
+
+
+async def test_what_was_paid_just_before_a_death_is_the_steps_when_it_is_done_again(desk: Desk) -> None:
+    flow, process = await desk.flow(), Process(desk)
+    await process.begins(flow.id)
+    assert await process.asks()
+    process.dies()
+    assert cost(await desk.flows.step(flow.id, 1)) == (0, 0, 0, 0)
+
+    await process.begins(flow.id)
+
+    assert cost(process.step) == ONE
+    assert process.step.model == "planner"
+    assert not await process.asks()
+    await process.run.finish(process.step, Result("# Plan"), stage="plan")
+    await process.run.pen.settle()
+    assert cost(await desk.flows.step(flow.id, 1)) == ONE
+    assert (await desk.flows.get(desk.user.user_id, flow.id)).spent.calls == 1
+
+
+async def test_a_step_that_asks_otherwise_when_it_is_done_again_has_cost_both(desk: Desk) -> None:
+    """The prompts were changed meanwhile, say."""
+    flow, process = await desk.flow(), Process(desk)
+    await process.begins(flow.id)
+    await process.asks(ASKED)
+    process.dies()
+    await process.begins(flow.id)
+    assert await process.asks(ASKED_OTHERWISE)
+    process.dies()
+
+    await process.begins(flow.id)
+
+    assert cost(process.step) == TWO
+
+
+async def test_a_call_in_flight_at_a_death_costs_the_step_nothing_and_counts_as_broken_off(
+    desk: Desk,
+) -> None:
+    flow, process = await desk.flow(), Process(desk)
+    await process.begins(flow.id)
+    await process.asks()
+    await process.run.starts(await process.run.next_call(process.step, ASKED_OTHERWISE), MOST)
+    process.dies()
+
+    again = await process.begins(flow.id)
+
+    assert cost(process.step) == ONE
+    assert again.broken_off.calls == 0
+    await process.run.pen.settle()
+    lost = (await desk.flows.get(desk.user.user_id, flow.id)).broken_off
+    assert (lost.calls, lost.cost_usd) == (1, MOST.cost_usd)
+
+
+async def test_a_row_that_an_earlier_release_has_counted_is_not_counted_twice(desk: Desk) -> None:
+    """It wrote the row with each answer."""
+    flow, process = await desk.flow(), Process(desk)
+    await process.begins(flow.id)
+    await process.asks()
+    await process.run.pen.settle()
+    assert cost(await desk.flows.step(flow.id, 1)) == ONE
+    process.dies()
+
+    await process.begins(flow.id)
+    assert cost(process.step) == ONE
+
+
+async def test_a_row_that_has_outlived_its_answers_keeps_what_they_cost(desk: Desk, store: Store) -> None:
+    """The journal of a flow that ended long ago is taken out, and then it is resumed."""
+    flow, process = await desk.flow(), Process(desk)
+    await process.begins(flow.id)
+    await process.asks()
+    await process.run.pen.settle()
+    process.dies()
+    async with store.transaction() as connection:
+        await connection.execute(delete(effects))
+
+    await process.begins(flow.id)
+
+    assert cost(process.step) == ONE
+    assert await process.asks()
+    assert cost(process.step) == TWO
+
+
+async def test_a_cancelled_step_has_what_was_paid_just_before(desk: Desk) -> None:
+    flow, process = await desk.flow(), Process(desk)
+    await process.begins(flow.id)
+    await process.asks()
+    process.dies()
+
+    await desk.flows.cancel(desk.user.user_id, flow.id)
+
+    step = await desk.flows.step(flow.id, 1)
+    assert step is not None
+    assert (step.status, step.model, cost(step)) == ("cancelled", "planner", ONE)
+
+
+async def test_an_answer_that_cannot_be_read_keeps_nobody_from_cancelling(desk: Desk, store: Store) -> None:
+    flow, process = await desk.flow(), Process(desk)
+    await process.begins(flow.id)
+    await process.asks()
+    async with store.transaction() as connection:
+        await connection.execute(update(effects).values(answer=b"{"))
+
+    cancelled = await desk.flows.cancel(desk.user.user_id, flow.id)
+
+    assert cancelled.status.value == "cancelled"
+    process.dies()
+
+
+async def test_a_step_under_way_shows_its_calls(desk: Desk) -> None:
+    """With the next thing that is written."""
+    flow, process = await desk.flow(), Process(desk)
+    await process.begins(flow.id)
+    await process.asks()
+    await process.run.progress(process.step, "plan", 7)
+    step = await desk.flows.step(flow.id, 1)
+    assert step is not None
+    assert (step.status, cost(step)) == ("started", ONE)
+    process.dies()
