@@ -69,10 +69,9 @@ async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
         size = len(text) + work.snapshot.total_bytes
         judged = await aside(size, judge, text, work.snapshot, terms, cut_off=cut_off)
         work.keep_patched(n, patched_files(judged.result))
-        event = work.run.event("diff.checked", step, data=judged.to_json())
-        result = Result(
-            judged.text, judged.to_json(), events=[event], patch=judged.text if judged.accepted else None
-        )
+        text, detail = judged.text, judged.to_json()
+        event = work.run.event("diff.checked", step, data=detail)
+        result = Result(text, detail, events=[event], patch=text if judged.accepted else None)
         step = await work.run.finish(step, result)
     if step.detail["status"] == "accepted":
         asks = any(breach["action"] == "ask" for breach in step.detail.get("breaches", ()))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cached_property
 
 from cfx_flow.diffs.headers import is_header, is_lone_header, swallows_header
 
@@ -52,18 +51,20 @@ class Stretch:
         """the first character of every line, a line end for those that have none"""
         self.prose_follows = prose_follows
         """no fence keeps prose away"""
-
-    @cached_property
-    def _headers(self) -> list[int]:
-        odd = [match.start() for match in _NO_MARK.finditer(self.marks)]
-        turns = [match.start() for match in _TURN.finditer(self.marks)]
-        names = [at for at in turns if self.lines[at].startswith(("---", "+++"))]
-        return [at for at in sorted([*odd, *names]) if is_header(self.lines, at)]
+        self._headers: list[int] | None = None
 
     def next_header(self, start: int) -> int:
-        """The index of the first header from ``start`` on, or the number of lines."""
+        """The index of the first header from ``start`` on, or the number of lines. Whoever asks goes down."""
+        if self._headers is None:
+            self._headers = self._headers_below(start)
         after = bisect_left(self._headers, start)
         return self._headers[after] if after < len(self._headers) else len(self.lines)
+
+    def _headers_below(self, start: int) -> list[int]:
+        odd = [match.start() for match in _NO_MARK.finditer(self.marks, start)]
+        turns = [match.start() for match in _TURN.finditer(self.marks, start)]
+        names = [at for at in turns if self.lines[at].startswith(("---", "+++"))]
+        return [at for at in sorted([*odd, *names]) if is_header(self.lines, at)]
 
 
 def read_body(stretch: Stretch, start: int, counted: tuple[int, int] | None) -> Body:

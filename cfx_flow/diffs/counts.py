@@ -48,8 +48,8 @@ def _explained(fitted: Fitted, unchanged: int, *, line_end: bool) -> Iterator[Re
 
 
 def _answered(fitted: Fitted) -> tuple[int, int]:
-    marks = [hunk.marks for hunk, _ in fitted.hunks]
-    return sum(mark.count("+") for mark in marks), sum(mark.count("-") for mark in marks)
+    marks = "".join([hunk.marks for hunk, _ in fitted.hunks])
+    return marks.count("+"), marks.count("-")
 
 
 def _sum(edits: Iterable[Edit]) -> tuple[int, int]:

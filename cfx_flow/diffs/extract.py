@@ -61,11 +61,11 @@ def extract(text: str, policy: Policy) -> Answer:
     sections = list(_sections(lines, marks, 0, answer, _MAX_MARGINS))
     if not sections and (inner := unwrap.from_json_fence(_blocks(lines, marks))) is not None:
         return _unwrapped(inner, answer, policy)
-    if any(section.fenced for section in sections) or (sections and not is_diff_like(lines)):
+    if not any(section.fenced for section in sections) and is_diff_like(lines):
+        answer.sections = [Section(1, lines, marks, fenced=False)]
+    elif sections:
         answer.sections = sections
         answer.repairs.append(Repair("fence", "took the diff out of its code fence"))
-    elif is_diff_like(lines):
-        answer.sections = [Section(1, lines, marks, fenced=False)]
     else:
         raise Refused(Problem(Code.NO_DIFF, "the answer holds no unified diff"))
     _note_the_end(answer, text)
@@ -103,7 +103,7 @@ def _require_text(text: str, policy: Policy) -> None:
         what = "a byte that is not UTF-8" if byte else "half of a surrogate pair"
         raise Refused(_not_text(what, text, error.start)) from None
     lines = text.count("\n")
-    fences = sum(text.count("\n" + fence) for fence in FENCES)
+    fences = sum([text.count("\n" + fence) for fence in FENCES])
     for number, most, what in (
         (size, policy.max_bytes, "bytes"),
         (lines, policy.max_lines, "lines"),
@@ -152,7 +152,10 @@ def _end_of_thought(text: str) -> int:
 
     Not within a diff, where it would be a line of some file.
     """
-    at, end = min(((at, at + len(tag)) for tag in _THOUGHT if (at := text.find(tag)) >= 0), default=(0, 0))
+    ends = [(at, at + len(tag)) for tag in _THOUGHT if (at := text.find(tag)) >= 0]
+    if not ends:
+        return 0
+    at, end = min(ends)
     within = text[:200].lstrip().startswith(_BEGUN) or sum(text.count("\n" + f, 0, at) for f in FENCES) % 2
     return 0 if within else end
 

@@ -105,7 +105,8 @@ def _paths_agree(old: str, new: str) -> bool:
 
 def _next_written(lines: list[str], at: int) -> int:
     """The next line that is not empty, within two."""
-    return next((n for n in range(at, min(at + 2, len(lines))) if lines[n].strip()), at)
+    below = at + 1
+    return below if below < len(lines) and not lines[at].strip() and lines[below].strip() else at
 
 
 def _hunk_follows(lines: list[str], at: int) -> bool:

@@ -167,11 +167,11 @@ class FileChange:
 
     @property
     def added(self) -> int:
-        return sum(len(edit.new) for edit in self.edits)
+        return sum([len(edit.new) for edit in self.edits])
 
     @property
     def removed(self) -> int:
-        return sum(edit.end - edit.start for edit in self.edits)
+        return sum([edit.end - edit.start for edit in self.edits])
 
 
 class Patch(msgspec.Struct, frozen=True):
@@ -297,7 +297,7 @@ class FileDiff:
         return self.old_path is not None or self.new_path is not None or not self.modes
 
     def has_mode(self, kind: str) -> bool:
-        return any(name == kind for name, _ in self.modes)
+        return bool(self.modes) and any(name == kind for name, _ in self.modes)
 
     @property
     def creates(self) -> bool:

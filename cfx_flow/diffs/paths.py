@@ -31,11 +31,9 @@ def header_path(text: str) -> str:
         path = _STAMP.sub("", path)
     if path.endswith("dev/null"):
         path = _DEV_NULL.sub(DEV_NULL, path)
-    if len(path) > 1 and path[0] == path[-1] == '"':
-        return _unquote(path[1:-1])
-    if len(path) > 1 and path[0] == path[-1] and path[0] in "`'*":
-        return path.strip("`'*")
-    return path
+    if len(path) < 2 or path[0] != path[-1] or path[0] not in "\"`'*":
+        return path
+    return _unquote(path[1:-1]) if path[0] == '"' else path.strip("`'*")
 
 
 def without_remarks(old: str, new: str) -> tuple[str, str]:
@@ -63,7 +61,7 @@ def git_paths(text: str) -> tuple[str, str] | None:
 
 
 def without_prefix(path: str) -> str:
-    return PREFIX.sub("", path, count=1)
+    return path[2:] if PREFIX.match(path) else path
 
 
 def readings(path: str) -> tuple[str, ...]:

@@ -88,8 +88,8 @@ def was_added_before(hunk: Hunk, start: int, source: Source) -> bool:
         return False
     new = [line.rstrip(" \t\r") for line in hunk.new]
     first = start - (len(marks) - len(marks.lstrip("+")))
-    there = first >= 0 and source.stripped[first : first + len(new)] == new
-    return there and source.stripped[start : start + len(hunk.old)] != new
+    there = first >= 0 and source.stripped_from(first, len(new)) == new
+    return there and source.stripped_from(start, len(hunk.old)) != new
 
 
 def _without_anchor(hunk: Hunk, source: Source, path: str) -> Placed:

@@ -32,15 +32,16 @@ def _without_hunks(files: list[FileDiff]) -> Iterator[Problem]:
     for file in files:
         comes_empty = file.creates and not file.astray
         if not (file.hunks or file.names in shown or file.deletes or comes_empty) and file.promises_hunks:
-            yield Problem(Code.NO_DIFF, message, next(raw_paths(file), None), file.line)
+            yield Problem(Code.NO_DIFF, message, _path(file), file.line)
 
 
 def _form_problems(file: FileDiff) -> Iterator[Problem]:
     for raw in dict.fromkeys(raw_paths(file)):
         if reason := why_unsafe(raw):
             yield Problem(Code.UNSAFE_PATH, f"the path {raw[:200]!r} {reason}", raw[:200], file.line)
-    yield from _mode_problems(file)
-    path = next(raw_paths(file), None)
+    path = _path(file)
+    if file.modes:
+        yield from _mode_problems(file, path)
     if file.binary:
         yield Problem(
             Code.BINARY,
@@ -57,14 +58,16 @@ def _form_problems(file: FileDiff) -> Iterator[Problem]:
         )
 
 
-def raw_paths(file: FileDiff) -> Iterator[str]:
-    for path in (file.old_path, file.new_path, *(file.git_paths or ())):
-        if path is not None and path != DEV_NULL:
-            yield path
+def raw_paths(file: FileDiff) -> list[str]:
+    named = (file.old_path, file.new_path, *(file.git_paths or ()))
+    return [path for path in named if path is not None and path != DEV_NULL]
 
 
-def _mode_problems(file: FileDiff) -> Iterator[Problem]:
-    path = next(raw_paths(file), None)
+def _path(file: FileDiff) -> str | None:
+    return next(iter(raw_paths(file)), None)
+
+
+def _mode_problems(file: FileDiff, path: str | None) -> Iterator[Problem]:
     modes = {mode for _, mode in file.modes}
     if _SYMLINK in modes:
         yield Problem(Code.SYMLINK, "symbolic links are not taken: leave it out", path, file.line)

@@ -38,7 +38,10 @@ class Source:
 
     @cached_property
     def stripped(self) -> list[str]:
-        return [line.rstrip(" \t\r") for line in self.lines]
+        return [line.rstrip(BLANKS) for line in self.lines]
+
+    def stripped_from(self, start: int, count: int) -> list[str]:
+        return [line.rstrip(BLANKS) for line in self.lines[start : start + count]]
 
     @cached_property
     def _stripped_places(self) -> dict[str, list[int]]:

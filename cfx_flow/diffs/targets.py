@@ -135,8 +135,8 @@ def common_paths(file: FileDiff) -> list[str]:
             Problem(Code.MISSING_TARGET, "a hunk names no file: write --- and +++ lines", None, file.line)
         )
     named = dict.fromkeys(raw + [path for path in file.git_paths or () if path != DEV_NULL])
-    others = [readings(other) for other in named]
-    common = [path for path in others[0] if all(path in other for other in others)]
+    first, *others = [readings(other) for other in named]
+    common = [path for path in first if all([path in other for other in others])]
     if not common:
         raise Refused(
             Problem(
@@ -157,9 +157,7 @@ def _as_prefixed(file: FileDiff, existing: list[str]) -> str:
 
 
 def _note_prefix(file: FileDiff, path: str, repairs: list[Repair]) -> None:
-    if any(
-        raw and raw != DEV_NULL and raw == path for raw in (file.old_path, file.new_path)
-    ) and not PREFIX.match(path):
+    if path in (file.old_path, file.new_path) and not PREFIX.match(path):
         repairs.append(Repair("path_prefix", "the a/ and b/ prefixes were missing", path, file.line))
 
 
