@@ -136,7 +136,7 @@ def common_paths(file: FileDiff) -> list[str]:
         )
     named = dict.fromkeys(raw + [path for path in file.git_paths or () if path != DEV_NULL])
     first, *others = [readings(other) for other in named]
-    common = [path for path in first if all([path in other for other in others])]
+    common = [path for path in first if all(path in other for other in others)]
     if not common:
         raise Refused(
             Problem(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from cfx_flow.errors import InvalidRequest
 
 MAX_PATH_BYTES = 1024
+_PLAIN = re.compile(r"(?:\w[\w.+@=,-]*/)*\w[\w.+@=,-]*", re.ASCII)
+"""as almost all are, and nothing is wrong with such a one"""
 
 
 def check_path(path: str, *, param: str | None = None) -> None:
     """Raises InvalidRequest, naming the path, for anything that could leave the tree or touch its git."""
-    problem = _problem(path)
-    if problem:
+    if len(path) <= MAX_PATH_BYTES and _PLAIN.fullmatch(path):
+        return
+    if problem := _problem(path):
         shown = f"'{path[:200]}'" if path.isprintable() else ascii(path[:200])
         raise InvalidRequest(f"The path {shown} cannot be used: {problem}.", param=param)
 

@@ -100,6 +100,19 @@ def test_what_could_escape_is_refused_by_name(name: str, kind: bytes, word: str)
     assert name[:100] in refusal.value.message
 
 
+@pytest.mark.parametrize(("off_by", "is_read"), [(0, True), (2 * 256, True), (1, False), (256, False)])
+def test_checksum_may_be_that_of_an_old_tar_and_not_another(off_by: int, is_read: bool) -> None:
+    """Old ones added up signed bytes, of which the two of an umlaut are negative."""
+    header = bytearray(tarfile.TarInfo("\u00fc").tobuf(tarfile.USTAR_FORMAT))
+    header[148:156] = b"%06o\0 " % (int(header[148:154], 8) - off_by)
+    archive = gzip.compress(bytes(header) + bytes(1024))
+    if is_read:
+        assert unpack(archive).files == {"\u00fc": b""}
+        return
+    with pytest.raises(InvalidRequest, match="checksum"):
+        unpack(archive)
+
+
 def test_a_name_that_comes_twice_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="'a' twice"):
         unpack(tar_of(entry("a", b"1"), entry("./a", b"2")))
