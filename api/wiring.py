@@ -26,6 +26,7 @@ from cfx_flow.clock import Clock, SystemClock
 from cfx_flow.contract.load import load_policy
 from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import StoreUnavailable
+from cfx_flow.flows.day import DayOfCalls
 from cfx_flow.flows.disabled import LOOK_EVERY_S as LOOK_FOR_DISABLED_EVERY_S
 from cfx_flow.flows.disabled import DisabledOwners
 from cfx_flow.flows.dispatch import Dispatcher, InProcessDispatcher, QueueDispatcher
@@ -83,7 +84,7 @@ class Services:
     key_watch: KeyWatch[str]
     reader_watch: KeyWatch[str]
     limiter: RateLimiter
-    daily_limits: DailyLimits
+    day: DayOfCalls
     budgets: Budgets
     slots: StreamSlots
     readers: Readers
@@ -139,7 +140,8 @@ async def open_services(
         graph = LateGraph()
         parts = _flows_of(settings, store, clock, graph, drain_s)
         chores = await closing.enter_async_context(_tended(settings, store, clock, parts))
-        beside = Beside(limits.daily if settings.redis_url else None, parts.queue, chores)
+        elsewhere = limits.daily if settings.redis_url else None
+        beside = Beside(elsewhere, parts.queue, chores)
         yield Services(
             settings=settings,
             clock=clock,
@@ -154,7 +156,7 @@ async def open_services(
             key_watch=doors.key_watch,
             reader_watch=doors.reader_watch,
             limiter=limits.daily,
-            daily_limits=DailyLimits(store, settings.daily_limit),
+            day=DayOfCalls(store, DailyLimits(store, settings.daily_limit), clock, elsewhere),
             budgets=ledger.budgets,
             slots=limits.slots,
             readers=Readers(limits.slots),

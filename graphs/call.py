@@ -10,20 +10,20 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.clock import Clock
 from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import BudgetExceeded, UpstreamError
 from cfx_flow.flows.budget import afford
+from cfx_flow.flows.day import DayOfCalls
 from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.model import Fenced, FlowFailed, Reason, Step
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.spending import Call
 from cfx_flow.flows.usage import Usage
 from cfx_flow.ledger import Budgets, CallRecord, RequestLog
-from cfx_flow.limits import RateLimiter
 from cfx_flow.prompts import Prompts
 from cfx_flow.stages.model import Models, Target
+from cfx_flow.store.jobs import Job
 from graphs.ask import Answer, Attempts, Progress, Question, output_limit
 from graphs.trace import Trace
 
@@ -42,8 +42,7 @@ class Tools:
     prompts: Prompts
     policy: Policy
     asker: Asks
-    limiter: RateLimiter
-    daily_limits: DailyLimits
+    day: DayOfCalls
     budgets: Budgets
     request_log: RequestLog
     clock: Clock
@@ -66,8 +65,8 @@ class ModelCall:
         if self._effect.answer is not None:
             return self._step, Answer.from_json(self._effect.answer)
         self._admit()
-        await self._charge()
-        self._effect = await self._run.starts(self._effect, _dearest(self._most))
+        counted = await self._charge()
+        self._effect = await self._run.starts(self._effect, _dearest(self._most), counted)
         answer = await self._ask()
         self._log(answer)
         usage = Usage(1, answer.input_tokens, answer.output_tokens, answer.cost_usd, answer.duration_ms)
@@ -86,22 +85,14 @@ class ModelCall:
             max_tokens={each.target.id: each.max_tokens for each in allowed},
         )
 
-    async def _charge(self) -> None:
-        """Raises FlowFailed (limit_reached): the month's budget or the day is used up."""
+    async def _charge(self) -> Job[None] | None:
+        """As ``DayOfCalls.take``. Raises FlowFailed (limit_reached) also when the month is used up."""
         flow = self._run.flow
         try:
             await self._tools.budgets.require(flow.user_id)
         except BudgetExceeded as error:
             raise FlowFailed(Reason.LIMIT_REACHED, error.message) from None
-        day = self._tools.clock.now().date()
-        limit = await self._tools.daily_limits.of(flow.user_id, flow.api_key_id)
-        allowance = await self._tools.limiter.check_and_increment(flow.user_id, day, limit)
-        if not allowance.allowed:
-            raise FlowFailed(
-                Reason.LIMIT_REACHED,
-                f"Your daily limit of {allowance.limit} model calls is used up. "
-                f"It starts anew at {allowance.reset_at:%Y-%m-%dT%H:%M:%SZ}.",
-            )
+        return await self._tools.day.take(flow.user_id, flow.api_key_id)
 
     async def _ask(self) -> Answer:
         trace = Trace(self._question, self._most, self._tools.clock, self._before_again)

@@ -11,16 +11,15 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 from langsmith import tracing_context
 
-from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.clock import Clock
 from cfx_flow.contract.policy import Policy
 from cfx_flow.errors import NotFound
+from cfx_flow.flows.day import DayOfCalls
 from cfx_flow.flows.model import Flow, FlowFailed, FlowOptions, FlowStatus, Gate, Outcome, Reason, Waits
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.ledger import Budgets, RequestLog
-from cfx_flow.limits import RateLimiter
 from cfx_flow.prompts import Prompts
 from cfx_flow.settings import Settings
 from cfx_flow.stages.model import Models
@@ -54,9 +53,7 @@ class House(Protocol):
     @property
     def policy(self) -> Policy: ...
     @property
-    def limiter(self) -> RateLimiter: ...
-    @property
-    def daily_limits(self) -> DailyLimits: ...
+    def day(self) -> DayOfCalls: ...
     @property
     def budgets(self) -> Budgets: ...
     @property
@@ -77,8 +74,7 @@ def open_graph(house: House) -> LangGraphFlows:
         prompts=house.prompts,
         policy=house.policy,
         asker=Asker(house.breakers, house.upstream),
-        limiter=house.limiter,
-        daily_limits=house.daily_limits,
+        day=house.day,
         budgets=house.budgets,
         request_log=house.request_log,
         clock=house.clock,

@@ -16,6 +16,7 @@ from pathlib import Path
 from api.wiring import Services, open_services
 from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.accounts.principal import Principal
+from cfx_flow.flows.day import DayOfCalls
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.model import Budget, FlowOptions
 from cfx_flow.flows.runner import Drain, FlowRunner
@@ -54,8 +55,7 @@ class Engine:
             prompts=services.prompts,
             policy=services.policy,
             asker=asker,
-            limiter=services.limiter,
-            daily_limits=DailyLimits(store, DAY),
+            day=DayOfCalls(store, DailyLimits(store, DAY), services.clock),
             request_log=services.request_log,
             budgets=services.budgets,
             clock=services.clock,

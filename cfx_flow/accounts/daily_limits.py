@@ -4,6 +4,7 @@ when it began."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -31,13 +32,12 @@ class DailyLimits:
     async def of(self, user_id: str, api_key_id: str | None) -> int:
         """``api_key_id``: of the key that began it, also one that was revoked since. Raises
         StoreUnavailable."""
-        wanted = {"user_id": user_id, "api_key_id": api_key_id}
+        return await self._store.look(partial(self.read, user_id, api_key_id))
 
-        def look() -> Steps[int]:
-            rows = yield Ask(_LIMITS, wanted)
-            row: Mapping[Any, Any] = rows[0] if rows else {}
-            account_limit = row.get("daily_limit")
-            default = self._default if account_limit is None else account_limit
-            return limit_of(row.get("limits") or {}, "daily", default)
-
-        return await self._store.look(look)
+    def read(self, user_id: str, api_key_id: str | None) -> Steps[int]:
+        """``of``, as a part of a job."""
+        rows = yield Ask(_LIMITS, {"user_id": user_id, "api_key_id": api_key_id})
+        row: Mapping[Any, Any] = rows[0] if rows else {}
+        account_limit = row.get("daily_limit")
+        default = self._default if account_limit is None else account_limit
+        return limit_of(row.get("limits") or {}, "daily", default)

@@ -20,7 +20,7 @@ from cfx_flow.flows.model import Event, Fenced, Flow, FlowStatus, Outcome, Step,
 from cfx_flow.flows.retakes import AT_ONCE, Later
 from cfx_flow.flows.rows import event_row, flow_of, flow_row, row_without_input, step_row, storable
 from cfx_flow.flows.search import search_row
-from cfx_flow.store.jobs import Ask, Steps, Values
+from cfx_flow.store.jobs import Ask, Job, Steps, Values
 from cfx_flow.webhooks.outbox import put_delivery
 
 
@@ -49,10 +49,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     forgets: str | None = None
     """the flow itself, whose checkpoints so far go"""
     events: Sequence[Event] = ()
+    also: Job[None] | None = None
+    """what must succeed with it; comes last, for it may hold a row that others wait for"""
 
 
 def write(fence: Fence, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:
-    """All of it or nothing. Raises Fenced."""
+    """All of it or nothing. Raises Fenced, and what an ``also`` raises."""
     changes = {name: value for entry in entries for name, value in entry.changes.items()}
     yield from change(fence, changes, [event for entry in entries for event in entry.events])
     yield from write_rows(fence.flow_id, entries, upserts)
@@ -72,6 +74,8 @@ def write_rows(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> 
                 yield Ask(upserts.write_again if written.again else upserts.write, _values(written))
         if entry.checkpoint is not None:
             yield Ask(upserts.checkpoint, _values(entry.checkpoint))
+        if entry.also is not None:
+            yield from entry.also()
 
 
 def _write_steps(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:

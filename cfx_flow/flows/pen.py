@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.jobs import Entry, Fence
-from cfx_flow.flows.model import Fenced
+from cfx_flow.flows.model import Fenced, FlowFailed
 
 if TYPE_CHECKING:
     from cfx_flow.flows.store import FlowStore
@@ -37,8 +37,8 @@ class Pen:
             self._timer = asyncio.get_running_loop().call_later(LAZY_S, self._start_flush)
 
     async def commit(self, *entries: Entry) -> None:
-        """All that was put, and this, in one transaction. Raises Fenced; StoreUnavailable, and then what was
-        put waits on, and the same may be committed once more."""
+        """All that was put, and this, in one transaction. Raises Fenced; StoreUnavailable, or an ``also``'s
+        FlowFailed, and then what was put waits on, and the same may be committed once more."""
         await self._write(entries)
 
     async def settle(self) -> None:
@@ -65,7 +65,7 @@ class Pen:
                 return
             try:
                 await self._flows.write(self._fence, *notes, *entries)
-            except StoreUnavailable:
+            except (StoreUnavailable, FlowFailed):
                 self._notes = [*notes, *self._notes]  # whoever commits next takes them along
                 raise
 

@@ -22,6 +22,7 @@ from cfx_flow.flows.pen import Pen
 from cfx_flow.flows.spending import Call, Spending
 from cfx_flow.flows.store import FlowStore
 from cfx_flow.flows.usage import Usage
+from cfx_flow.store.jobs import Job
 
 MAX_KEPT_CHARS = 256 * 1024
 """of a finished step's output in memory; a longer one is read again when it is asked for"""
@@ -93,16 +94,16 @@ class FlowRun:
             known = await self._flows.effect(self.flow.id, step.n, number, request_hash)
         return known or Effect(step.n, number, request_hash, 0, None, self._clock.now())
 
-    async def starts(self, effect: Effect, most: Usage) -> Effect:
+    async def starts(self, effect: Effect, most: Usage, also: Job[None] | None) -> Effect:
         """Written before the call, with the most that it can cost: one that is not answered here was in
-        flight when the process died."""
+        flight when the process died. ``also``: see Entry; raises what it raises."""
         effect = replace(effect, tries=effect.tries + 1)
-        return await self.tries_again(effect, most)
+        return await self.tries_again(effect, most, also)
 
-    async def tries_again(self, effect: Effect, most: Usage) -> Effect:
+    async def tries_again(self, effect: Effect, most: Usage, also: Job[None] | None = None) -> Effect:
         """Another attempt at the same call, after one that broke off."""
         effect = effect.under_way(most, self._clock.now())
-        await self.pen.commit(Entry(effect=effect))
+        await self.pen.commit(Entry(effect=effect, also=also))
         return effect
 
     def broke_off(self, step: Step, effect: Effect, stage: str, most: Usage) -> Effect:

@@ -167,7 +167,7 @@ class FlowStore(FlowReads):
         return claimed
 
     async def write(self, fence: Fence, *entries: Entry) -> None:
-        """All of it or nothing. Raises Fenced."""
+        """All of it or nothing. Raises Fenced, and what an ``also`` raises."""
         await self._store.run(lambda: jobs.write(fence, entries, self._upserts))
         if any(entry.events for entry in entries):
             self.feed.ring(fence.flow_id)

@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import func, select
 
 from api.wiring import Services, open_services
-from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.flows.feed import Feed
 from cfx_flow.flows.model import Budget, FlowOptions
 from cfx_flow.flows.runner import Drain, FlowRunner
@@ -113,8 +112,7 @@ class Life:
             prompts=house.prompts,
             policy=house.policy,
             asker=self.models,
-            limiter=house.limiter,
-            daily_limits=DailyLimits(house.store, 10**6),
+            day=house.day,
             request_log=house.request_log,
             budgets=house.budgets,
             clock=house.clock,

@@ -130,10 +130,12 @@ async def test_a_call_is_stopped_when_the_time_budget_runs_out(house: House, pro
     await asyncio.to_thread(provider.wait_for_disconnect)
 
 
-async def test_each_model_call_counts_once_against_the_daily_limit(house: House, provider: Provider) -> None:
+async def test_each_model_call_counts_once_against_the_daily_limit(
+    any_house: House, provider: Provider
+) -> None:
     provider.script(*loop([says(GOOD_DIFF)]))
-    async with await house.client_for("bob", daily_limit=4) as client:
-        bob = House(house.services, client)
+    async with await any_house.client_for("bob", daily_limit=4) as client:
+        bob = House(any_house.services, client)
 
         first = await bob.run()
         assert first["status"] == "approved"
@@ -142,6 +144,9 @@ async def test_each_model_call_counts_once_against_the_daily_limit(house: House,
 
         second = await bob.run()
         assert (second["status"], second["reason"]) == ("failed", "limit_reached")
+        told = [event["type"] for event in await bob.events(second["id"])]
+        assert told[-3:] == ["step.completed", "step.started", "flow.completed"]
+        assert len(provider.calls()) == 4
 
         third = await client.post("/v1/flows", json={"task": "x", "workspace": {"files": {}}})
         assert third.status_code == 429
