@@ -22,11 +22,15 @@ class Prompts:
     _variables: Mapping[str, frozenset[str]] = field(init=False)
     _formats: Mapping[str, str] = field(init=False)
     """for the ``%`` operator, a tenth of the work of ``substitute``"""
+    _texts: Mapping[str, str] = field(init=False)
+    """those that take no variables, filled"""
 
     def __post_init__(self) -> None:
         variables = {name: frozenset(each.get_identifiers()) for name, each in self._templates.items()}
         object.__setattr__(self, "_variables", variables)
         object.__setattr__(self, "_formats", {name: _format(each) for name, each in self._templates.items()})
+        fixed = {name: self.render(name) for name, wanted in variables.items() if not wanted}
+        object.__setattr__(self, "_texts", fixed)
 
     @property
     def names(self) -> frozenset[str]:
@@ -34,7 +38,7 @@ class Prompts:
 
     def text(self, name: str) -> str:
         """A prompt that takes no variables."""
-        return self.render(name)
+        return self._texts.get(name) or self.render(name)
 
     def render(self, name: str, /, **variables: str) -> str:
         """``$name`` and ``${name}`` are variables, ``$$`` is a dollar sign, as in ``string.Template``.

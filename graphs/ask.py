@@ -49,7 +49,7 @@ class Question(msgspec.Struct, frozen=True):
 
     def most_input_tokens(self) -> int:
         """A cautious estimate: three bytes a token, where prose and code take about four."""
-        said = sum(len(str(message.content).encode("utf-8", "replace")) for message in self.messages)
+        said = sum([_bytes(str(message.content)) for message in self.messages])
         schema = len(msgspec.json.encode(self.schema)) if self.schema else 0
         return (said + schema) // 3 + 10 * len(self.messages)
 
@@ -219,6 +219,10 @@ def _answer(question: Question, target: Target, heard: Heard, attempts: int) -> 
         attempts=attempts,
         finish_reason=REFUSAL if heard.refused else heard.finish_reason or "",
     )
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def tokens_in(question: Question) -> int:

@@ -183,6 +183,6 @@ def _dearest(most: Mapping[str, Usage]) -> Usage:
     one = next(iter(most.values()))
     return replace(
         one,
-        output_tokens=max(each.output_tokens for each in most.values()),
-        cost_usd=max(each.cost_usd for each in most.values()),
+        output_tokens=max([each.output_tokens for each in most.values()]),
+        cost_usd=max([each.cost_usd for each in most.values()]),
     )

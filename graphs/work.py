@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -18,6 +19,8 @@ from cfx_flow.stages.model import StageName, Target
 from cfx_flow.workspace.snapshot import Snapshot
 from graphs.ask import Answer, Question, output_limit
 from graphs.call import ModelCall, Tools
+
+_ROLES = {"human": "user", "ai": "assistant"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Work:
 
     def messages(self, name: StageName, user: str) -> list[BaseMessage]:
         system = self.system(name)
-        return [*([SystemMessage(system)] if system else []), HumanMessage(user)]
+        return [_turn_of(system), HumanMessage(user)] if system else [HumanMessage(user)]
 
     def targets(self, name: StageName) -> tuple[Target, ...]:
         """Raises FlowFailed when the chosen model has left the whitelist since the flow was accepted."""
@@ -70,7 +73,7 @@ class Work:
     def room_tokens(self, name: StageName) -> int:
         """What the smallest context window of the stage's targets leaves for a prompt."""
         stage = self.tools.models.stages[name]
-        return min(target.context_window - output_limit(stage, target) for target in self.targets(name))
+        return min([target.context_window - output_limit(stage, target) for target in self.targets(name)])
 
     async def call(
         self,
@@ -98,6 +101,12 @@ class Work:
             raise FlowFailed(failure.reason, f"{why} {failure.message}") from None
 
 
+@lru_cache(maxsize=16)
+def _turn_of(system: str) -> SystemMessage:
+    """The same in every call of a stage."""
+    return SystemMessage(system)
+
+
 def again(messages: Sequence[BaseMessage], answer: str, problem: str) -> list[BaseMessage]:
     """The same question once more, with what was said and exactly what is wrong with it."""
     said = [AIMessage(answer)] if answer.strip() else []  # some providers refuse an empty turn
@@ -106,10 +115,9 @@ def again(messages: Sequence[BaseMessage], answer: str, problem: str) -> list[Ba
 
 def input_of(messages: Sequence[BaseMessage]) -> dict[str, Any]:
     """As ``…/steps/{n}`` shows it."""
-    roles = {"human": "user", "ai": "assistant"}
     return {
         "messages": [
-            {"role": roles.get(message.type, message.type), "content": str(message.text)}
+            {"role": _ROLES.get(message.type, message.type), "content": str(message.content)}
             for message in messages
         ]
     }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from cfx_flow.diffs import Policy as DiffPolicy
@@ -102,6 +102,7 @@ class Policy:
         return found
 
 
+@lru_cache(maxsize=1024)
 def _one_fits(patterns: tuple[str, ...], path: str) -> bool:
     of_path, of_name = _compiled_together(patterns)
     path = path.casefold()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -32,14 +32,13 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 log = structlog.stdlib.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What a node has made of its step."""
 
     output: str
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """small, and enough for the node to take its result from the row again"""
-    show: Mapping[str, Any] = field(default_factory=dict)
+    show: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """what ``step.completed`` tells beside the numbers"""
     events: Sequence[Event] = ()
     patch: str | None = None

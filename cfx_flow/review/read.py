@@ -96,10 +96,10 @@ def read_review(text: str) -> Review:
 
 def held_to_its_findings(review: Review, blocks_approval: Severity) -> Review:
     """An approval with a finding of this severity, or a worse one, is none: it becomes ``revise``."""
-    severe = any(reaches(finding.severity, blocks_approval) for finding in review.findings)
-    if review.verdict != "approve" or not severe:
+    if review.verdict != "approve":
         return review
-    return review.model_copy(update={"verdict": "revise", "overruled": True})
+    severe = any(reaches(finding.severity, blocks_approval) for finding in review.findings)
+    return review.model_copy(update={"verdict": "revise", "overruled": True}) if severe else review
 
 
 def _review(body: Mapping[str, Any]) -> Review:
