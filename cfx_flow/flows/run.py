@@ -93,7 +93,7 @@ class FlowRun:
             known = await self._flows.effect(self.flow.id, step.n, number, request_hash)
         return known or Effect(step.n, number, request_hash, 0, None, self._clock.now())
 
-    async def starts(self, effect: Effect, most: Usage, also: Job[None] | None) -> Effect:
+    async def starts(self, effect: Effect, most: Usage, also: Job[None] | None = None) -> Effect:
         """Written before the call, with the most that it can cost: one that is not answered here was in
         flight when the process died. ``also``: see Entry; raises what it raises."""
         effect = replace(effect, tries=effect.tries + 1)
