@@ -9,9 +9,11 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from api.wiring import Services, open_services
 from cfx_flow.accounts.daily_limits import DailyLimits

@@ -9,11 +9,11 @@ after a crash, so nothing is asked, or paid, again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from msgspec import structs
+from msgspec.structs import replace
 from pydantic import Field, field_validator
 
 from cfx_flow.accounts.bounds import require_flow

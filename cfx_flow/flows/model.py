@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -96,15 +96,13 @@ class Fenced(Exception):
     """This runner's epoch is over: the flow was cancelled, or another runner took it. Write nothing more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(msgspec.Struct, frozen=True):
     usd: Decimal
     tokens: int
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class FlowOptions:
+class FlowOptions(msgspec.Struct, frozen=True):
     """What the request asked for, with the defaults filled in."""
 
     max_rounds: int
@@ -112,9 +110,9 @@ class FlowOptions:
     budget: Budget
     approval: str = "auto"
     """who approves besides the reviewer: ``auto`` nobody, ``plan``, ``patch`` or ``both`` a person"""
-    models: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = msgspec.field(default_factory=dict)
     """stage → whitelisted model that replaces the stage's own targets"""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = msgspec.field(default_factory=dict)
     webhook: str | None = None
     """the address that is told of its end"""
     workspace: str | None = None
@@ -159,8 +157,7 @@ class FlowOptions:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """One row of ``flows``."""
 
     id: str

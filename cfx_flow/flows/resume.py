@@ -6,9 +6,9 @@ or ``no_progress``. Beside them what was stopped when its owner's account was di
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
+from msgspec.structs import replace
 from pydantic import Field, field_validator
 
 from cfx_flow.errors import Conflict, InvalidRequest

@@ -15,7 +15,7 @@ from cfx_flow.store.types import json_text
 
 
 def flow_of(row: Row) -> Flow:
-    fields = {name: row[name] for name in Flow.__slots__}
+    fields = {name: row[name] for name in Flow.__struct_fields__}
     fields["status"] = FlowStatus(row["status"])
     fields["options"] = FlowOptions.from_json(row["options"])
     fields["stages"] = {name: StageUsage.from_json(stored) for name, stored in row["stages"].items()}
@@ -23,7 +23,7 @@ def flow_of(row: Row) -> Flow:
 
 
 def flow_row(flow: Flow) -> dict[str, Any]:
-    row = {name: getattr(flow, name) for name in Flow.__slots__}
+    row = structs.asdict(flow)
     row["options"] = flow.options.to_json()
     row["stages"] = stages_json(flow.stages)
     return row

@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.flows.feed import Feed
@@ -38,7 +39,7 @@ class Desk:
         await SnapshotStore(self.store, self.clock).put(user.user_id, EMPTY)
         self.clock.advance(seconds=after_s)
         flow = new_flow(task, EMPTY.id, OPTIONS, Origin(user, str(uuid.uuid4()), self.clock.now()))
-        return await self.flows.create(flow if id is None else replace(flow, id=id))
+        return await self.flows.create(flow if id is None else structs.replace(flow, id=id))
 
     async def found(self, text: str, wanted: Wanted = EVERYTHING) -> list[str]:
         page = await self.flows.list(ADA.user_id, replace(wanted, text=text))

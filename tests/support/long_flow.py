@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from cfx_flow.clock import SystemClock
 from cfx_flow.flows.feed import Feed
