@@ -80,30 +80,38 @@ class Engine:
         await self._snapshots.put(self.user.user_id, self._files)
 
     async def measure(self, flows: int, at_once: int) -> Measured:
-        places, outcomes = asyncio.Semaphore(at_once), Counter[str]()
-        took = 0.0
+        places, took = asyncio.Semaphore(at_once), 0.0
 
-        async def one() -> None:
+        async def one() -> str:
             nonlocal took
             async with places:
                 began = time.perf_counter()
-                outcomes[await self.run()] += 1
+                flow_id = await self._carry()
                 took += time.perf_counter() - began
+                return flow_id
 
         cpu, began = time.process_time(), time.perf_counter()
-        await asyncio.gather(*(one() for _ in range(flows)))
+        ran = await asyncio.gather(*(one() for _ in range(flows)))
         all_, used = time.perf_counter() - began, time.process_time() - cpu
+        outcomes = Counter([await self._status(flow_id) for flow_id in ran])
         each = 1000 / flows
         return Measured(all_ * each, used * each, flows / all_, took * each, outcomes)
 
     async def run(self, approval: str = "auto") -> str:
         """One flow, to its end or to a gate; its status then."""
+        return await self._status(await self._carry(approval))
+
+    async def _status(self, flow_id: str) -> str:
+        return (await self.flows.get(self.user.user_id, flow_id)).status.value
+
+    async def _carry(self, approval: str = "auto") -> str:
+        """Returns when it has ended or waits."""
         origin = Origin(self.user, str(uuid.uuid4()), self.services.clock.now())
         options = replace(OPTIONS, approval=approval)
         flow = new_flow(f"Greet {uuid.uuid4()}", self._files.id, options, origin)
         await self.flows.create(flow)
         await self._runner.run(flow.id, Drain())
-        return (await self.flows.get(flow.user_id, flow.id)).status.value
+        return flow.id
 
 
 @asynccontextmanager

@@ -4,18 +4,17 @@ is counted that is not in the journal, and none is made that was not counted."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, update
 
 from cfx_flow.accounts.daily_limits import DailyLimits
 from cfx_flow.clock import Clock, next_midnight
 from cfx_flow.flows.model import FlowFailed, Reason
 from cfx_flow.limits.daily import MOST_A_DAY, RateLimiter
 from cfx_flow.store.engine import Store
-from cfx_flow.store.jobs import Ask, Job, Row, Steps
+from cfx_flow.store.jobs import Ask, Job, Steps
 from cfx_flow.store.tables import usage_counters
 
 
@@ -27,17 +26,20 @@ class DayOfCalls:
         self, store: Store, limits: DailyLimits, clock: Clock, limiter: RateLimiter | None = None
     ) -> None:
         self._limits, self._clock, self._limiter = limits, clock, limiter
-        counters = store.insert(usage_counters)
-        row = counters.values({column.name: bindparam(column.name) for column in usage_counters.c})
-        self._one_more = row.on_conflict_do_update(
-            index_elements=["user_id", "day"],
-            set_={
-                "request_count": usage_counters.c.request_count + 1,
-                "granted": 1,
-                "updated_at": counters.excluded.updated_at,
-            },
-            where=usage_counters.c.request_count < bindparam("most"),
-        ).returning(usage_counters.c.request_count)
+        counted, row = usage_counters.c, store.insert(usage_counters)
+        more = {"request_count": counted.request_count + 1, "granted": 1}
+        left = counted.request_count < bindparam("most")
+        self._one_more = (
+            update(usage_counters)
+            .where(counted.user_id == bindparam("of_user"), counted.day == bindparam("on_day"), left)
+            .values(**more, updated_at=bindparam("updated_at"))
+            .returning(counted.request_count)
+        )
+        self._first = (
+            row.values({column.name: bindparam(column.name) for column in counted})
+            .on_conflict_do_update(index_elements=["user_id", "day"], set_=more, where=left)
+            .returning(counted.request_count)
+        )
 
     async def take(self, user_id: str, api_key_id: str | None) -> Job[None] | None:
         """What is left to be done in that transaction; it raises FlowFailed (limit_reached), as this does."""
@@ -50,11 +52,17 @@ class DayOfCalls:
 
     def _taken(self, user_id: str, api_key_id: str | None) -> Steps[None]:
         now, limit = self._clock.now(), (yield from self._limits.read(user_id, api_key_id))
-        found: Sequence[Row] = ()
-        if limit > 0:
-            first = {"id": str(uuid.uuid4()), "user_id": user_id, "day": now.date(), "request_count": 1}
-            values = {**first, "granted": 1, "updated_at": now, "most": min(limit, MOST_A_DAY)}
-            found = yield Ask(self._one_more, values)
+        day, values = now.date(), {"updated_at": now, "most": min(limit, MOST_A_DAY)}
+        found = yield Ask(self._one_more, {**values, "of_user": user_id, "on_day": day})
+        if not found and limit > 0:  # the first of the day, or one too many
+            first = {
+                "id": str(uuid.uuid4()),
+                "user_id": user_id,
+                "day": day,
+                "request_count": 1,
+                "granted": 1,
+            }
+            found = yield Ask(self._first, values | first)
         if not found:
             raise _used_up(limit, now)
 
