@@ -29,9 +29,10 @@ def read_contract(plan: str) -> Contract | None:
     if not bodies:
         return None
     contracts = [_contract(body) for body in bodies]
-    if any(contract != contracts[0] for contract in contracts):
+    first, *others = contracts
+    if any(other != first for other in others):
         raise UnreadableAnswer("there are several contract blocks and they differ: give exactly one")
-    return contracts[0]
+    return first
 
 
 def contract_detail(plan: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Spending:
 
     @property
     def all(self) -> Usage:
-        return self.paid + self.broken_off
+        return self.paid + self.broken_off if self.broken_off.calls else self.paid
 
     def pay(self, call: Call, round_: int, *, is_repeat: bool) -> None:
         before = self._stages.get(call.stage, StageUsage())

@@ -34,8 +34,11 @@ _BEFORE = "before/"
 _STRICT = Policy(judgement=frozenset())
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
 def canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+    return _CANONICAL.encode(value).encode() + b"\n"
 
 
 def sha256(content: bytes) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
@@ -49,35 +49,35 @@ def fitting(
 def ranked(files: Mapping[str, str], task: str) -> Sequence[str]:
     """All paths, best first; equals keep the alphabet's order."""
     wanted = set(words(task))
-    inside = {path: Counter(_among(wanted, text[:MAX_SCORED_CHARS])) for path, text in files.items()}
-    seen = Counter(word for counts in inside.values() for word in counts)
+    inside = {path: _counted(wanted, text[:MAX_SCORED_CHARS]) for path, text in files.items()}
+    seen = Counter([word for counts in inside.values() for word in counts])
     rarity = {word: math.log(1 + len(files) / (1 + seen[word])) for word in wanted}
 
     def score(path: str) -> float:
-        named = wanted & set(words(path))
-        counts = inside[path]
-        body = sum(rarity[word] * n / (n + 2) for word, n in counts.items())
-        return body + PATH_WEIGHT * sum(rarity[word] for word in named)
+        body = sum([rarity[word] * n / (n + 2) for word, n in inside[path].items()])
+        return body + PATH_WEIGHT * sum([rarity[word] for word in wanted.intersection(words(path))])
 
     return sorted(files, key=lambda path: (-score(path), path))
 
 
 def named_in(text: str, paths: Iterable[str]) -> Sequence[str]:
     """The paths that stand in ``text``, in the order in which it names them."""
-    found = {path: text.find(path) for path in paths if path in text}
+    found = {path: at for path in paths if (at := text.find(path)) >= 0}
     whole = {path: at for path, at in found.items() if not _part_of_longer(path, text)}
     return sorted(whole, key=whole.__getitem__)
 
 
 def _part_of_longer(path: str, text: str) -> bool:
-    """``a.py`` does not stand in a text that only says ``data.py``."""
-    return re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])", text) is None
+    """``a.py`` does not stand in a text that only says ``data.py``. A pattern that begins with plain text is
+    sought many times as fast as one that looks behind first."""
+    plain = re.escape(path)
+    return re.search(rf"{plain}(?<![\w./-]{plain})(?![\w/-])", text) is None
 
 
-def words(text: str) -> Iterable[str]:
+def words(text: str) -> Sequence[str]:
     """Lower-case parts of words: ``parseURL_now`` gives parse, url, now."""
-    return (word.lower() for word in _WORD.findall(text))
+    return [word.lower() for word in _WORD.findall(text)]
 
 
-def _among(wanted: Set[str], text: str) -> Iterator[str]:
-    return (word for word in words(text) if word in wanted)
+def _counted(wanted: Set[str], text: str) -> Counter[str]:
+    return Counter([word for word in words(text) if word in wanted])
