@@ -40,7 +40,7 @@ class QuickSqlite:
             return self._transact(job)
         except sqlite3.Error as error:
             if not is_busy(error):
-                raise _trouble(error) from error
+                raise trouble_of(error) from error
         return self._write_later(job)
 
     def try_write(self, statement: str, values: Sequence[object]) -> list[Any]:
@@ -51,14 +51,14 @@ class QuickSqlite:
         except sqlite3.Error as error:
             if is_busy(error):
                 return []
-            raise _trouble(error) from error
+            raise trouble_of(error) from error
 
     def read(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Readers wait for nobody under WAL. Raises StoreUnavailable."""
         try:
             return job(self._opened())
         except sqlite3.Error as error:
-            raise _trouble(error) from error
+            raise trouble_of(error) from error
 
     async def _write_later(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Polls as SQLite's own busy handler does, but steadily and without a thread."""
@@ -70,7 +70,7 @@ class QuickSqlite:
                 return self._transact(job)
             except sqlite3.Error as error:
                 if not is_busy(error) or loop.time() > deadline:
-                    raise _trouble(error) from error
+                    raise trouble_of(error) from error
 
     def _transact(self, job: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._opened()
@@ -107,10 +107,10 @@ def sqlite_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _trouble(error) from error
+        raise trouble_of(error) from error
 
 
-def _trouble(error: sqlite3.Error) -> BaseException:
+def trouble_of(error: sqlite3.Error) -> BaseException:
     """A mistake of ours stays what it is."""
     text = BUSY if is_busy(error) else explain_sqlite(error)
     return error if text is None else unavailable(text)

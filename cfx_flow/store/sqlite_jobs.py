@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from cfx_flow.store.commit_thread import CommitThread
 from cfx_flow.store.compiled import Compilers
 from cfx_flow.store.group_commit import GroupCommit, NowOrLater
 from cfx_flow.store.jobs import Ask, Job, Row, Steps
-from cfx_flow.store.quick_sqlite import POLL_S, is_busy, sqlite_errors
+from cfx_flow.store.quick_sqlite import POLL_S, is_busy, sqlite_errors, trouble_of
 from cfx_flow.store.trouble import BUSY, unavailable
 from cfx_flow.store.write_turn import WriteTurn
 
@@ -63,6 +63,7 @@ class SqliteJobs:
         synchronous: str = FULL,
     ) -> None:
         self._path, self._turn, self._busy_timeout_s = path, turn, busy_timeout_s
+        self._held = _Held(turn)
         self._synchronous = synchronous
         self._compilers = Compilers(dialect)
         self._queue: GroupCommit[Job[Any], _Outcome] = GroupCommit(self._commit)
@@ -123,7 +124,7 @@ class SqliteJobs:
 
     def _transact_now(self, jobs: Sequence[Job[Any]]) -> NowOrLater[Sequence[_Outcome]]:
         """Has the turn. Later only if there is the disk to wait for. Raises _Busy before anything is done."""
-        with self._given_back_on_error(), sqlite_errors():
+        with self._held:
             connection = self._writer or self._opened()
             if not _begun(connection):
                 raise _Busy
@@ -131,7 +132,7 @@ class SqliteJobs:
 
     async def _transact(self, jobs: Sequence[Job[Any]]) -> Sequence[_Outcome]:
         await self._turn.wait()
-        with self._given_back_on_error(), sqlite_errors():
+        with self._held:
             connection = self._writer or self._opened()
             await self._begin(connection)
             written = self._written(connection, jobs)
@@ -143,21 +144,16 @@ class SqliteJobs:
         self, connection: sqlite3.Connection, jobs: Sequence[Job[Any]]
     ) -> Sequence[_Outcome] | asyncio.Future[Sequence[_Outcome]]:
         """The transaction that has begun, to its end; then the turn is given back."""
-        with _undone_on_error(connection):
+        try:
             outcomes = [self._outcome(connection, job) for job in jobs]
             if self._synchronous == FULL:
                 return self._committed(connection, outcomes)
             connection.commit()
+        except BaseException:
+            _undo(connection)
+            raise
         self._turn.give_back()
         return outcomes
-
-    @contextmanager
-    def _given_back_on_error(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self._turn.give_back()
-            raise
 
     def _committed(self, connection: sqlite3.Connection, answer: T) -> asyncio.Future[T]:
         """``answer`` when the disk has it, for which a thread waits; undone if it does not take it. Then the
@@ -166,15 +162,12 @@ class SqliteJobs:
 
         def told(error: Exception | None) -> None:
             self._is_committing = False
-            try:
-                with sqlite_errors(), _undone_on_error(connection):
-                    if error is not None:
-                        raise error
-            except Exception as trouble:  # noqa: BLE001 - for those who wait
-                if not later.done():
-                    later.set_exception(trouble)
+            trouble = None if error is None else _undone(connection, error)
             if not later.done():
-                later.set_result(answer)
+                if trouble is None:
+                    later.set_result(answer)
+                else:
+                    later.set_exception(trouble)
             self._turn.give_back()
 
         self._disk.run(connection.commit, told)
@@ -245,11 +238,36 @@ def _begun(connection: sqlite3.Connection) -> bool:
     return True
 
 
-@contextmanager
-def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+def _undo(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _undone(connection: sqlite3.Connection, error: Exception) -> Exception:
+    """A commit that the disk did not take; what those who wait for it hear."""
     try:
-        yield
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+        with sqlite_errors():
+            _undo(connection)
+            raise error
+    except Exception as trouble:  # noqa: BLE001 - raised where they wait
+        return trouble
+
+
+class _Held:
+    """The turn, given back at once if what is done with it fails; as ``sqlite_errors`` besides. Not a
+    generator's: it is entered for every transaction."""
+
+    __slots__ = ("_turn",)
+
+    def __init__(self, turn: WriteTurn) -> None:
+        self._turn = turn
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None:
+            return
+        self._turn.give_back()
+        if isinstance(error, sqlite3.Error):
+            raise trouble_of(error) from error
