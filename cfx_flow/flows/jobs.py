@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from cfx_flow.flows import statements as sql
-from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow, Writes
+from cfx_flow.flows.checkpoints import CheckpointRow, Writes
 from cfx_flow.flows.effects import Effect, paid_in
 from cfx_flow.flows.model import Event, Fenced, Flow, FlowStatus, Outcome, Step, Story
 from cfx_flow.flows.retakes import AT_ONCE, Later
@@ -55,8 +55,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 def write(fence: Fence, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:
     """All of it or nothing. Raises Fenced, and what an ``also`` raises."""
-    changes = {name: value for entry in entries for name, value in entry.changes.items()}
-    yield from change(fence, changes, [event for entry in entries for event in entry.events])
+    changes: dict[str, Any] = {}
+    events: list[Event] = []
+    for entry in entries:
+        changes |= entry.changes
+        events += entry.events
+    yield from change(fence, changes, events)
     yield from write_rows(fence.flow_id, entries, upserts)
 
 
@@ -68,12 +72,13 @@ def write_rows(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> 
         if entry.forgets is not None:
             yield from drop_checkpoints(entry.forgets)
         if entry.effect is not None:
-            yield Ask(upserts.effect, {"flow_id": flow_id, **_values(entry.effect)})
+            yield Ask(upserts.effect, {"flow_id": flow_id, **asdict(entry.effect)})
         if entry.writes is not None and entry.writes.checkpoint_id not in followed:
             for written in entry.writes.rows():
-                yield Ask(upserts.write_again if written.again else upserts.write, _values(written))
+                values = asdict(written)
+                yield Ask(upserts.write_again if values.pop("again") else upserts.write, values)
         if entry.checkpoint is not None:
-            yield Ask(upserts.checkpoint, _values(entry.checkpoint))
+            yield Ask(upserts.checkpoint, asdict(entry.checkpoint))
         if entry.also is not None:
             yield from entry.also()
 
@@ -176,10 +181,6 @@ def _count_calls(flow_id: str, n: int) -> Steps[None]:
 def drop_checkpoints(flow_id: str) -> Steps[None]:
     yield Ask(sql.NO_CHECKPOINTS, {"flow_id": flow_id})
     yield Ask(sql.NO_WRITES, {"flow_id": flow_id})
-
-
-def _values(row: Effect | CheckpointRow | WriteRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in row.__struct_fields__ if name != "again"}
 
 
 def _origin(flow: Flow) -> Mapping[str, Any]:

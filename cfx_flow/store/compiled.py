@@ -7,12 +7,12 @@ hops between threads; so it costs about what SQLite itself needs.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from sys import intern
 from typing import Any, cast
 
-from sqlalchemy import JSON, ClauseElement, Dialect, Executable, Uuid
+from sqlalchemy import JSON, ClauseElement, Dialect, Executable, LargeBinary, Uuid
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
@@ -33,8 +33,12 @@ class Compiled:
         self._pick = _picker(names)
         converts = [_into(compiled.binds[name].type, dialect) for name in names]
         self._converts = [(place, convert) for place, convert in enumerate(converts) if convert is not None]
-        columns = getattr(statement, "exported_columns", ())
-        self._columns = [(intern(str(column.name)), _out_of(column.type, dialect)) for column in columns]
+        columns = {
+            intern(str(column.name)): _out_of(column.type, dialect)
+            for column in getattr(statement, "exported_columns", ())
+        }
+        self._columns = list(columns)
+        self._restores = [(name, restore) for name, restore in columns.items() if restore is not None]
 
     def run(self, connection: sqlite3.Connection, values: Values | list[Values]) -> Sequence[Row]:
         if isinstance(values, list):
@@ -46,16 +50,16 @@ class Compiled:
     def _bound(self, values: Values) -> list[Any]:
         if self._fixed:
             values = {**self._fixed, **values}
-        bound = self._pick(values)
+        bound = list(self._pick(values))
         for place, convert in self._converts:
             bound[place] = convert(bound[place])
         return bound
 
     def _row(self, row: Sequence[Any]) -> Row:
-        return {
-            name: convert(value) if convert else value
-            for (name, convert), value in zip(self._columns, row, strict=True)
-        }
+        made = dict(zip(self._columns, row, strict=True))
+        for column, restore in self._restores:
+            made[column] = restore(made[column])
+        return made
 
 
 class Compilers:
@@ -66,7 +70,8 @@ class Compilers:
         self._compiled: dict[Executable, Compiled] = {}
 
     def run(self, connection: sqlite3.Connection, ask: Ask) -> Sequence[Row]:
-        return self._of(ask.statement).run(connection, ask.values)
+        compiled = self._compiled.get(ask.statement) or self._of(ask.statement)
+        return compiled.run(connection, ask.values)
 
     def look(self, connection: sqlite3.Connection, ask: Ask) -> Sequence[Row]:
         """Of a job that is in no transaction. Raises TypeError for a statement that writes."""
@@ -82,16 +87,17 @@ class Compilers:
         return compiled
 
 
-def _picker(names: Sequence[str]) -> Callable[[Values], list[Any]]:
+def _picker(names: Sequence[str]) -> Callable[[Values], Iterable[Any]]:
     if len(names) < 2:  # itemgetter gives one value bare
         return lambda values: [values[name] for name in names]
-    pick = itemgetter(*names)
-    return lambda values: list(pick(values))
+    return itemgetter(*names)
 
 
 def _into(kind: TypeEngine[Any], dialect: Dialect) -> Convert:
     if isinstance(kind, JSON):
         return json_text
+    if isinstance(kind, LargeBinary):
+        return None  # the driver takes bytes as they are
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 

@@ -10,9 +10,8 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Dialect
 
@@ -32,8 +31,7 @@ PAGES_BEFORE_CHECKPOINT = 4_000
 """16 MB of log: a flow writes the same pages again and again, and each is moved once"""
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(NamedTuple):
     value: Any = None
     error: Exception | None = None
 

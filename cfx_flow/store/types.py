@@ -67,10 +67,12 @@ class Usd(TypeDecorator[Decimal]):
         kind: TypeEngine[Any] = Float() if dialect.name == "sqlite" else Numeric(10, 6)
         return dialect.type_descriptor(kind)
 
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        return float(value) if dialect.name == "sqlite" else value
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return _sqlite_float if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         return None if value is None else Decimal(str(value)).quantize(Decimal("0.000001"))
+
+
+def _sqlite_float(amount: Decimal | None) -> float | None:
+    return None if amount is None else float(amount)
