@@ -45,7 +45,7 @@ class Judged(msgspec.Struct, frozen=True):
 
     @property
     def accepted(self) -> bool:
-        return isinstance(self.result, Patch) and not self.rejecting
+        return self.code is None
 
     @property
     def text(self) -> str:
@@ -68,9 +68,10 @@ class Judged(msgspec.Struct, frozen=True):
         problems += [
             {"code": breach.rule, "path": breach.file, "message": breach.message} for breach in self.rejecting
         ]
+        code = self.code
         return {
-            "status": "accepted" if self.accepted else "refused",
-            "code": self.code,
+            "status": "refused" if code else "accepted",
+            "code": code,
             "problems": problems,
             "repairs": [repair.to_dict() for repair in self.result.repairs],
             "contract": "present" if self.contract else "none",

@@ -82,17 +82,12 @@ class StageUsage(msgspec.Struct, frozen=True):
         return replace(self, model=model, usage=self.usage + usage, repeats=self.repeats + is_repeat)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            **self.usage.to_json(),
-            "maybe_paid_twice": self.repeats,
-            **({"broken_off": self.broken_off.to_json()} if self.broken_off.calls else {}),
-            **(
-                {"rounds": {str(n): share.to_json() for n, share in self.rounds.items()}}
-                if self.rounds
-                else {}
-            ),
-        }
+        shown = {"model": self.model, **self.usage.to_json(), "maybe_paid_twice": self.repeats}
+        if self.broken_off.calls:
+            shown["broken_off"] = self.broken_off.to_json()
+        if self.rounds:
+            shown["rounds"] = {str(n): share.to_json() for n, share in self.rounds.items()}
+        return shown
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> StageUsage:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -69,11 +68,11 @@ def with_fingerprints(findings: Iterable[Finding], files: Mapping[str, str]) -> 
     round. Where no line is named, or no rule, the message's words stand in. The second of two equal
     ones in the same review gets another fingerprint than the first.
     """
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     shown = []
     for finding in findings:
         known_by = _known_by(finding, files)
-        seen[known_by] += 1
+        seen[known_by] = seen.get(known_by, 0) + 1
         digest = hashlib.sha256(f"{known_by}\0{seen[known_by]}".encode("utf-8", "replace")).hexdigest()
         shown.append(finding.model_dump(mode="json") | {"fingerprint": digest[:16]})
     return shown
