@@ -54,7 +54,7 @@ class Stretch:
         self._headers: list[int] | None = None
 
     def next_header(self, start: int) -> int:
-        """The index of the first header from ``start`` on, or the number of lines. Whoever asks goes down."""
+        """The index of the first header from ``start`` on, or the number of lines; to be asked from above."""
         if self._headers is None:
             self._headers = self._headers_below(start)
         after = bisect_left(self._headers, start)

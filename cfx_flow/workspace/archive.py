@@ -128,10 +128,11 @@ def _text(field: bytes) -> str:
 
 
 def _number(field: bytes) -> int:
-    """In octal digits, or binary with the highest bit set, as GNU tar writes what is too large for those."""
-    if field[0] < 128:
-        return int(field.partition(b"\0")[0].strip() or b"0", 8)
-    return int.from_bytes(field[1:], "big") - (256 ** (len(field) - 1) if field[0] == 255 else 0)
+    """In octal digits; or binary below a mark, as GNU tar writes what is too large for those. ``0o377`` marks
+    a negative one. Raises ValueError."""
+    if field[0] in (0o200, 0o377):
+        return int.from_bytes(field[1:], "big") - (256 ** (len(field) - 1) if field[0] == 0o377 else 0)
+    return int(field.partition(b"\0")[0].strip() or b"0", 8)
 
 
 def _extended(entry: _Entry, source: _Unzipped) -> str | None:
