@@ -17,10 +17,11 @@ from cfx_flow.flows import statements as sql
 from cfx_flow.flows.checkpoints import CheckpointRow, Writes
 from cfx_flow.flows.effects import Effect, paid_in
 from cfx_flow.flows.model import Event, Fenced, Flow, FlowStatus, Outcome, Step, Story
+from cfx_flow.flows.resume import may_resume
 from cfx_flow.flows.retakes import AT_ONCE, Later
 from cfx_flow.flows.rows import event_row, flow_of, flow_row, row_without_input, step_row, storable
 from cfx_flow.flows.search import search_row
-from cfx_flow.store.jobs import Ask, Job, Steps, Values
+from cfx_flow.store.jobs import Ask, Job, Row, Steps, Values
 from cfx_flow.webhooks.outbox import put_delivery
 
 
@@ -55,13 +56,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 def write(fence: Fence, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:
     """All of it or nothing. Raises Fenced, and what an ``also`` raises."""
+    yield from change(fence, *_changes_and_events(entries))
+    yield from write_rows(fence.flow_id, entries, upserts)
+
+
+def _changes_and_events(entries: Sequence[Entry]) -> tuple[dict[str, Any], list[Event]]:
     changes: dict[str, Any] = {}
     events: list[Event] = []
     for entry in entries:
         changes |= entry.changes
         events += entry.events
-    yield from change(fence, changes, events)
-    yield from write_rows(fence.flow_id, entries, upserts)
+    return changes, events
 
 
 def write_rows(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:
@@ -103,10 +108,13 @@ def change(fence: Fence, changes: Values, events: Sequence[Event]) -> Steps[None
     found = yield Ask(sql.change(frozenset(changes)), values)
     if not found:
         raise Fenced
-    first = found[0]["last_seq"] - len(events) + 1
     if events:
-        rows: list[Values] = [event_row(fence.flow_id, first + n, event) for n, event in enumerate(events)]
-        yield Ask(sql.NEW_EVENT, rows)
+        yield _told(fence.flow_id, events, found[0]["last_seq"])
+
+
+def _told(flow_id: str, events: Sequence[Event], last_seq: int) -> Ask:
+    first = last_seq - len(events) + 1
+    return Ask(sql.NEW_EVENT, [event_row(flow_id, first + n, event) for n, event in enumerate(events)])
 
 
 def create(flow: Flow, story: Story, upserts: sql.Upserts) -> Steps[Flow]:
@@ -141,27 +149,34 @@ def claim(flow_id: str, now: datetime, paused: int | None) -> Steps[Flow | None]
 
 
 def end(
-    flow_id: str, epoch: int | None, outcome: Outcome, now: datetime, *, keeps_checkpoints: bool
-) -> Steps[str | None]:
-    """The final status and ``flow.completed``; whose it was. None: it had ended, or the epoch is over."""
+    flow_id: str, epoch: int | None, outcome: Outcome, now: datetime, last: Sequence[Entry]
+) -> Steps[Row | None]:
+    """The final status and ``flow.completed``, with what ``last`` changes and tells; what ``wind_up``
+    needs to know. None: it had ended, or the epoch is over."""
     told = {"status": outcome.status, "reason": outcome.reason, "message": outcome.message}
+    bound = {} if outcome.approval_hash is None else {"approval_hash": outcome.approval_hash}
+    changes, events = _changes_and_events(last)
+    changes |= {**told, "completed_at": now, "approval_hash": outcome.approval_hash}
+    data = {**told, "status": outcome.status.value, **bound}
+    events.append(Event(type="flow.completed", at=now, data=data))
     where = {"b_flow_id": flow_id} if epoch is None else {"b_flow_id": flow_id, "b_epoch": epoch}
-    statement = sql.END if epoch is None else sql.END_IN_EPOCH
-    values = {**told, **where, "completed_at": now, "approval_hash": outcome.approval_hash}
-    found = yield Ask(statement, values)
+    statement = sql.end(frozenset(changes), in_epoch=epoch is not None)
+    found = yield Ask(statement, {**changes, **where, "more_events": len(events)})
     if not found:
         return None
+    yield _told(flow_id, events, found[0]["last_seq"])
+    return found[0]
+
+
+def wind_up(flow_id: str, ended: Row, outcome: Outcome, now: datetime) -> Steps[None]:
+    """What is open is closed, who waits for the end is told, and what nobody needs any more goes."""
     cut_off = "cancelled" if outcome.status is FlowStatus.CANCELLED else "failed"
     for row in (yield Ask(sql.CLOSE_STEPS, {"b_flow_id": flow_id, "status": cut_off, "completed_at": now})):
         yield from _count_calls(flow_id, row["n"])
-    bound = {} if outcome.approval_hash is None else {"approval_hash": outcome.approval_hash}
-    event = Event(type="flow.completed", at=now, data={**told, "status": outcome.status.value, **bound})
-    yield Ask(sql.NEW_EVENT, event_row(flow_id, found[0]["last_seq"], event))
-    if found[0]["options"].get("webhook"):
+    if ended["options"].get("webhook"):
         yield from put_delivery(flow_of((yield Ask(sql.FLOW, {"flow_id": flow_id}))[0]))
-    if not keeps_checkpoints:
+    if not may_resume(outcome):
         yield from drop_checkpoints(flow_id)
-    return str(found[0]["user_id"])
 
 
 def _count_calls(flow_id: str, n: int) -> Steps[None]:

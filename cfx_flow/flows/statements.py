@@ -167,27 +167,19 @@ def change(names: frozenset[str]) -> Update:
     )
 
 
-_SAID_AT_THE_END = ("status", "reason", "message", "approval_hash", "completed_at")
-
-
-def _end() -> Update:
-    return (
+@cache
+def end(names: frozenset[str], *, in_epoch: bool) -> Update:
+    """The named columns of a flow that has not ended, its last status among them; gives the number of its
+    last event, which ``more_events`` has moved on, and what its end calls for."""
+    statement = (
         update(flows)
         .where(flows.c.id == bindparam("b_flow_id"), _is_one_of(sorted(UNFINISHED)))
-        .values(
-            {
-                name: bindparam(name)
-                for name in ("status", "reason", "message", "completed_at", "approval_hash")
-            }
-        )
-        .values(gate=None, decision=None, epoch=flows.c.epoch + 1, version=flows.c.version + 1)
-        .values(last_seq=flows.c.last_seq + 1)
+        .values({"gate": None, "decision": None} | {name: bindparam(name) for name in sorted(names)})
+        .values(epoch=flows.c.epoch + 1, version=flows.c.version + 1)
+        .values(last_seq=flows.c.last_seq + bindparam("more_events"))
         .returning(flows.c.last_seq, flows.c.user_id, flows.c.options)
     )
-
-
-END = _end()
-END_IN_EPOCH = _end().where(flows.c.epoch == bindparam("b_epoch"))
+    return statement.where(flows.c.epoch == bindparam("b_epoch")) if in_epoch else statement
 
 
 class Upserts:

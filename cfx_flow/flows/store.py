@@ -179,12 +179,10 @@ class FlowStore(FlowReads):
         changes = {"status": FlowStatus.REQUIRES_ACTION, **told}
         event = Event(type="approval.requested", at=self._clock.now(), data=told)
 
-        fence = Fence(flow.id, flow.epoch)
+        entries = [*last, Entry(changes=changes, events=[event])]
 
         def job() -> Steps[None]:
-            if last:
-                yield from jobs.write(fence, last, self._upserts)
-            yield from jobs.change(fence, changes, [event])
+            yield from jobs.write(Fence(flow.id, flow.epoch), entries, self._upserts)
             yield from self._submit(flow.user_id)
 
         await self._store.run(job)
@@ -198,22 +196,20 @@ class FlowStore(FlowReads):
         ``epoch`` None is for a person's word, which counts whoever runs the flow. Checkpoints go with it,
         unless it may be resumed. ``last``: what the epoch's run has not written yet.
         """
-        now, keeps = self._clock.now(), may_resume(outcome)
-        if not keeps:
+        now = self._clock.now()
+        if not may_resume(outcome):
             last = [replace(entry, checkpoint=None, writes=None) for entry in last]
 
         def job() -> Steps[str | None]:
-            if last and epoch is not None:
-                yield from jobs.write(Fence(flow_id, epoch), last, self._upserts)
-            user_id = yield from jobs.end(flow_id, epoch, outcome, now, keeps_checkpoints=keeps)
-            if user_id is not None:
-                yield from self._submit(user_id)
-            return user_id
+            ended = yield from jobs.end(flow_id, epoch, outcome, now, last)
+            if ended is None:
+                return None
+            yield from jobs.write_rows(flow_id, last, self._upserts)
+            yield from jobs.wind_up(flow_id, ended, outcome, now)
+            yield from self._submit(ended["user_id"])
+            return str(ended["user_id"])
 
-        try:
-            owner = await self._store.run(job)
-        except Fenced:
-            return False
+        owner = await self._store.run(job)
         if owner is not None:
             self.feed.ring(flow_id, owner)
         return owner is not None
