@@ -14,7 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from cfx_flow.store.address import read_address, sqlite_file
-from cfx_flow.store.jobs import Job, work_through
+from cfx_flow.store.jobs import Job, Steps
+from cfx_flow.store.postgres_jobs import PostgresJobs
 from cfx_flow.store.roles import as_person, begin_with_role
 from cfx_flow.store.sqlite import BEGIN, BUSY_TIMEOUT_S, prepare_file, set_up_engine
 from cfx_flow.store.sqlite_connection import connect_sqlite
@@ -54,6 +55,7 @@ class Store:
         self._lazy = self._writing if lazy is None else _at_once(lazy)
         self._turn: AbstractAsyncContextManager[None] = nullcontext()
         self._jobs: SqliteJobs | None = None
+        self._postgres = PostgresJobs(engine.dialect)
         if file is not None:
             self._turn = turn = WriteTurn(busy_timeout_s)
             self._jobs = SqliteJobs(
@@ -90,14 +92,19 @@ class Store:
         if self._jobs is not None:
             return await self._jobs.run(job)
         async with self.transaction() as connection:
-            return await work_through(connection, job())
+            return await self.work_through(connection, job())
 
     async def look(self, job: Job[T], *, person: str | None = None) -> T:
         """A job that only reads; for ``person``, see ``read``."""
         if self._jobs is not None:
             return self._jobs.look(job)
         async with self.read(person=person) as connection:
-            return await work_through(connection, job())
+            await connection.begin()  # as whom it reads: only SQLAlchemy's own statements begin by themselves
+            return await self.work_through(connection, job())
+
+    async def work_through(self, connection: AsyncConnection, steps: Steps[T]) -> T:
+        """A job's steps, in a transaction that is open on Postgres."""
+        return await self._postgres.work_through(connection, steps)
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """An INSERT that knows ON CONFLICT, in this database's dialect."""

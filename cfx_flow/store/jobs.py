@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import Executable
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 T = TypeVar("T")
 
@@ -31,17 +30,3 @@ Steps: TypeAlias = Generator[Ask, Sequence[Row], T]
 Job: TypeAlias = Callable[[], Steps[T]]
 """Gives the generator anew each time: a job may have to begin again. What it raises undoes it, and it
 must not reckon with anything that it has not read itself."""
-
-
-async def work_through(connection: AsyncConnection, steps: Steps[T]) -> T:
-    """On an open transaction of SQLAlchemy's."""
-    rows: Sequence[Row] = ()
-    try:
-        ask = next(steps)
-        while True:
-            result = await connection.execute(ask.statement, ask.values)
-            rows = result.mappings().all() if result.returns_rows else ()
-            ask = steps.send(rows)
-    except StopIteration as end:
-        made: T = end.value
-        return made

@@ -20,7 +20,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cfx_flow.store.engine import Store
-from cfx_flow.store.jobs import Ask, Steps, work_through
+from cfx_flow.store.jobs import Ask, Steps
 
 QUEUE = "cfx_flows"
 RUN = "cfx.run_flow"
@@ -113,7 +113,7 @@ class FlowQueue:
         lost = len((await connection.execute(_RECOVER, values)).all())
         users = (await connection.execute(_IN_TURN, {"cap": self._cap})).scalars().all()
         for user_id in users:
-            await work_through(connection, self.submit(user_id))
+            await self._store.work_through(connection, self.submit(user_id))
         return lost + len(users)
 
 

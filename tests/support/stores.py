@@ -20,6 +20,7 @@ import pytest
 from sqlalchemy import event
 
 from cfx_flow.store.engine import Store, open_store
+from cfx_flow.store.jobs import Ask
 from cfx_flow.store.migrate import MIGRATIONS, migrate
 from tests.support.clock import FakeClock
 from tests.support.postgres import PostgresServer, as_app, empty_database, running_postgres
@@ -148,6 +149,13 @@ def heard(store: Store) -> list[str]:
     """The statements that come from here on."""
     asked: list[str] = []
     event.listen(store._engine.sync_engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    of_jobs = store._postgres._run
+
+    async def told(cursor: Any, ask: Ask) -> Any:
+        asked.append(str(ask.statement))
+        return await of_jobs(cursor, ask)
+
+    store._postgres._run = told
     if store._jobs is not None:
         for connection in (store._jobs._reader, store._jobs._writer):
             if connection is not None:
