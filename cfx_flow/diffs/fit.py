@@ -157,7 +157,8 @@ def _creation(target: Target, repairs: list[Repair]) -> FileChange:
     if cut.misses_lines(hunk):
         raise Refused(cut.problem(hunk, target.path))
     lines = hunk.new
-    text = "\n".join(lines) + ("\n" if lines and not hunk.new_at_eof else "")
+    ended = bool(lines) and not (hunk.new_at_eof and lines[-1])  # an empty last line is nothing but its end
+    text = "\n".join(lines) + ("\n" if ended else "")
     return FileChange(target.path, None, text, (Edit(0, 0, tuple(lines)),) if lines else ())
 
 

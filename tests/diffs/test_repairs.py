@@ -286,6 +286,15 @@ def test_what_the_canonical_diff_counts_otherwise_than_the_answer_is_written_dow
     assert (ended.changes[0].added, ended.changes[0].removed) == (1, 1)
 
 
+@pytest.mark.parametrize(("body", "after"), [("+", "\n"), ("+a\n+", "a\n\n"), ("+a\n+\n+", "a\n\n\n")])
+def test_an_empty_last_line_has_an_end_whatever_the_answer_says(body: str, after: str) -> None:
+    header = f"--- /dev/null\n+++ b/x\n@@ -0,0 +1,{body.count('+')} @@\n"
+    result = check(f"{header}{body}\n\\ No newline at end of file\n", {})
+    assert isinstance(result, Patch)
+    assert result.files_after({}) == {"x": after}
+    assert result.diff.endswith(f"@@\n{body}\n")
+
+
 def test_a_change_that_has_lost_lines_of_the_answer_is_never_let_through() -> None:
     body = ["-a", "+A", " b", "-c", "+C"]
     hunk = Hunk(3, body)
