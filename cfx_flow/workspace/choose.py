@@ -47,15 +47,16 @@ def fitting(
 
 
 def ranked(files: Mapping[str, str], task: str) -> Sequence[str]:
-    """All paths, best first; equals keep the alphabet's order."""
+    """All paths, best first; equals keep the alphabet's order. ``fsum``: the order of words in a set is
+    another one after a restart, and a prompt must not be."""
     wanted = set(words(task))
     inside = {path: _counted(wanted, text[:MAX_SCORED_CHARS]) for path, text in files.items()}
     seen = Counter([word for counts in inside.values() for word in counts])
     rarity = {word: math.log(1 + len(files) / (1 + seen[word])) for word in wanted}
 
     def score(path: str) -> float:
-        body = sum([rarity[word] * n / (n + 2) for word, n in inside[path].items()])
-        return body + PATH_WEIGHT * sum([rarity[word] for word in wanted.intersection(words(path))])
+        body = math.fsum([rarity[word] * n / (n + 2) for word, n in inside[path].items()])
+        return body + PATH_WEIGHT * math.fsum([rarity[word] for word in wanted.intersection(words(path))])
 
     return sorted(files, key=lambda path: (-score(path), path))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 from cfx_flow.workspace.choose import choose, named_in, ranked, words
 
 FILES = {
@@ -21,6 +23,13 @@ def test_words_split_every_usual_spelling() -> None:
 def test_the_file_that_the_task_speaks_of_comes_first() -> None:
     assert ranked(FILES, "Fix the rounding of the invoice total")[0] == "src/billing/invoice.py"
     assert ranked(FILES, "users cannot log in: the login fails")[0] == "src/auth/login.py"
+
+
+def test_files_with_the_same_words_in_any_order_keep_the_alphabets_order() -> None:
+    """Else a restart, after which sets have another order, would ask another question for the same step."""
+    orders = list(permutations(["alpha", "beta", "gamma"]))
+    files = {f"{n}.txt": " ".join(order) for n, order in enumerate(orders)} | dict.fromkeys("xyz", "gamma")
+    assert ranked(files, "alpha beta gamma") == [f"{n}.txt" for n in range(len(orders))] + ["x", "y", "z"]
 
 
 def test_named_files_come_before_everything_and_the_budget_holds() -> None:
