@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, pairwise
 
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
@@ -21,10 +21,21 @@ class RenderError(Exception):
 
 def render(changes: Iterable[FileChange]) -> str:
     """A unified diff with three lines of context. Raises ``RenderError`` if unidiff reads it otherwise."""
-    changes = list(changes)
+    changes = _in_order(list(changes))
     text = "\n".join([*chain.from_iterable(_file(change) for change in changes), ""])
     _read_back(text, changes)
     return text
+
+
+def _in_order(changes: list[FileChange]) -> list[FileChange]:
+    """As they came; what comes or goes empty last where it would take over the next one's lines."""
+    taken_over = any(not one.edits and not _has_git_line(after) for one, after in pairwise(changes))
+    return sorted(changes, key=lambda change: not change.edits) if taken_over else changes
+
+
+def _has_git_line(change: FileChange) -> bool:
+    """Not with a blank in the name: the line cannot be split for sure."""
+    return " " not in change.path or not change.edits
 
 
 def _read_back(text: str, changes: list[FileChange]) -> None:
@@ -41,7 +52,7 @@ def _read_back(text: str, changes: list[FileChange]) -> None:
 def _file(change: FileChange) -> list[str]:
     old, new = quote(f"a/{change.path}"), quote(f"b/{change.path}")
     lines: list[str] = []
-    if " " not in change.path or not change.edits:
+    if _has_git_line(change):
         lines.append(f"diff --git {old} {new}")
         if change.before is None:
             lines.append("new file mode 100644")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cfx_flow.diffs import JUDGEMENT_REPAIRS, FileChange, Patch, Policy, Refusal, check, check_form
+from cfx_flow.diffs import JUDGEMENT_REPAIRS, FileChange, Patch, Policy, Refusal, check, check_form, reverse
 from cfx_flow.diffs.counts import account
 from cfx_flow.diffs.model import Edit, Hunk
 from cfx_flow.diffs.place import Fitted, at
@@ -293,6 +293,21 @@ def test_an_empty_last_line_has_an_end_whatever_the_answer_says(body: str, after
     assert isinstance(result, Patch)
     assert result.files_after({}) == {"x": after}
     assert result.diff.endswith(f"@@\n{body}\n")
+
+
+@pytest.mark.parametrize(("made", "before"), [("new file", {}), ("deleted file", {"e.py": ""})])
+def test_an_empty_file_before_one_with_a_blank_in_its_name_is_taken(
+    made: str, before: dict[str, str]
+) -> None:
+    empty = f"diff --git a/e.py b/e.py\n{made} mode 100644\n"
+    changed = "--- a/b c.txt\n+++ b/b c.txt\n@@ -1,1 +1,1 @@\n-x\n+y\n"
+    files = {"b c.txt": "x\n", **before}
+    result = check(f"{empty}diff --git a/b c.txt b/b c.txt\n{changed}", files)
+    assert isinstance(result, Patch), result
+    assert result.diff == changed + empty
+    undone = check(reverse(result), after := result.files_after(files))
+    assert isinstance(undone, Patch)
+    assert undone.files_after(after) == files
 
 
 def test_a_change_that_has_lost_lines_of_the_answer_is_never_let_through() -> None:
