@@ -6,6 +6,7 @@ results of its own.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -48,6 +49,11 @@ class PostgresJobs:
         except StopIteration as end:
             made: T = end.value
             return made
+        except asyncio.CancelledError as cancelled:
+            # As SQLAlchemy does: what the driver then could not clear up would fail the rollback, and whoever
+            # was cancelled would hear of a database in trouble instead, and go on.
+            await connection.invalidate(cancelled)
+            raise
 
     async def _run(self, cursor: Cursor, ask: Ask) -> Sequence[Row]:
         compiled = self._compiled.get(ask.statement)

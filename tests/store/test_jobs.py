@@ -12,7 +12,7 @@ from threading import Event, Thread
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from cfx_flow.errors import StoreUnavailable
@@ -20,9 +20,10 @@ from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.jobs import Ask, Job, Steps
 from cfx_flow.store.tables import idempotency_keys as keys
 from cfx_flow.store.write_turn import WriteTurn
-from tests.support.stores import eventually
+from tests.support.stores import eventually, opened
 
 NEW = insert(keys).values({column.name: bindparam(column.name) for column in keys.c})
+SLEEP = text("SELECT pg_sleep(:seconds)")
 ALL = select(keys.c.key, keys.c.created_at).order_by(keys.c.key)
 USER, FLOW, NOW = str(uuid4()), str(uuid4()), datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -227,3 +228,26 @@ async def test_closing_waits_for_what_is_being_written(sqlite_url: str, tmp_path
     again = await open_store(sqlite_url)
     assert await names_in(again) == ["a"]
     await again.close()
+
+
+@pytest.mark.parametrize("how", ["run", "look"])
+async def test_who_is_cancelled_again_in_a_statement_on_postgres_hears_of_nothing_else(
+    postgres_url: str, how: str
+) -> None:
+    """The driver gives the connection up then, and there is nothing to roll back on."""
+    async with opened(postgres_url) as store:
+        asked = asyncio.Event()
+
+        def sleeping() -> Steps[None]:
+            asked.set()
+            yield Ask(SLEEP, {"seconds": 30})
+
+        waiting = asyncio.create_task(getattr(store, how)(sleeping))
+        await asked.wait()
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        await asyncio.sleep(0)
+        waiting.cancel()
+        (outcome,) = await asyncio.gather(waiting, return_exceptions=True)
+        assert isinstance(outcome, asyncio.CancelledError)
+        assert await store.run(writing("a")) == 1
