@@ -38,7 +38,8 @@ class Pen:
 
     async def commit(self, *entries: Entry) -> None:
         """All that was put, and this, in one transaction. Raises Fenced; StoreUnavailable, or an ``also``'s
-        FlowFailed, and then what was put waits on, and the same may be committed once more."""
+        FlowFailed, and then what was put waits on, and the same may be committed once more. So it does when
+        whoever waits is cancelled."""
         await self._write(entries)
 
     async def settle(self) -> None:
@@ -65,7 +66,7 @@ class Pen:
                 return
             try:
                 await self._flows.write(self._fence, *notes, *entries)
-            except (StoreUnavailable, FlowFailed):
+            except (StoreUnavailable, FlowFailed, asyncio.CancelledError):  # or a call's time has run out
                 self._notes = [*notes, *self._notes]  # whoever commits next takes them along
                 raise
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import delete, update
 
-from cfx_flow.flows.model import Flow, Step
+from cfx_flow.flows.model import Flow, FlowStatus, Outcome, Reason, Step
 from cfx_flow.flows.run import FlowRun, Result
 from cfx_flow.flows.spending import Call
 from cfx_flow.flows.usage import Usage
 from cfx_flow.store.engine import Store
-from cfx_flow.store.tables import effects
+from cfx_flow.store.jobs import Steps
+from cfx_flow.store.tables import effects, flows
 from tests.flows.test_store import Desk
 from tests.support.answers import answer
 
 ASKED, ASKED_OTHERWISE = b"1" * 32, b"2" * 32
 MOST = Usage(1, 1000, 1000, Decimal("0.5"))
+OUT_OF_TIME = Outcome(FlowStatus.FAILED, Reason.BUDGET, "The budget is used up.")
 ONE = (1, 10, 10, Decimal("0.001"))
 TWO = (2, 20, 20, Decimal("0.002"))
 
@@ -179,3 +182,30 @@ async def test_a_step_under_way_shows_its_calls(desk: Desk) -> None:
     assert step is not None
     assert (step.status, cost(step)) == ("started", ONE)
     process.dies()
+
+
+async def test_a_call_that_broke_off_is_counted_though_time_runs_out_before_another_try_is_written(
+    desk: Desk, store: Store
+) -> None:
+    flow, process = await desk.flow(), Process(desk)
+    epoch = (await process.begins(flow.id)).epoch
+    effect = await process.run.starts(await process.run.next_call(process.step, ASKED), MOST)
+    effect = process.run.broke_off(process.step, effect, "plan", MOST)
+    async with store.transaction() as connection:
+        await connection.execute(update(flows).values(round=flows.c.round))  # nobody else writes it meanwhile
+        before = asyncio.create_task(store.run(nothing))
+        await asyncio.sleep(0.01)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await process.run.tries_again(effect, MOST)
+    await before
+
+    await desk.flows.end(flow.id, epoch, OUT_OF_TIME, await process.run.pen.last())
+
+    lost = (await desk.flows.get(desk.user.user_id, flow.id)).broken_off
+    assert (lost.calls, lost.cost_usd) == (1, MOST.cost_usd)
+
+
+def nothing() -> Steps[None]:
+    """A transaction that is under way: on SQLite the next one waits for it."""
+    yield from ()
