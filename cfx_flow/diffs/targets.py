@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -25,13 +26,18 @@ class Tree:
         self.files = files
 
     @cached_property
-    def folders(self) -> set[str]:
-        return {folder for path in self.files for folder in _folders(path)}
+    def _sorted(self) -> list[str]:
+        return sorted(self.files)
+
+    def is_folder(self, path: str) -> bool:
+        """Sought, for a set of all folders of deep trees would be many times as large as the paths."""
+        at = bisect_left(self._sorted, f"{path}/")
+        return at < len(self._sorted) and self._sorted[at].startswith(f"{path}/")
 
     @cached_property
     def by_name(self) -> dict[str, list[str]]:
         names: dict[str, list[str]] = {}
-        for path in sorted(self.files):
+        for path in self._sorted:
             names.setdefault(_name(path), []).append(path)
         return names
 
@@ -48,7 +54,7 @@ class Tree:
 
     def in_the_way_of(self, path: str) -> str | None:
         """A file where the path needs a folder, or a folder where it needs a file."""
-        if path in self.folders:
+        if self.is_folder(path):
             return path + "/"
         return next((folder for folder in _folders(path) if folder in self.files), None)
 
@@ -58,8 +64,7 @@ def _name(path: str) -> str:
 
 
 def _folders(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[:length]) for length in range(1, len(parts))]
+    return [path[:at] for at, char in enumerate(path) if char == "/"]
 
 
 @dataclass(slots=True)
@@ -196,7 +201,7 @@ def require_sure_name(file: FileDiff, tree: Tree, *, bare: bool) -> None:
     name = file.new_path or ""
     if file.git_paths or not PREFIX.match(name) or any(path in tree.files for path in readings(name)):
         return
-    usual, is_folder = name[0] == "b", name[0] in tree.folders
+    usual, is_folder = name[0] == "b", tree.is_folder(name[0])
     if (usual and bare and not is_folder) or (not usual and not bare and is_folder):
         message = (
             f"{name} may be that or {without_prefix(name)}: write a/ and b/ before the name of every file"

@@ -31,6 +31,8 @@ from cfx_flow.workspace.snapshot import (
 BLOCK = tarfile.BLOCKSIZE
 CHUNK_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 64 * 1024
+MAX_RECORDS = 100
+"""of such a header; there may be thousands of headers, and each record takes time"""
 MAX_ENTRIES = 3 * MAX_FILES
 """folders and extended headers are entries too"""
 
@@ -151,14 +153,18 @@ def _extended(entry: _Entry, source: _Unzipped) -> str | None:
 
 def _pax_records(body: bytes) -> Iterator[tuple[bytes, bytes]]:
     """``<length> <key>=<value>\\n``, the length counting the whole record."""
-    while body.strip(b"\0"):
-        digits, _, _ = body.partition(b" ")
+    at, end = 0, len(body.rstrip(b"\0"))
+    for _ in range(MAX_RECORDS):
+        if at >= end:
+            return
+        digits, _, _ = body[at : at + 9].partition(b" ")
         length = int(digits) if digits.isdigit() and len(digits) < 8 else 0
-        key, equals, value = body[len(digits) + 1 : length].partition(b"=")
-        if length > len(body) or not equals or not value.endswith(b"\n"):
+        key, equals, value = body[at + len(digits) + 1 : at + length].partition(b"=")
+        if at + length > len(body) or not equals or not value.endswith(b"\n"):
             raise InvalidRequest("The archive holds an extended header that cannot be read.")
         yield key, value[:-1]
-        body = body[length:]
+        at += length
+    raise InvalidRequest("The archive holds an extended header with too many records.")
 
 
 def _padded(size: int) -> int:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from cfx_flow.errors import InvalidRequest
 from cfx_flow.workspace.paths import check_path
@@ -59,18 +60,13 @@ def checked(snapshot: Snapshot, *, param: str | None = None) -> Snapshot:
     """Raises InvalidRequest for unsafe paths, a path that is both file and folder, and too much of it."""
     for path in snapshot.files:
         check_path(path, param=param)
-    for path in snapshot.files:
-        for parent in _parents(path):
-            if parent in snapshot.files:
-                raise InvalidRequest(f"{parent!r} is a file and, for {path!r}, a folder.", param=param)
+    in_folders = sorted(snapshot.files, key=lambda path: path.replace("/", "\0"))
+    for file, after in pairwise(in_folders):  # right after it, were it a folder, would be what lies in it
+        if after.startswith(f"{file}/"):
+            raise InvalidRequest(f"{file!r} is a file and, for {after!r}, a folder.", param=param)
     if snapshot.total_bytes > MAX_UNPACKED_BYTES:
         raise InvalidRequest(f"The files are larger than {MAX_UNPACKED_BYTES} bytes.", param=param)
     return snapshot
-
-
-def _parents(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[:n]) for n in range(1, len(parts))]
 
 
 def _bytes(path: str, text: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import tracemalloc
 import unicodedata
 from pathlib import Path
 from random import Random
@@ -193,6 +194,16 @@ def test_lines_and_fences_are_capped_before_anything_is_read() -> None:
 def test_a_path_of_a_million_blanks_costs_no_more_than_its_length() -> None:
     answer = f"--- a/{' ' * 1_000_000}x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
     assert getattr(check(answer, {"x": "a\n"}), "code", None) == "unsafe_path"
+
+
+def test_folders_of_deep_trees_take_no_memory() -> None:
+    files = {f"{n}/{'a/' * 500}x": "" for n in range(100)}
+    tracemalloc.start()
+    result = check(f"--- /dev/null\n+++ b/0/{'a/' * 400}a\n@@ -0,0 +1 @@\n+x\n", files)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert getattr(result, "code", None) == "new_file_exists"
+    assert peak < 4 * 1024 * 1024
 
 
 def test_a_new_file_that_exists_already_shows_no_line_of_a_protected_one() -> None:

@@ -201,8 +201,9 @@ def pax(body: bytes) -> bytes:
         pax(b"10 size=7\n"),
         pax(b"21 path=../../../../x\n"),
         pax(b"-5 path=x\n"),
+        pax(b"6 a=b\n" * 8_192),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_rubbish_is_the_callers_mistake(archive: bytes) -> None:
     with pytest.raises(InvalidRequest):

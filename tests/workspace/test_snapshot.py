@@ -49,9 +49,11 @@ def test_an_ordinary_path_is_taken(path: str) -> None:
     assert list(from_files({path: "x"}).files) == [path]
 
 
-def test_a_path_that_is_file_and_folder_is_refused() -> None:
+@pytest.mark.parametrize("beside", [[], ["a-b", "a.b/c", "a b", "A", "ab/c", "a+"]])
+def test_a_path_that_is_file_and_folder_is_refused(beside: list[str]) -> None:
+    from_files(dict.fromkeys(["a", *beside], ""))
     with pytest.raises(InvalidRequest, match="'a' is a file"):
-        from_files({"a": "", "a/b/c": ""})
+        from_files(dict.fromkeys(["a", "a/b/c", *beside], ""))
 
 
 def test_the_id_depends_on_paths_contents_and_modes_alone() -> None:
