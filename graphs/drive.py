@@ -10,6 +10,7 @@ five copies of the runtime and two tasks. Together a fifteenth of all that a flo
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, cast
 
@@ -57,6 +58,11 @@ async def _run(loop: AsyncPregelLoop, task: PregelExecutableTask) -> None:
         answers = [write for write in task.writes if write[0] == RESUME]
         loop.put_writes(task.id, [(INTERRUPT, asked.args[0]), *answers])
         raise
+    except asyncio.CancelledError as cancelled:
+        if cast(asyncio.Task[Any], asyncio.current_task()).cancelling():
+            raise
+        # Else the flow's task would end as if somebody had stopped it, without a word.
+        raise RuntimeError("what a node has waited for was cancelled, and the node was not") from cancelled
 
 
 def _loop(graph: Graph, start: Any, config: RunnableConfig) -> AsyncPregelLoop:

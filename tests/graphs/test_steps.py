@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -154,3 +155,24 @@ async def test_a_node_that_raises_runs_again_from_the_checkpoint_before_it() -> 
         await ours_goes(graph, {"step": 0})
     state = await ours_goes(graph, None)
     assert state == {"step": 1}
+
+
+async def test_a_node_is_cancelled_by_whoever_stops_the_run_and_breaks_where_what_it_waits_for_is() -> None:
+    graph, begun = with_plain_steps(compiled()), asyncio.Event()
+    awaited: asyncio.Future[FlowState] = asyncio.get_running_loop().create_future()
+
+    async def count_at_last(state: FlowState, runtime: Runtime[Work]) -> FlowState:
+        begun.set()
+        return await asyncio.shield(awaited)
+
+    graph.nodes["count"].node._node = count_at_last
+    stopped = asyncio.create_task(ours_goes(graph, {"step": 0}))
+    await begun.wait()
+    stopped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    assert stopped.cancelled()
+
+    awaited.cancel()
+    with pytest.raises(RuntimeError, match="the node was not"):
+        await ours_goes(graph, None)
