@@ -22,7 +22,7 @@ from langgraph.runtime import ExecutionInfo, RunControl, Runtime
 from langgraph.types import PregelExecutableTask
 
 from cfx_flow.flows.runner import Drain, Drained
-from graphs.state import FlowState
+from graphs.state import FlowState, unreadable_state
 from graphs.steps import Graph
 from graphs.work import Work
 
@@ -33,11 +33,14 @@ RECURSION_LIMIT = 1_000
 async def drive(graph: Graph, start: Any, config: RunnableConfig, work: Work, drain: Drain) -> FlowState:
     """The state in which the graph ended, or waits for a person. ``start``: as ``astream`` takes it.
 
-    Raises Drained between two steps, when all of the one before is durable, and what the nodes raise.
+    Raises Drained between two steps, when all of the one before is durable; FlowFailed (state) for a
+    checkpoint that leads to two nodes; and what the nodes raise.
     """
     async with _loop(graph, start, _with_runtime(config, work, drain)) as loop:
         while loop.tick():
-            (task,) = loop.tasks.values()  # no node of ours leads to two
+            task, *others = loop.tasks.values()
+            if others:  # no node of ours leads to two
+                raise unreadable_state()
             if not task.writes:  # it has not run before
                 await _run(loop, task)
             loop.after_tick()

@@ -14,6 +14,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
+from cfx_flow.flows.model import FlowFailed, Reason
 from cfx_flow.flows.runner import Drain, Drained
 from graphs.drive import drive
 from graphs.edges import edge
@@ -176,3 +177,20 @@ async def test_a_node_is_cancelled_by_whoever_stops_the_run_and_breaks_where_wha
     awaited.cancel()
     with pytest.raises(RuntimeError, match="the node was not"):
         await ours_goes(graph, None)
+
+
+async def test_a_checkpoint_that_leads_to_two_nodes_was_tampered_with() -> None:
+    graph = with_plain_steps(compiled())
+    await ours_goes(graph, {"step": 0})
+    found = await graph.checkpointer.aget_tuple(CONFIG)
+    checkpoint, versions = found.checkpoint, {"branch:to:end": "9" * 32 + ".1"}
+    checkpoint["channel_values"]["branch:to:end"] = None
+    checkpoint["channel_versions"] |= versions
+    checkpoint["updated_channels"] = None
+    at = {"configurable": {**CONFIG["configurable"], "checkpoint_ns": ""}}
+    await graph.checkpointer.aput(
+        at, checkpoint | {"id": found.checkpoint["id"][:-1] + "f"}, found.metadata, versions
+    )
+    with pytest.raises(FlowFailed) as failed:
+        await ours_goes(graph, None)
+    assert failed.value.outcome.reason is Reason.STATE
