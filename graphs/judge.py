@@ -146,8 +146,7 @@ def _collisions(patch: Patch, snapshot: Snapshot) -> Iterable[Problem]:
             continue
         if change.path in snapshot.files:
             yield Problem(Code.BINARY, "this file exists and is not text: it cannot be changed", change.path)
-        parts = change.path.split("/")
-        for parent in ("/".join(parts[:n]) for n in range(1, len(parts))):
+        for parent in (change.path[:at] for at, char in enumerate(change.path) if char == "/"):
             if parent in snapshot.files:
                 yield Problem(Code.NEW_FILE_EXISTS, f"{parent} is a file, not a folder", change.path)
 
