@@ -13,8 +13,9 @@ MAX_TRIES = 500
 Pairs = list[tuple[str, Any]]
 
 _OBJECT_START = re.compile(r'\{(?=\s*")')
-_MAYBE_TRAILING = re.compile(r",\s*[}\]]")
-_STRING_OR_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+_TRAILING = re.compile(r",(?=\s*[}\]])")
+_STRING_OR_COMMA = re.compile(rf'("(?:[^"\\]|\\.)*+")|(".*)|{_TRAILING.pattern}', re.DOTALL)
+"""a quote that nothing closes takes the rest: no later one is closed either, nor may each look for it"""
 
 
 class UnreadableAnswer(ValueError):
@@ -44,6 +45,6 @@ def objects_in(text: str, *, build: Callable[[Pairs], dict[str, Any]] = dict) ->
 
 def _without_trailing_commas(text: str) -> str:
     """Outside of strings only."""
-    if _MAYBE_TRAILING.search(text) is None:
+    if _TRAILING.search(text) is None:
         return text
-    return _STRING_OR_COMMA.sub(lambda match: match.group(1) or "", text)
+    return _STRING_OR_COMMA.sub(lambda match: match[1] or _TRAILING.sub("", match[2] or ""), text)

@@ -12,8 +12,10 @@ from cfx_flow.contract.model import Contract, contract_of
 MAX_PLAN_CHARS = 400_000
 
 _MARKED = re.compile(
-    r"^[ \t]*(?P<fence>`{3,}|~{3,})[^\n]*cfx-plan[^\n]*\n(?P<body>.*?)(?:^[ \t]*(?P=fence)|\Z)", re.M | re.S
+    r"^[ \t]*(?P<fence>`{3,}+|~{3,}+)(?>[^\n]*?cfx-plan)[^\n]*\n(?P<body>.*?)(?:^[ \t]*(?P=fence)|\Z)",
+    re.M | re.S,
 )
+"""nothing is tried twice: a model that is stuck writes a whole answer of backticks"""
 _OTHER_KEYS = {"tests", "dependencies", "risks", "out_of_scope"}
 
 

@@ -144,3 +144,14 @@ def test_a_megabyte_of_braces_is_read_in_no_time() -> None:
     for plan in ('{"files": ' * 30_000, fenced("{" * 300_000), '{"files" {"' * 30_000):
         with pytest.raises(UnreadableAnswer):
             read_contract(plan)
+
+
+@pytest.mark.parametrize("plan", ["`" * 390_000, "```cfx-plan" * 35_000, "```" + "cfx-plan" * 48_000])
+def test_a_line_of_nothing_but_fences_is_read_once(plan: str) -> None:
+    assert contract_detail(plan)["contract"] is None
+
+
+def test_quotes_that_nothing_closes_are_read_once() -> None:
+    end = ', "x": ",}' + '\\"' * 190_000
+    assert contract_detail(fenced(JSON) + end)["contract"] is not None
+    assert contract_detail(JSON + end)["contract"] is not None
