@@ -19,7 +19,7 @@ from typing import Any
 Reader = Callable[[str], Iterable[str]]
 
 _NAME = re.compile(r"[A-Za-z0-9@](?:[\w.@/-]*[A-Za-z0-9])?", re.ASCII)
-_FROM_ELSEWHERE = re.compile(r"(?:[\w+.-]+://|git\+|git@|github:|file:|link:)\S+")
+_FROM_ELSEWHERE = re.compile(r"(?:(?<![\w+.-])[\w+.-]++://|git\+|git@|github:|file:|link:)\S+")
 
 
 _UNREADABLE = (
@@ -171,6 +171,7 @@ def _go_mod(text: str) -> Iterator[str]:
 
 
 def _matches(pattern: str) -> Reader:
+    """Of patterns that go over no stretch of a text more than once, whatever somebody has made up."""
     compiled = re.compile(pattern, re.M)
     return lambda text: (match[1] for match in compiled.finditer(text))
 
@@ -191,8 +192,10 @@ _READERS: tuple[tuple[str, Reader], ...] = (
     ("composer.json", _json_manifest("require", "require-dev")),
     ("cargo.toml", _cargo),
     ("go.mod", _go_mod),
-    ("gemfile", _matches(r"""^\s*gem\s+["']([^"']+)["']""")),
-    ("pom.xml", _matches(r"<dependency>(?:(?!</dependency>)[\s\S])*?<artifactId>\s*([^<\s]+)")),
-    ("build.gradle*", _matches(r"""^\s*\w*(?:mplementation|pi|Only)\s*\(?\s*["']([^"':]+:[^"':]+)""")),
-    ("*.csproj", _matches(r"""<PackageReference\s[^>]*Include="([^"]+)\"""")),
+    ("gemfile", _matches(r"""^[^\S\n]*gem\s+["']([^"']+)["']""")),
+    ("pom.xml", _matches(r"<dependency>(?:(?!</?dependency>)[\s\S])*?<artifactId>\s*([^<\s]+)")),
+    ("build.gradle*", _matches(
+        r"^[^\S\n]*\w*(?:mplementation|pi|Only)\s*+(?:\(\s*+)?" r"""["']([^"':]+:[^"':]+)"""
+    )),
+    ("*.csproj", _matches(r"""<PackageReference\s[^<>]*Include="([^"]+)\"""")),
 )  # fmt: skip

@@ -110,3 +110,18 @@ def test_a_known_name_from_a_new_place_must_be_declared_with_that_place() -> Non
     assert is_declared("@scope/x", ["@scope/x@^1: widgets"])
     assert is_declared("github.com/a/b", ["github.com/a/b v1.2"])
     assert not is_declared("b", ["a: better than b"])
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("requirements.txt", "a" * 400_000),
+        ("Gemfile", "\n" * 400_000),
+        ("build.gradle", "\n" * 400_000),
+        ("build.gradle", "api" + " " * 400_000),
+        ("pom.xml", "<dependency>" * 40_000),
+        ("x.csproj", "<PackageReference " * 40_000),
+    ],
+)
+def test_a_long_manifest_of_nothing_is_read_once(path: str, text: str) -> None:
+    assert len(dependencies_in(path, text)) <= 1
