@@ -45,7 +45,8 @@ async def code(work: Work, state: FlowState) -> str:
     last = await _output(work, state["code_step"]) if has_feedback(state) else ""
     last, reasons = clipped(last, MAX_LAST_ANSWER_CHARS), await _reasons(work, state)
     said = work.flow.options.comment or ""
-    first = [*named_in(planned, work.files), *named_in(f"{last}\n{reasons}", work.files)]
+    room = len(planned) + len(last) + len(reasons) + sum(map(len, work.files))
+    first = await aside(room, _named_first, work.files, planned, f"{last}\n{reasons}")
     files = await _files(work, StageName.CODE, spent=[task, planned, last, reasons, said], first=first)
     fence = _fence(work, [task, planned, last, reasons, said], work.files, files)
     return work.tools.prompts.render(
@@ -57,6 +58,10 @@ async def code(work: Work, state: FlowState) -> str:
         last_attempt=_last_attempt(work, fence, last, reasons, state),
         comment=_comment(work, fence, said),
     )
+
+
+def _named_first(files: Mapping[str, str], *texts: str) -> list[str]:
+    return [path for text in texts for path in named_in(text, files)]
 
 
 async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str, str]) -> str:

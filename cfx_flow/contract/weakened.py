@@ -15,15 +15,15 @@ SKIPS = re.compile(
     r"pytest\.(?:mark\.)?(?:skip|skipif|xfail|importorskip)\b|unittest\.skip|@skip|\.skipTest\(|expectedFailure"
     r"|collect_ignore|pytest_ignore_collect|--deselect"
     r"|\b(?:it|test|describe|context)\.(?:skip|todo|only)\b|(?<![.\w])(?:xit|xdescribe|xtest|fit|fdescribe)\s*\("
-    r"|\bt\.Skip(?:f|Now)?\(|#\[ignore|@Disabled\b|@Ignore\b|\[Ignore|Skip\s*=\s*\"|markTestSkipped|^\s*skip(?:\s+[\"']|$)",
+    r"|\bt\.Skip(?:f|Now)?\(|#\[ignore|@Disabled\b|@Ignore\b|\[Ignore|Skip\s*=\s*\"|markTestSkipped|^[^\S\n]*skip(?:\s+[\"']|$)",
     re.M,
 )
 _TESTS = re.compile(
-    r"""^\s*(?:(?:it|test)(?:\.\w+)*\s*\(\s*|it\s+)(["'`])(?P<js>.+?)\1"""
+    r"""^[^\S\n]*(?:(?:it|test)(?:\.\w+)*\s*\(\s*|it\s+)(["'`])(?P<js>.+?)\1"""
     r"|^func\s+(?P<go>Test\w+)\(|#\[(?:\w+::)?test\][\s\S]{0,200}?\bfn\s+(?P<rust>\w+)"
     r"|@(?:Test|ParameterizedTest)\b[\s\S]{0,300}?\b(?:void|fun)\s+(?P<java>`?\w[\w ]*`?)\s*\("
     r"|\[(?:Fact|Theory|Test|TestMethod)\b[\s\S]{0,300}?\b(?:void|Task)\s+(?P<cs>\w+)\s*\("
-    r"|function\s+(?P<php>test\w+)\s*\(|^\s*def\s+(?P<py>test\w*)",
+    r"|function\s+(?P<php>test\w+)\s*\(|^[^\S\n]*def\s+(?P<py>test\w*)",
     re.M,
 )
 _ASSERTIONS = re.compile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cfx_flow.contract.weakened import losses
+from cfx_flow.contract.weakened import inventory, losses
 
 PY = """
 import pytest
@@ -83,3 +83,11 @@ def test_a_loss_names_its_tests_and_its_line() -> None:
     assert (loss.message, loss.line) == ("TestCart.test_total asserts 1 times, not 2 times as before", 5)
     (gone,) = losses({"t.py": (PY, PY.replace("test_empty", "check_empty"))})
     assert gone.names == ("test_empty",)
+
+
+def test_a_mark_stands_in_its_own_line_however_many_blank_ones_are_above() -> None:
+    """Forty thousand, which were walked through once for each of them."""
+    blank = "\n" * 40_000
+    found = inventory("t.rb", f"{blank}  skip 'later'\n{blank}  it 'adds' do\n")
+    assert found.skips == [40_001]
+    assert found.names == {"adds"}
