@@ -140,8 +140,8 @@ async def open_services(
         graph = LateGraph()
         parts = _flows_of(settings, store, clock, graph, drain_s)
         chores = await closing.enter_async_context(_tended(settings, store, clock, parts))
-        elsewhere = limits.daily if settings.redis_url else None
-        beside = Beside(elsewhere, parts.queue, chores)
+        counted_on_redis = limits.daily if settings.redis_url else None
+        beside = Beside(counted_on_redis, parts.queue, chores)
         yield Services(
             settings=settings,
             clock=clock,
@@ -156,7 +156,7 @@ async def open_services(
             key_watch=doors.key_watch,
             reader_watch=doors.reader_watch,
             limiter=limits.daily,
-            day=DayOfCalls(store, DailyLimits(store, settings.daily_limit), clock, elsewhere),
+            day=DayOfCalls(store, DailyLimits(store, settings.daily_limit), clock, counted_on_redis),
             budgets=ledger.budgets,
             slots=limits.slots,
             readers=Readers(limits.slots),

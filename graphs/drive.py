@@ -111,6 +111,8 @@ def _at_once(save: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Await
 
 
 class _Saved:
+    """What a save that is done leaves to wait for: LangGraph's next save waits for the one before."""
+
     def __await__(self) -> Generator[None, None, None]:
         return
         yield

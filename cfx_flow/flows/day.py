@@ -27,12 +27,16 @@ class DayOfCalls:
     ) -> None:
         self._limits, self._clock, self._limiter = limits, clock, limiter
         counted, row = usage_counters.c, store.insert(usage_counters)
-        more = {"request_count": counted.request_count + 1, "granted": 1}
+        more = {
+            "request_count": counted.request_count + 1,
+            "granted": 1,
+            "updated_at": bindparam("updated_at", type_=counted.updated_at.type),
+        }
         left = counted.request_count < bindparam("most")
         self._one_more = (
             update(usage_counters)
             .where(counted.user_id == bindparam("of_user"), counted.day == bindparam("on_day"), left)
-            .values(**more, updated_at=bindparam("updated_at"))
+            .values(more)
             .returning(counted.request_count)
         )
         self._first = (

@@ -21,7 +21,7 @@ from cfx_flow.store.trouble import BUSY, explain_sqlite, unavailable
 T = TypeVar("T")
 
 POLL_S = 0.001
-# The store's own commits checkpoint at 1,000 pages, in a thread. This is for a day without any.
+# The store's own commits checkpoint far sooner, in a thread. This is for a day without any.
 PAGES_BEFORE_OWN_CHECKPOINT = 20_000
 
 
