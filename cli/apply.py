@@ -17,7 +17,7 @@ from cfx_flow.workspace.edits import Done, recover
 from cli.client import Client
 from cli.credentials import load_credentials
 from cli.exits import CommandError, Exit, reported
-from cli.render import plain
+from cli.lines import plain
 
 Flow = Annotated[str, typer.Argument(metavar="FLOW", help="The flow's id, or a file with its bundle.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A flow's id, or what `cfx diff apply` named.")]

@@ -147,6 +147,10 @@ class Client:
     def step(self, flow_id: str, n: int) -> dict[str, Any]:
         return self._json("GET", f"/v1/flows/{_part(flow_id)}/steps/{n}")
 
+    def tests(self, flow_id: str) -> dict[str, Any]:
+        """What the newest tests said, ``output`` is their log; ``{"status": "not_run", "reason"}``."""
+        return self._json("GET", f"/v1/flows/{_part(flow_id)}/tests")
+
     def upload(self, archive: bytes) -> dict[str, Any]:
         """A tar.gz of a folder: ``{"id": "sha256:…", "file_count", "total_bytes"}``."""
         return self._json(

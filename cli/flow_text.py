@@ -8,7 +8,10 @@ from typing import Any
 
 from rich.text import Text
 
-from cli.render import STATUS_STYLES, count, duration, plain, usd
+from cli.lines import count, duration, plain, usd
+from cli.render import STATUS_STYLES
+from cli.tested import STYLES as TEST_STYLES
+from cli.tested import outcome_of_tests
 
 
 def entry(flow: Mapping[str, Any], width: int) -> list[Text]:
@@ -37,8 +40,23 @@ def card(flow: Mapping[str, Any]) -> list[Text]:
         lines.append(_field(name, _stage(stage)))
     lines += [_field(*_round(share)) for share in flow.get("rounds") or ()]
     total = (flow.get("usage") or {}).get("total_tokens") or 0
+    if flow.get("tests"):
+        lines.append(_field("tests", str(flow["tests"])))
     lines.append(_field("cost", f"{usd(float(flow.get('cost_usd') or 0))}, {count(total, 'token')}"))
     return lines
+
+
+def tests_card(found: Mapping[str, Any]) -> list[Text]:
+    """How the newest tests went, and which fail since the patch."""
+    if found.get("status") == "not_run":
+        return [Text(plain(str(found.get("reason") or "No tests were run.")))]
+    style = TEST_STYLES.get(str(found.get("status")), "yellow")
+    lines = [
+        _field("tests", outcome_of_tests(found)),
+        _field("step", f"{found['step']}, round {found['round']}"),
+    ]
+    lines.append(Text("message   ", "dim").append(plain(str(found["message"])), style))
+    return lines + [_field("fails", name) for name in found.get("new_failures") or ()]
 
 
 def _field(name: str, value: str) -> Text:

@@ -15,8 +15,8 @@ from cli.client import Client
 from cli.credentials import load_credentials
 from cli.decide import text_of
 from cli.exits import CommandError, reported
-from cli.flow_text import card, entry
-from cli.render import plain, print_lines
+from cli.flow_text import card, entry, tests_card
+from cli.lines import plain, print_lines
 from cli.run import BudgetSeconds, BudgetTokens, budget_of, print_patch, request_options
 
 app = typer.Typer(add_completion=False, help="List flows, show one, print its plan or patch, cancel it.")
@@ -119,6 +119,20 @@ def step(flow_id: FlowId, n: StepNumber, as_json: AsJson = False) -> None:
             typer.echo(json.dumps(found))
         else:
             _print_text("step", str(found["output"] or ""), as_json)
+
+
+@app.command("tests")
+def log_of_tests(flow_id: FlowId, as_json: AsJson = False) -> None:
+    """Print the newest tests' log, on stderr how they went; with --json all of it, as a machine reads it."""
+    with reported():
+        with _client() as client:
+            found = client.tests(flow_id)
+        if as_json:
+            typer.echo(json.dumps(found))
+            return
+        print_lines(Console(stderr=True, highlight=False), tests_card(found))
+        if found.get("output"):
+            _print_text("tests", str(found["output"]), as_json)
 
 
 @app.command()

@@ -7,8 +7,7 @@ cursor, recolour the terminal or hide characters in a diff.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,9 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.client import Event
+from cli.lines import count, duration, plain, usd
+from cli.tested import STYLES as TEST_STYLES
+from cli.tested import new_failures, outcome_of_tests
 from cli.timeline import Row, Timeline
 
 _CONTRACT = re.compile(r"^```[^\n]*cfx-plan[^\n]*\n.*?(?:^```[^\n]*$|\Z)", re.M | re.S)
@@ -45,13 +47,14 @@ _DONE = {"patch.applied": ("applied", "into"), "patch.rolled_back": ("taken back
 class Glyphs:
     done: str
     failed: str
+    unproven: str
     dot: str
     minus: str
     ellipsis: str
 
 
-UNICODE = Glyphs(done="✓", failed="✗", dot="·", minus="−", ellipsis="…")
-ASCII = Glyphs(done="+", failed="x", dot="-", minus="-", ellipsis="...")
+UNICODE = Glyphs(done="✓", failed="✗", unproven="!", dot="·", minus="−", ellipsis="…")
+ASCII = Glyphs(done="+", failed="x", unproven="!", dot="-", minus="-", ellipsis="...")
 
 
 def glyphs_for(console: Console) -> Glyphs:
@@ -71,17 +74,20 @@ class Renderer:
 
     def row(self, row: Row) -> list[Text]:
         """A finished step: one line of figures, then what it found."""
-        good = not (row.refused or row.stopped_by)
-        line = Text("  ")
-        line.append(self.glyphs.done if good else self.glyphs.failed, "green" if good else "red")
+        line = Text("  ").append(*self._mark(row))
         line.append(" ").append(row.stage.ljust(STAGE_WIDTH), "bold")
         said = row.stopped_by or self._outcome(row)
         figures = self._figures(row)
-        room = self.width - INDENT - len(figures) - 1
-        line.append(self._cut(said, room).ljust(room + 1))
+        room = self.width - INDENT - len(figures.rstrip()) - 1
+        line.append((self._cut(said, room) + " ").ljust(self.width - INDENT - len(figures)))
         line.append(figures, "dim")
         line.rstrip()
         return [line, *self._details(row)]
+
+    def _mark(self, row: Row) -> tuple[str, str]:
+        if row.refused or row.stopped_by:
+            return self.glyphs.failed, "red"
+        return (self.glyphs.unproven, "yellow") if row.unproven else (self.glyphs.done, "green")
 
     def running(self, row: Row | None, elapsed_s: float, *, awaits_person: bool = False) -> Text:
         """The step under way, without its spinner."""
@@ -137,6 +143,8 @@ class Renderer:
             if row.refused:
                 return f"refused: {plain(str(result.get('code') or 'unreadable'))}"
             return self._files(result.get("files") or [])
+        if row.stage == "test" and row.result is not None:
+            return plain(outcome_of_tests(result))
         if row.stage == "review" and result.get("verdict"):
             return f"{plain(row.model or '')}: {plain(str(result['verdict']))}"
         return plain(row.model or "")
@@ -148,13 +156,15 @@ class Renderer:
 
     def _figures(self, row: Row) -> str:
         """Time, tokens and cost in columns; without the tokens on a narrow terminal."""
-        took = duration(row.duration_ms / 1000) if row.duration_ms is not None else ""
-        if row.input_tokens is None and row.output_tokens is None:
+        called = row.input_tokens is not None or row.output_tokens is not None
+        if not called and row.stage != "test":
             return ""
-        cost = usd(row.cost_usd or 0.0)
+        took = duration(row.duration_ms / 1000) if row.duration_ms is not None else ""
+        cost = usd(row.cost_usd or 0.0) if called else ""
         if self.width < TOKENS_FROM_WIDTH:
             return f"{took:>8} {cost:>8}"
-        return f"{took:>8} {row.input_tokens or 0:>8,} in {row.output_tokens or 0:>7,} out {cost:>8}"
+        tokens = f"{row.input_tokens or 0:>8,} in {row.output_tokens or 0:>7,} out" if called else " " * 23
+        return f"{took:>8} {tokens} {cost:>8}"
 
     # -- what a step found
 
@@ -165,6 +175,8 @@ class Renderer:
         if row.stage == "check":
             lines = self._problems(result) if row.refused else self._repairs(result)
             return lines + self._breaches(result)
+        if row.stage == "test":
+            return self._tests(result)
         if row.stage == "review":
             return self._review(result)
         return []
@@ -234,6 +246,20 @@ class Renderer:
                 lines += self._finding(breach)
         return lines
 
+    def _tests(self, result: Mapping[str, Any]) -> list[Text]:
+        """Why they say nothing for the patch, and what fails since it."""
+        status = str(result.get("status"))
+        if status == "passed":
+            return []
+        lines = self._wrapped(str(result.get("message") or ""), INDENT, TEST_STYLES.get(status, "yellow"))
+        names, left = new_failures(result, PROBLEM_LINES)
+        room = self.width - INDENT - 2
+        lines += [Text(" " * (INDENT + 2) + self._cut(plain(name), room)) for name in names]
+        if left:
+            more = f"{self.glyphs.ellipsis} {left:,} more: cfx flows tests ID"
+            lines.append(Text(" " * (INDENT + 2) + more, "dim"))
+        return lines
+
     def awaited(self, data: Mapping[str, Any], flow_id: str | None) -> list[Text]:
         """What a person is asked, and how to answer."""
         said = str(data.get("message") or f"The {data.get('gate')} waits for you.")
@@ -286,58 +312,7 @@ class Renderer:
         return set_cell_size(line, max(cells - len(self.glyphs.ellipsis), 0)) + self.glyphs.ellipsis
 
 
-def patch_lines(diff: str) -> Iterator[Text]:
-    """A unified diff for the eye. What goes into a file or a pipe is the text itself, never this."""
-    for line in diff.splitlines():
-        if line.startswith(("+++", "---", "diff ")):
-            yield Text(plain(line), "bold")
-        elif line.startswith("@@"):
-            yield Text(plain(line), "cyan")
-        elif line.startswith("+"):
-            yield Text(plain(line), "green")
-        elif line.startswith("-"):
-            yield Text(plain(line), "red")
-        else:
-            yield Text(plain(line), "" if line.startswith(" ") else "dim")
-
-
-def plain(text: str) -> str:
-    """Text that only prints: control and direction-changing characters become visible."""
-    return "".join(_visible(character) for character in text.expandtabs(4))
-
-
-def _visible(character: str) -> str:
-    if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-        return character
-    return f"<U+{ord(character):04X}>"
-
-
-def duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{max(seconds, 0):.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s"
-
-
-def usd(amount: float) -> str:
-    if 0 < amount < 0.0001:
-        return "<$0.0001"
-    return f"${amount:.4f}" if amount < 1 else f"${amount:,.2f}"
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _name_of(repair: object) -> str:
     if isinstance(repair, Mapping):
         return plain(str(repair.get("kind") or repair.get("code") or repair.get("message") or repair))
     return plain(str(repair))
-
-
-def print_lines(console: Console, lines: Iterable[Text]) -> None:
-    """Without rich's own wrapping and guessing of colours; what the terminal cannot write becomes ``?``."""
-    for line in lines:
-        if not console.encoding.lower().startswith("utf"):
-            line.plain = line.plain.encode(console.encoding, "replace").decode(console.encoding)
-        console.print(line, soft_wrap=True, highlight=False, markup=False)

@@ -22,7 +22,7 @@ from cfx_flow.workspace.working_tree import Tree, read_folder, read_tracked
 from cli.client import ApiError, Client
 from cli.credentials import load_credentials
 from cli.exits import CommandError, exit_of, reported
-from cli.render import count, patch_lines, print_lines
+from cli.lines import count, patch_lines, print_lines
 from cli.timeline import Timeline
 from cli.watch import CancelOnInterrupt, Screen
 
@@ -37,6 +37,10 @@ MaxRounds = Annotated[int | None, typer.Option("--max-rounds", min=1, max=10, he
 BudgetUsd = Annotated[float | None, typer.Option("--budget-usd", min=0.0, help="Stop before it costs more.")]
 BudgetTokens = Annotated[int | None, typer.Option("--budget-tokens", min=1, help="The same, in tokens.")]
 BudgetSeconds = Annotated[int | None, typer.Option("--budget-seconds", min=1, help="The same, in seconds.")]
+Tests = Annotated[
+    str | None,
+    typer.Option("--tests", metavar="NAME", help="Tests to run on each patch: a test policy of the server."),
+]
 StageModel = Annotated[
     list[str] | None,
     typer.Option("--stage-model", metavar="STAGE=MODEL", help="A whitelisted model for a stage; repeatable."),
@@ -53,11 +57,12 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comman
     budget_usd: BudgetUsd = None,
     budget_tokens: BudgetTokens = None,
     budget_seconds: BudgetSeconds = None,
+    tests: Tests = None,
     stage_model: StageModel = None,
     apply: Apply = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a whole flow on a folder: plan, code, check, review.
+    """Run a whole flow on a folder: plan, code, check, test (where asked), review.
 
     Progress goes to stderr, the patch to stdout, so `cfx run "…" > change.patch` works.
     Ctrl-C cancels the flow; a second one leaves at once.
@@ -73,7 +78,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comman
             typer.echo(f"cfx: {note}.", err=True)
         tree = read_folder(repo) if all_files else read_tracked(repo)
         budget = budget_of(budget_usd, budget_tokens, budget_seconds)
-        options = request_options(max_rounds, budget, stage_model or [])
+        options = request_options(max_rounds, budget, stage_model or [], tests)
         console = Console(stderr=True, highlight=False, quiet=as_json)
         outcome = _run(text, tree, options, console)
         finish = _finish_as_json if as_json else _finish
@@ -102,7 +107,7 @@ def budget_of(usd: float | None, tokens: int | None, seconds: int | None) -> dic
 
 
 def request_options(
-    max_rounds: int | None, budget: Mapping[str, Any], stage_model: list[str]
+    max_rounds: int | None, budget: Mapping[str, Any], stage_model: list[str], tests: str | None = None
 ) -> dict[str, Any]:
     """The optional fields of ``POST /v1/flows``."""
     options: dict[str, Any] = {}
@@ -112,6 +117,8 @@ def request_options(
         options["budget"] = dict(budget)
     if stage_model:
         options["stages"] = dict(_stage_model(pair) for pair in stage_model)
+    if tests is not None:
+        options["tests"] = tests
     return options
 
 

@@ -9,8 +9,14 @@ from typing import Any
 
 from cli.client import Event
 
-_SPEAKS_TWICE = {"check": "diff.checked", "review": "review.completed"}
-"""these stages report their result in an event beside step.completed, before or after it"""
+_REPORTS = {
+    "diff.checked": "check",
+    "tests.completed": "test",
+    "tests.skipped": "test",
+    "review.completed": "review",
+}
+"""the result of these comes in an event of its own, before or after step.completed"""
+_CLEAR = ("passed", "failed")
 
 
 @dataclass(slots=True)
@@ -32,17 +38,26 @@ class Row:
     stopped_by: str | None = None
     """``failed`` or ``cancelled``: the flow ended while this step ran"""
     result: Mapping[str, Any] | None = None
-    """of a check, a review, or a plan's contract"""
+    """of a check, of tests, of a review, or a plan's contract"""
     text: str | None = None
     """what a stage wrote, where the event carries it"""
 
     @property
     def final(self) -> bool:
-        return self.completed and (self.stage not in _SPEAKS_TWICE or self.result is not None)
+        return self.completed and (self.stage not in _REPORTS.values() or self.result is not None)
 
     @property
     def refused(self) -> bool:
-        return self.stage == "check" and self.result is not None and self.result.get("status") != "accepted"
+        """It goes back to CODE, and no reviewer sees it."""
+        if self.result is None:
+            return False
+        status = self.result.get("status")
+        return status != "accepted" if self.stage == "check" else self.stage == "test" and status == "failed"
+
+    @property
+    def unproven(self) -> bool:
+        """Tests that were skipped, or fail without the patch too: the flow goes on, nothing is shown."""
+        return self.stage == "test" and self.result is not None and self.result.get("status") not in _CLEAR
 
 
 @dataclass(slots=True)
@@ -79,10 +94,8 @@ class Timeline:
                     row.output_chars = int(event.data.get("output_chars") or row.output_chars)
             case "step.completed":
                 self._complete(event)
-            case "diff.checked":
-                self._report(event, "check")
-            case "review.completed":
-                self._report(event, "review")
+            case type if type in _REPORTS:
+                self._report(event, _REPORTS[type])
         return self._final()
 
     @property

@@ -21,7 +21,8 @@ from rich.text import Text
 from cli.client import ApiError, Client, Event
 from cli.credentials import Credentials, load_credentials
 from cli.exits import Exit, exit_of, reported
-from cli.render import PLAN_LINES, UNICODE, Renderer, print_lines
+from cli.lines import print_lines
+from cli.render import PLAN_LINES, UNICODE, Renderer
 from cli.timeline import Timeline
 
 

@@ -20,6 +20,43 @@ FINDING = {
     "message": "A comma is missing.",
 }
 
+FILES = [{"path": "hello.py", "added": 2, "removed": 1}]
+PASSED = {
+    "policy": "pytest",
+    "status": "passed",
+    "message": "The tests pass: 41, 2 skipped.",
+    "sandbox": "bubblewrap",
+    "exit_code": 0,
+    "timed_out": False,
+    "duration_ms": 1234,
+    "passed": 41,
+    "failed": 0,
+    "skipped": 2,
+    "failures": [],
+    "new_failures": [],
+    "before": None,
+}
+NEW_FAILURES = ["tests/test_hello.py::test_name_is_greeted", "tests/test_hello.py::test_no_name"]
+FAILED = PASSED | {
+    "status": "failed",
+    "message": f"With the patch 2 tests fail: {', '.join(NEW_FAILURES)}. 1 failed before.",
+    "exit_code": 1,
+    "passed": 38,
+    "failed": 3,
+    "failures": [*NEW_FAILURES, "tests/test_old.py::test_old"],
+    "new_failures": NEW_FAILURES,
+    "before": {"status": "failed", "failed": 1},
+}
+SKIPPED = (
+    PASSED
+    | dict.fromkeys(("sandbox", "exit_code", "passed", "failed", "skipped"))
+    | {
+        "status": "skipped",
+        "message": "The tests were not run: this machine has no sandbox.",
+        "duration_ms": 0,
+    }
+)
+
 
 class Recorder:
     """Numbers the events and moves the clock on, half a second each."""
@@ -35,7 +72,7 @@ class Recorder:
 
     def step(self, step: int, stage: str, round: int = 1, **completed: Any) -> Recorder:
         """A step's beginning and its end."""
-        named = {"step": step, "round": round, "stage": stage if stage != "check" else None}
+        named = {"step": step, "round": round, "stage": stage if stage not in ("check", "test") else None}
         self("step.started", {"node": stage}, **named)
         return self(
             "step.completed",
@@ -43,6 +80,18 @@ class Recorder:
             **named,
             **completed,
         )
+
+    def check(self, step: int, status: str, round: int = 1, **data: Any) -> Recorder:
+        """The step, and what it found."""
+        self.step(step, "check", round, duration_ms=2)
+        return self("diff.checked", {"status": status, **data}, step=step, round=round)
+
+    def test(self, step: int, verdict: dict[str, Any], round: int = 1) -> Recorder:
+        """As the graph tells it: the outcome first."""
+        self("step.started", {"node": "test"}, step=step, round=round)
+        type = "tests.skipped" if verdict["status"] == "skipped" else "tests.completed"
+        self(type, verdict, step=step, round=round)
+        return self("step.completed", {"node": "test"}, step=step, round=round, duration_ms=1240)
 
     @property
     def events(self) -> list[Event]:
@@ -65,15 +114,9 @@ def mended_flow() -> Recorder:
     record("flow.queued")("flow.started")
     record.step(1, "plan", 0, data={"text": PLAN}, **spent("claude-sonnet-4-5", 812, 240, 0.0061))
     record.step(2, "code", **spent("deepseek-v3", 1310, 410, 0.0005))
-    record.step(3, "check", duration_ms=3)
-    record(
-        "diff.checked", {"status": "refused", "code": PROBLEM["code"], "problems": [PROBLEM]}, step=3, round=1
-    )
+    record.check(3, "refused", code=PROBLEM["code"], problems=[PROBLEM])
     record.step(4, "code", **spent("deepseek-v3", 1810, 410, 0.0006))
-    record.step(5, "check", duration_ms=2)
-    files = [{"path": "hello.py", "added": 2, "removed": 1}]
-    repairs = [{"kind": "fences", "message": "took the fences off"}]
-    record("diff.checked", {"status": "accepted", "files": files, "repairs": repairs}, step=5, round=1)
+    record.check(5, "accepted", files=FILES, repairs=[{"kind": "fences", "message": "took the fences off"}])
     record.step(6, "review", **spent("gpt-4o-mini", 2000, 90, 0.00035))
     record(
         "review.completed",
@@ -81,4 +124,17 @@ def mended_flow() -> Recorder:
         step=6,
         round=1,
     )
+    return record("flow.completed", {"status": "approved", "reason": None, "message": None})
+
+
+def flow_with_tests() -> Recorder:
+    """A patch that breaks two tests, then one that breaks none."""
+    record = Recorder()
+    record("flow.queued")("flow.started")
+    for step, verdict in ((1, FAILED), (4, PASSED)):
+        record.step(step, "code", **spent("deepseek-v3", 1310, 410, 0.0005))
+        record.check(step + 1, "accepted", files=FILES)
+        record.test(step + 2, verdict)
+    record.step(7, "review", **spent("gpt-4o-mini", 2000, 90, 0.00035))
+    record("review.completed", {"verdict": "approve", "summary": "Does it.", "findings": []}, step=7, round=1)
     return record("flow.completed", {"status": "approved", "reason": None, "message": None})

@@ -6,10 +6,11 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from cli.render import Renderer, count, duration, patch_lines, plain, print_lines, usd
+from cli.lines import count, duration, patch_lines, plain, print_lines, usd
+from cli.render import Renderer
 from cli.timeline import Timeline
 from cli.watch import Screen
-from tests.cli.recorded import Recorder, mended_flow
+from tests.cli.recorded import FAILED, SKIPPED, Recorder, flow_with_tests, mended_flow
 
 EXPECTED = """\
   ✓ plan    claude-sonnet-4-5             1.2 s      812 in     240 out  $0.0061
@@ -32,6 +33,23 @@ EXPECTED = """\
   approved · 1 round · 8.5 s · 4 calls · 7,082 tokens · $0.0075
 """
 
+TESTED = """\
+  round 1
+  ✓ code    deepseek-v3                   1.2 s    1,310 in     410 out  $0.0005
+  ✓ check   accepted: 1 file, +2 −1
+  ✗ test    pytest: 2 new failures        1.2 s
+            With the patch 2 tests fail:
+            tests/test_hello.py::test_name_is_greeted,
+            tests/test_hello.py::test_no_name. 1 failed before.
+  ✓ code    deepseek-v3                   1.2 s    1,310 in     410 out  $0.0005
+  ✓ check   accepted: 1 file, +2 −1
+  ✓ test    pytest: passed 41, skipped 2    1.2 s
+  ✓ review  gpt-4o-mini: approve          1.2 s    2,000 in      90 out  $0.0003
+            Does it.
+
+  approved · 1 round · 11.0 s · 3 calls · 5,530 tokens · $0.0014
+"""
+
 
 def rendered(record: Recorder, *, width: int = 80, encoding: str = "utf-8") -> str:
     """What a pipe gets: the screen's lines without the moving part."""
@@ -51,9 +69,44 @@ def test_flow_reads_like_this_at_80_columns() -> None:
     assert rendered(mended_flow()) == EXPECTED
 
 
+def test_tests_that_break_and_then_pass_read_like_this() -> None:
+    assert rendered(flow_with_tests()) == TESTED
+
+
+def test_skipped_tests_are_neither_good_nor_bad_and_say_why() -> None:
+    shown = rendered(Recorder().test(1, SKIPPED))
+    assert "  ! test    pytest: skipped " in shown
+    assert "The tests were not run: this machine has no sandbox." in shown
+    assert "! test " in rendered(Recorder().test(1, SKIPPED), encoding="ascii")
+
+
+def test_tests_that_failed_before_are_neither_good_nor_bad() -> None:
+    message = "3 tests fail, as without the patch."
+    before = FAILED | {"status": "failed_before", "new_failures": [], "message": message}
+    shown = rendered(Recorder().test(1, before))
+    assert "! test    pytest: failed as before, 3" in shown
+    assert message in shown
+
+
+def test_of_many_failures_the_first_are_named_each_on_a_line() -> None:
+    names = [f"tests/test_{n}.py::test_\x1b[2J\n{'x' * 90}" for n in range(50)]
+    shown = rendered(Recorder().test(1, FAILED | {"new_failures": names}))
+    assert shown.count("::test_<U+001B>[2J xxx") == 7
+    assert "… 43 more: cfx flows tests ID" in shown
+
+
+def test_without_a_report_the_exit_code_or_the_time_says_how_tests_failed() -> None:
+    unread = FAILED | dict.fromkeys(("passed", "failed", "skipped")) | {"new_failures": [], "failures": []}
+    assert "pytest: failed, exit code 1" in rendered(Recorder().test(1, unread))
+    assert "pytest: timed out" in rendered(
+        Recorder().test(1, unread | {"timed_out": True, "exit_code": None})
+    )
+
+
+@pytest.mark.parametrize("record", [mended_flow(), flow_with_tests()])
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
-def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    assert max(map(len, rendered(mended_flow(), width=width).splitlines())) <= width
+def test_no_line_is_wider_than_the_terminal(width: int, record: Recorder) -> None:
+    assert max(map(len, rendered(record, width=width).splitlines())) <= width
 
 
 def test_terminal_without_unicode_gets_ascii() -> None:

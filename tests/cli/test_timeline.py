@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from cli.timeline import Timeline
-from tests.cli.recorded import Recorder, mended_flow, spent
+from tests.cli.recorded import FAILED, PASSED, SKIPPED, Recorder, flow_with_tests, mended_flow, spent
 
 
 def shown(record: Recorder) -> tuple[Timeline, list[tuple[str, int]]]:
@@ -42,6 +42,18 @@ def test_result_that_comes_before_the_end_of_its_step_is_shown_once() -> None:
     assert timeline.cost_usd == 0.5
 
 
+def test_failed_tests_are_a_refusal_and_skipped_ones_no_proof() -> None:
+    timeline, rows = shown(flow_with_tests())
+    assert rows == [(stage, 1) for stage in ("code", "check", "test", "code", "check", "test", "review")]
+    assert timeline.calls == 3
+    refused = [row.refused for row in timeline.rows if row.stage == "test"]
+    assert refused == [True, False]
+    for verdict, unproven in ((PASSED, False), (FAILED, False), (SKIPPED, True)):
+        timeline, _ = shown(Recorder().test(1, verdict))
+        assert timeline.rows[0].unproven is unproven
+    assert shown(Recorder().test(1, PASSED | {"status": "failed_before"}))[0].rows[0].unproven
+
+
 def test_step_that_a_crash_cut_short_is_one_row_when_it_is_begun_again() -> None:
     record = Recorder()
     record("flow.started")("step.started", {"node": "plan"}, step=1, stage="plan")
@@ -71,5 +83,5 @@ def test_step_under_way_when_the_flow_is_cancelled_is_marked_so() -> None:
 
 def test_unknown_event_types_change_nothing() -> None:
     record = mended_flow()
-    record.rows.insert(3, {**record.rows[2], "type": "tests.completed", "seq": 99})
+    record.rows.insert(3, {**record.rows[2], "type": "tests.compared", "seq": 99})
     assert len(shown(record)[1]) == 6
