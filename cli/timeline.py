@@ -17,6 +17,7 @@ _REPORTS = {
 }
 """the result of these comes in an event of its own, before or after step.completed"""
 _CLEAR = ("passed", "failed")
+"""of tests: what they say of the patch"""
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class Row:
 
     @property
     def unproven(self) -> bool:
-        """Tests that were skipped, or fail without the patch too: the flow goes on, nothing is shown."""
+        """Tests that were skipped, or fail without the patch too."""
         return self.stage == "test" and self.result is not None and self.result.get("status") not in _CLEAR
 
 

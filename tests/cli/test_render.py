@@ -47,7 +47,7 @@ TESTED = """\
   ✓ review  gpt-4o-mini: approve          1.2 s    2,000 in      90 out  $0.0003
             Does it.
 
-  approved · 1 round · 11.0 s · 3 calls · 5,530 tokens · $0.0014
+  approved · 1 round · 10.5 s · 3 calls · 5,530 tokens · $0.0014
 """
 
 
