@@ -51,6 +51,9 @@ class Settings(BaseModel):
     worker_port: int | None = Field(None, ge=0, le=65535, validation_alias="CFX_WORKER_PORT")
     workspace_roots: str = Field("", validation_alias="CFX_WORKSPACE_ROOTS")
     """Absolute folders, with ``:`` between them; below them flows may work in place."""
+    sandbox: str = Field("auto", pattern="^(auto|bubblewrap|container|none)$", validation_alias="CFX_SANDBOX")
+    sandbox_image: str | None = Field(None, validation_alias="CFX_SANDBOX_IMAGE")
+    """Of a container, where a test policy names none."""
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")
     stalled_reader_s: float = Field(120.0, ge=1, le=86_400, validation_alias="CFX_STALLED_READER_S")
     keep_logs_days: int = Field(90, ge=0, le=36_500, validation_alias="CFX_KEEP_LOGS_DAYS")

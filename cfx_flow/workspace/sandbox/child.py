@@ -1,0 +1,187 @@
+"""One sandbox's process: fed, heard, watched, and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from typing import cast
+
+from cfx_flow.workspace.sandbox.memory import memory_mb
+from cfx_flow.workspace.sandbox.model import MAX_REPORT_BYTES, Commands, Ran, SandboxFailed
+from cfx_flow.workspace.sandbox.output import Output
+from cfx_flow.workspace.sandbox.script import MAX_SAID_BYTES, Said, read_said
+from cfx_flow.workspace.sandbox.tar import tar
+
+SETUP_S = 60.0
+DIES_WITHIN_S = 10.0
+CHUNK_BYTES = 64 * 1024
+FREELY_READ_BYTES = 4 * 1024 * 1024
+BREATH_S = 0.001
+"""between two chunks of who prints more than that"""
+WATCH_EVERY_S = 0.25
+KILLED = 128 + signal.SIGKILL
+
+
+async def carry_out(
+    argv: Sequence[str], environ: Mapping[str, str], commands: Commands, *, watched: bool
+) -> Ran:
+    """``argv`` sets a sandbox up around the script. ``watched``: what runs inside descends from it, and its
+    memory is counted by us. Raises SandboxFailed."""
+    began = time.monotonic()
+    child = _Child(await _started(argv, environ), commands)
+    try:
+        await child.end(watched)
+    finally:
+        await _through(child.gone())
+    return child.ran(round((time.monotonic() - began) * 1000))
+
+
+class _Child:
+    """Whoever wants an end kills the process; the end itself is one: its pipes end, it is reaped."""
+
+    def __init__(self, process: Process, commands: Commands) -> None:
+        self._process = process
+        self._stdin = cast(asyncio.StreamWriter, process.stdin)
+        self._stdout = cast(asyncio.StreamReader, process.stdout)
+        self._stderr = cast(asyncio.StreamReader, process.stderr)
+        self._commands = commands
+        self._said = bytearray()
+        self._output = Output(commands.limits.output_chars)
+        self._ready = False
+        self._killed_for: str | None = None
+        self._readers = asyncio.gather(self._hear_output(), self._hear_script())
+        self._timer = self._after(SETUP_S)
+
+    async def end(self, watched: bool) -> None:
+        beside = [asyncio.create_task(self._feed(tar(self._commands.files, self._commands.modes)))]
+        if watched:
+            beside.append(asyncio.create_task(self._watch()))
+        try:
+            await asyncio.shield(self._readers)
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+    async def gone(self) -> None:
+        """Raises SandboxFailed where it does not die: the kernel holds it."""
+        self._timer.cancel()
+        self._kill()
+        try:
+            async with asyncio.timeout(DIES_WITHIN_S):
+                await self._readers
+                self._stdin.close()
+                await self._process.wait()
+        except TimeoutError:
+            raise SandboxFailed(f"Process {self._process.pid} of the sandbox does not die.") from None
+
+    def ran(self, duration_ms: int) -> Ran:
+        said = read_said(bytes(self._said))
+        if not said.ready:
+            raise SandboxFailed(_why(said, self._process.returncode, self._killed_for))
+        timed_out = self._killed_for == "time"
+        code = said.exit_code if said.exit_code is not None else KILLED
+        fits = said.report is None or len(said.report) <= MAX_REPORT_BYTES
+        return Ran(
+            exit_code=None if timed_out else code,
+            failed=said.step if timed_out or code else None,
+            output=self._output.text() + self._remarks(said, fits),
+            report=said.report if fits and said.exit_code is not None else None,
+            timed_out=timed_out,
+            duration_ms=duration_ms,
+        )
+
+    def _remarks(self, said: Said, fits: bool) -> str:
+        limits = self._commands.limits
+        remarks = {
+            f"stopped: out of time after {limits.timeout_s:g} s": self._killed_for == "time",
+            f"stopped: more than {limits.memory_mb} MB of memory": self._killed_for == "memory",
+            "stopped: all processes were killed from inside": not self._killed_for and said.exit_code is None,
+            f"the report is larger than {MAX_REPORT_BYTES} bytes and was not read": not fits,
+        }
+        return "".join(f"\n[{remark}]" for remark, holds in remarks.items() if holds)
+
+    def _after(self, seconds: float) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, self._kill, "time")
+
+    def _kill(self, why: str | None = None) -> None:
+        if self._process.returncode is None:
+            self._killed_for = self._killed_for or why
+            with contextlib.suppress(ProcessLookupError):  # it ended, and is not reaped yet
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _feed(self, pieces: Iterator[bytes]) -> None:
+        """Leaves the pipe open: its end would be the sandbox's."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # whoever ended says why elsewhere
+            for piece in pieces:
+                self._stdin.write(piece)
+                await self._stdin.drain()
+
+    async def _hear_output(self) -> None:
+        while chunk := await self._stdout.read(CHUNK_BYTES):
+            self._output.take(chunk)
+            if self._output.total_bytes > FREELY_READ_BYTES:
+                await asyncio.sleep(BREATH_S)
+
+    async def _hear_script(self) -> None:
+        while chunk := await self._stderr.read(CHUNK_BYTES):
+            self._said += chunk[: MAX_SAID_BYTES - len(self._said)]
+            if not self._ready and read_said(bytes(self._said)).ready:
+                self._ready = True
+                self._timer.cancel()
+                self._timer = self._after(self._commands.limits.timeout_s)
+
+    async def _watch(self) -> None:
+        """The kernel bounds each process; the sum of them we do."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            if await asyncio.to_thread(memory_mb, self._process.pid) > self._commands.limits.memory_mb:
+                self._kill("memory")
+
+
+def _why(said: Said, code: int | None, killed_for: str | None) -> str:
+    if killed_for == "time":
+        return f"The sandbox was not ready within {SETUP_S:g} s. {said.before}".strip()
+    return said.before or f"The sandbox ended with {code} before it was ready, and did not say why."
+
+
+async def _started(argv: Sequence[str], environ: Mapping[str, str]) -> Process:
+    """A group of its own, to be killed as one. Cancelled while it starts, it is ended all the same."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=dict(environ), start_new_session=True
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except OSError as error:
+        raise SandboxFailed(f"{argv[0]} cannot be started: {error.strerror}.") from None
+    except asyncio.CancelledError:
+        await _through(_ended(starting))
+        raise
+
+
+async def _ended(starting: Awaitable[Process]) -> None:
+    with contextlib.suppress(OSError):  # it never started
+        process = await starting
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()
+
+
+async def _through(work: Awaitable[None]) -> None:
+    """To its end, also where we are cancelled meanwhile, again and again."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        raise cancelled
+    task.result()

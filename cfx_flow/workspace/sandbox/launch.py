@@ -1,0 +1,51 @@
+"""Becomes bubblewrap, bounded and not as root. Run by ``python -I -S``, so it imports nothing of the house.
+
+A program of its own since nothing else works everywhere: uvloop's subprocesses take no ``user``, and code
+between fork and exec is not safe beside threads.
+
+Its argument is JSON: ``user`` to become (null: stay who we are), ``limits`` by name of resource, ``argv``.
+There ``{"text": …}`` stands for the number of a descriptor that reads so, and ``{"path": …}`` for one of that
+path, opened while we still can.
+"""
+
+import json
+import os
+import resource
+import sys
+
+NOBODY_S_NICENESS = 10
+"""The server's own work comes first."""
+
+
+def main(argument: str) -> None:
+    order = json.loads(argument)
+    argv = [word if isinstance(word, str) else str(_descriptor(word)) for word in order["argv"]]
+    os.nice(NOBODY_S_NICENESS)
+    with open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
+        score.write("1000")  # the first to go when the machine's memory ends
+    for name, most in order["limits"].items():
+        kind = getattr(resource, name)
+        _, hard = resource.getrlimit(kind)
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (least, least))
+    if order["user"] is not None:
+        os.setgroups([])
+        os.setgid(order["user"])
+        os.setuid(order["user"])
+    os.chdir("/")
+    os.execve(argv[0], argv, {})  # noqa: S606 an empty environment: bubblewrap's own can be read inside
+
+
+def _descriptor(word: dict[str, str]) -> int:
+    if "path" in word:
+        made = os.open(word["path"], os.O_PATH)
+    else:
+        made = os.memfd_create("text", 0)
+        os.write(made, word["text"].encode())
+        os.lseek(made, 0, os.SEEK_SET)
+    os.set_inheritable(made, True)
+    return made
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,35 @@
+"""How much memory a process and all that it has started hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+_HELD = re.compile(r"^Rss(?:Anon|Shmem):\s+(\d+) kB$", re.MULTILINE)
+
+
+def memory_mb(pid: int) -> int:
+    """Of what is theirs alone: programs' own files do not count. What two share counts twice."""
+    return sum(_held_kb(each) for each in _family(pid)) // 1024
+
+
+def _family(pid: int) -> Iterator[int]:
+    """Those that end meanwhile are left out; orphans are the sandbox's first process's children."""
+    waiting = [pid]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        for children in Path(f"/proc/{one}/task").glob("*/children"):
+            waiting += [int(child) for child in _text(children).split()]
+
+
+def _held_kb(pid: int) -> int:
+    return sum(int(kb) for kb in _HELD.findall(_text(Path(f"/proc/{pid}/status"))))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # it ended
+        return ""

@@ -1,0 +1,109 @@
+"""The one script that runs inside every sandbox, for any POSIX shell, and what it says of how it went.
+
+It speaks on stderr, the commands on stdout alone. Its stdin is the tar stream, then silence: when that ends,
+we are gone, and so is everything inside. What runs inside has the script's rights and could say these words
+too; it could as well write a report that pleases.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from cfx_flow.workspace.sandbox.model import HOME, MAX_REPORT_BYTES, WORK, Commands, SandboxFailed
+from cfx_flow.workspace.sandbox.tar import tar_size
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+MAX_SCRIPT_BYTES = 120 * 1024
+"""Linux takes 128 KiB in one argument."""
+MAX_SAID_BYTES = MAX_REPORT_BYTES + 64 * 1024
+
+_SCRIPT = """\
+exec 3>&2
+{limit}
+umask 022
+mkdir -p {home} {work} && cd {work} || exit
+head -c {size} | tar -x -m -f - || exit
+echo 'cfx: ready' >&3
+exec 4<&0 </dev/null
+(cat; kill -9 -1) <&4 >/dev/null 2>&1 3>&- 4<&- &
+exec 4<&- 2>&1
+number=0
+ended() {{
+    exec >/dev/null 2>&1
+    kill -9 -1
+    echo "cfx: ended $1" >&3
+    {report}
+    exit 0
+}}
+step() {{
+    echo "cfx: step $number" >&3
+    (exec 3>&-; exec "$@")
+    code=$?
+    [ $code -eq 0 ] || ended $code
+    number=$((number + 1))
+}}
+{steps}
+ended 0
+"""
+_REPORT = "[ -f {path} ] && echo 'cfx: report' >&3 && head -c {most} <{path} >&3"
+_PROCESSES = "ulimit -u {most} 2>/dev/null || ulimit -p {most} || exit"
+"""bash and busybox call it ``-u``, dash ``-p``. Set inside: the kernel counts by namespace there, and our own
+processes do not count."""
+
+_SAID = re.compile(rb"^cfx: (ready|step (\d{1,4})|ended (\d{1,3}))$", re.MULTILINE)
+_REPORTED = re.compile(rb"^cfx: report\n", re.MULTILINE)
+
+
+def environ_of(commands: Commands) -> dict[str, str]:
+    return {"PATH": PATH, "HOME": HOME, "LANG": "C.UTF-8", **commands.env}
+
+
+def script_of(commands: Commands, *, count_processes: bool) -> str:
+    """Raises SandboxFailed where the commands do not fit into one."""
+    report = (
+        _REPORT.format(path=shlex.quote(commands.report), most=MAX_REPORT_BYTES + 1)
+        if commands.report
+        else ":"
+    )
+    script = _SCRIPT.format(
+        limit=_PROCESSES.format(most=commands.limits.processes) if count_processes else ":",
+        home=HOME,
+        work=WORK,
+        size=tar_size(commands.files),
+        report=report,
+        steps="\n".join(f"step {shlex.join(argv)}" for argv in commands.argv),
+    )
+    if len(script.encode()) > MAX_SCRIPT_BYTES or "\0" in script:
+        raise SandboxFailed(f"The commands are longer than {MAX_SCRIPT_BYTES} bytes, or hold a NUL.")
+    return script
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the script has said so far."""
+
+    ready: bool
+    step: int
+    """That began last."""
+    exit_code: int | None
+    """None: it has not come to its end."""
+    report: bytes | None
+    before: str
+    """What others said, bubblewrap or a container's engine, before it was ready."""
+
+
+def read_said(raw: bytes) -> Said:
+    reported = _REPORTED.search(raw)
+    spoken = raw[: reported.start()] if reported else raw
+    words = list(_SAID.finditer(spoken))
+    steps = [int(word[2]) for word in words if word[2]]
+    codes = [int(word[3]) for word in words if word[3]]
+    return Said(
+        ready=bool(words),
+        step=steps[-1] if steps else 0,
+        exit_code=codes[-1] if codes else None,
+        report=raw[reported.end() :] if reported else None,
+        before=spoken[: words[0].start() if words else None].decode("utf-8", "replace").strip(),
+    )
