@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+MAX_NAMES = 50
+"""of failures in a verdict"""
 STYLES = {"passed": "green", "failed": "red", "failed_before": "yellow", "skipped": "yellow"}
 
 
@@ -31,7 +33,8 @@ def _passed(verdict: Mapping[str, Any]) -> str:
 def _failed(verdict: Mapping[str, Any]) -> str:
     new = verdict.get("new_failures") or ()
     if new:
-        return f"{len(new)} new failure{'' if len(new) == 1 else 's'}"
+        over = "over " if len(new) == MAX_NAMES < (verdict.get("failed") or 0) else ""
+        return f"{over}{len(new)} new failure{'' if len(new) == 1 else 's'}"
     if verdict.get("timed_out"):
         return "timed out"
     return "failed" if verdict.get("exit_code") is None else f"failed, exit code {verdict['exit_code']}"

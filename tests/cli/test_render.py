@@ -93,6 +93,9 @@ def test_of_many_failures_the_first_are_named_each_on_a_line() -> None:
     shown = rendered(Recorder().test(1, FAILED | {"new_failures": names}))
     assert shown.count("::test_<U+001B>[2J xxx") == 7
     assert "… 43 more: cfx flows tests ID" in shown
+    assert "pytest: 50 new failures" in shown
+    more = FAILED | {"new_failures": names, "failed": 80}
+    assert "pytest: over 50 new failures" in rendered(Recorder().test(1, more))
 
 
 def test_without_a_report_the_exit_code_or_the_time_says_how_tests_failed() -> None:

@@ -5,7 +5,7 @@ import type { ComponentProps, ReactNode } from "react";
 import { moment, money, relative } from "@/lib/format";
 import { useNow } from "@/lib/hooks";
 
-type Tone = "plain" | "accent" | "good" | "bad" | "warn" | "busy" | "plan" | "code" | "check" | "review" | "direct";
+type Tone = "plain" | "accent" | "good" | "bad" | "warn" | "busy" | "plan" | "code" | "check" | "tests" | "review" | "direct";
 
 const TONES: Record<Tone, string> = {
   plain: "text-muted bg-white/6 ring-white/8",
@@ -17,6 +17,7 @@ const TONES: Record<Tone, string> = {
   plan: "text-plan bg-plan/10 ring-plan/25",
   code: "text-code bg-code/10 ring-code/25",
   check: "text-check bg-check/10 ring-check/25",
+  tests: "text-tests bg-tests/10 ring-tests/25",
   review: "text-review bg-review/10 ring-review/25",
   direct: "text-direct bg-direct/10 ring-direct/25",
 };
@@ -42,8 +43,10 @@ export function State({ tone, className, children }: { tone: keyof typeof DOTS; 
   );
 }
 
+const STAGES = ["plan", "code", "check", "tests", "review", "direct"] as const;
+
 export function stageTone(stage: string | null | undefined): Tone {
-  return stage === "plan" || stage === "code" || stage === "review" || stage === "direct" || stage === "check" ? stage : "plain";
+  return STAGES.find((one) => one === stage) ?? "plain";
 }
 
 type ButtonProps = ComponentProps<"button"> & { kind?: "plain" | "primary" | "danger" | "ghost"; size?: "sm" | "md" };
@@ -104,6 +107,30 @@ export function Panel({ title, aside, children, className }: { title?: ReactNode
       )}
       {children}
     </section>
+  );
+}
+
+/** A part of a panel. */
+export function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section>
+      <h3 className="mb-2 text-xs font-medium text-muted">{title}</h3>
+      {children}
+    </section>
+  );
+}
+
+/** Short facts beside each other, each below its name. */
+export function Facts({ facts }: { facts: readonly (readonly [string, ReactNode])[] }) {
+  return (
+    <dl className="flex flex-wrap gap-x-6 gap-y-2">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt className="text-2xs text-faint">{name}</dt>
+          <dd className="num text-[0.8125rem]">{value}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

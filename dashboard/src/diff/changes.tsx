@@ -4,9 +4,9 @@ import { FileDiff as FileIcon } from "lucide-react";
 import { useMemo, useRef } from "react";
 import type { Finding, Flow } from "@/api/types";
 import { Empty, Failure, Loading } from "@/components/states";
-import { Panel, Segmented, Select } from "@/components/ui";
+import { Panel, Segmented, Select, State } from "@/components/ui";
 import { Findings } from "@/flow/findings";
-import type { StepBar, Story } from "@/flow/story";
+import { outcomeOf, type StepBar, type Story } from "@/flow/story";
 import { usePatch } from "@/flow/use-flow";
 import { plural } from "@/lib/format";
 import { useMedia } from "@/lib/hooks";
@@ -39,6 +39,7 @@ function Viewer({ flow, story, checks }: { flow: Flow; story: Story; checks: rea
   const before = usePatch(flow.id, against?.n ?? null);
   const parsed = useMemo(() => parse(after.data, against ? before.data : null), [after.data, before.data, against]);
   const findings = useMemo(() => (shown && !against ? findingsOf(story, shown) : []), [story, shown, against]);
+  const tested = shown && !against && following(story, shown).find((step) => step.tests);
   const diff = useRef<DiffHandle>(null);
   const error = after.error ?? before.error;
   if (error) return <Failure error={error} retry={() => void Promise.all([after.refetch(), before.refetch()])} />;
@@ -73,6 +74,7 @@ function Viewer({ flow, story, checks }: { flow: Flow; story: Story; checks: rea
           {plural(parsed.length, "file")} <Counts file={sum(parsed)} className="ml-1" />
           {findings.length > 0 && <span className="ml-3 text-review">{plural(findings.length, "finding")}</span>}
         </p>
+        {tested && <TestsState step={tested} onOpen={() => set({ tab: "steps", step: String(tested.n) })} />}
         {!narrow && (
           <div className="ml-auto">
             <Segmented label="Layout" value={layout} onChange={(view) => set({ view: view === "split" ? null : view })} options={[["split", "Split"], ["unified", "Unified"]]} />
@@ -108,9 +110,23 @@ function parse(after: string | undefined, before: string | null | undefined): Fi
 
 /** What the review that followed said, and what contract and policy had to say. */
 function findingsOf(story: Story, shown: StepBar): readonly Finding[] {
-  const next = story.steps.find((step) => step.n > shown.n && step.check)?.n ?? Infinity;
-  const review = story.steps.find((step) => step.n > shown.n && step.n < next && step.review);
+  const review = following(story, shown).find((step) => step.review);
   return [...(shown.check?.breaches ?? []), ...(review?.review?.findings ?? [])];
+}
+
+/** The steps that were about this patch. */
+function following(story: Story, shown: StepBar): readonly StepBar[] {
+  const next = story.steps.find((step) => step.n > shown.n && step.check)?.n ?? Infinity;
+  return story.steps.filter((step) => step.n > shown.n && step.n < next);
+}
+
+function TestsState({ step, onOpen }: { step: StepBar; onOpen: () => void }) {
+  const [tone, word] = outcomeOf(step);
+  return (
+    <button type="button" title={visible(step.tests?.message ?? "")} onClick={onOpen} className="rounded hover:brightness-125">
+      <State tone={tone}>Tests: {word}</State>
+    </button>
+  );
 }
 
 function sum(files: readonly FileDiff[]): { added: number; removed: number } {

@@ -5,12 +5,13 @@ import { useState } from "react";
 import type { Repair, Step } from "@/api/types";
 import { CodeText } from "@/components/code-text";
 import { Loading } from "@/components/states";
-import { Badge, Segmented, stageTone } from "@/components/ui";
+import { Badge, Section, Segmented, stageTone } from "@/components/ui";
 import { plural } from "@/lib/format";
 import { visible } from "@/lib/visible";
 import { Findings, Problems } from "./findings";
 import { outcomeOf, type StepBar } from "./story";
 import { Took } from "./steps";
+import { TestsView } from "./tests-view";
 
 const Markdown = dynamic(() => import("@/components/markdown"), { loading: () => <Loading />, ssr: false });
 const PatchView = dynamic(() => import("@/diff/patch-view"), { loading: () => <Loading />, ssr: false });
@@ -47,11 +48,12 @@ export function StepDetail({ step, bar }: { step: Step | undefined; bar: StepBar
 
 function Result({ step, bar }: { step: Step | undefined; bar: StepBar }) {
   if (!step || step.status === "started") return <p className="text-[0.8125rem] text-muted">It runs{bar.chars ? `; ${plural(bar.chars, "character")} have come` : ""}.</p>;
-  const { check, review } = bar;
+  const { check, tests, review } = bar;
   return (
     <>
       {review && <p className="text-[0.8125rem] break-words whitespace-pre-wrap">{visible(review.summary)}</p>}
       {review && <Findings findings={review.findings} none="The reviewer found nothing to object to." />}
+      {tests && <TestsView tests={tests} log={step.output ?? ""} />}
       {check && <Problems problems={check.problems} />}
       {check && check.breaches.length > 0 && <Findings title="Against contract or policy" findings={check.breaches} none="" />}
       <Repairs repairs={step.repairs as unknown as readonly Repair[]} />
@@ -107,13 +109,4 @@ function Input({ input }: { input: Step["input"] }) {
       <CodeText text={message.content} label={`${message.role} message`} />
     </details>
   ));
-}
-
-export function Section({ title, children }: { title: string; children: React.ReactNode }) {
-  return (
-    <section>
-      <h3 className="mb-2 text-xs font-medium text-muted">{title}</h3>
-      {children}
-    </section>
-  );
 }

@@ -4,7 +4,7 @@ import clsx from "clsx";
 import { useEffect, useRef } from "react";
 import type { Flow } from "@/api/types";
 import { Failure, Loading } from "@/components/states";
-import { Badge, Money, Panel, stageTone } from "@/components/ui";
+import { Badge, Facts, Money, Panel, stageTone } from "@/components/ui";
 import { count, duration } from "@/lib/format";
 import { visible } from "@/lib/visible";
 import { StepDetail } from "./step-detail";
@@ -76,14 +76,5 @@ export function Took({ bar, input, output, attempts }: { bar: StepBar; input: nu
   if (bar.costUsd > 0) facts.push(["Cost", <Money key="c" usd={bar.costUsd} />]);
   if (attempts > 1) facts.push(["Calls", attempts]);
   if (bar.restarts > 0) facts.push(["Begun again", `${bar.restarts} ×`]);
-  return (
-    <dl className="flex flex-wrap gap-x-6 gap-y-2">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt className="text-2xs text-faint">{name}</dt>
-          <dd className="num text-[0.8125rem]">{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <Facts facts={facts} />;
 }

@@ -27,6 +27,23 @@ describe("a flow's story", () => {
     expect(story.to).toBeNull();
   });
 
+  test("tells how tests went, and that skipped ones are no proof", () => {
+    const tested = (type: string, data: Record<string, unknown>) => {
+      const { steps } = storyOf([event("step.started", 10, { step: 3, round: 1, data: { node: "test" } }), event(type, 11, { step: 3, data }), event("step.completed", 12, { step: 3, data: { node: "test" } })]);
+      expect(steps).toMatchObject([{ n: 3, lane: "tests", state: "completed" }]);
+      return outcomeOf(steps[0]!);
+    };
+    expect(tested("tests.completed", { status: "passed", passed: 41 })).toEqual(["good", "41 passed"]);
+    expect(tested("tests.completed", { status: "passed", passed: null })).toEqual(["good", "passed"]);
+    expect(tested("tests.completed", { status: "failed", failed: 3, new_failures: ["a", "b"] })).toEqual(["bad", "2 new failures"]);
+    const many = Array.from({ length: 50 }, (_, n) => `test ${n}`);
+    expect(tested("tests.completed", { status: "failed", failed: 80, new_failures: many })).toEqual(["bad", "over 50 new failures"]);
+    expect(tested("tests.completed", { status: "failed", timed_out: true })).toEqual(["bad", "timed out"]);
+    expect(tested("tests.completed", { status: "failed_before", failed: 1 })).toEqual(["warn", "failed as before"]);
+    expect(tested("tests.skipped", { status: "skipped", message: "no sandbox" })).toEqual(["warn", "skipped"]);
+    expect(tested("tests.completed", { status: "not_as_today" })).toEqual(["plain", "not as today"]);
+  });
+
   test("closes what was under way when the flow ended", () => {
     const story = storyOf([
       event("step.started", 10, { step: 1, data: { node: "plan" } }),

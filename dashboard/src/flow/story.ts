@@ -1,5 +1,7 @@
 /** A flow's events, told as what the timeline draws: steps, waits for a person, rounds. */
 import type { Finding, FlowEvent, Problem, Repair } from "@/api/types";
+import { NO_TESTS, outcomeOfTests, type Tested } from "./tested";
+import type { Outcome } from "./words";
 
 export const LANES = ["plan", "code", "check", "tests", "review", "person"] as const;
 export type Lane = (typeof LANES)[number];
@@ -40,6 +42,7 @@ export interface StepBar {
   /** taken over from the flow that this one was forked from */
   readonly copied: boolean;
   readonly check: Check | null;
+  readonly tests: Tested | null;
   readonly review: Review | null;
   /** a person's word, at a gate */
   readonly decision: string | null;
@@ -60,7 +63,7 @@ export interface Story {
   readonly to: number | null;
 }
 
-const LANE_OF: Readonly<Record<string, Lane>> = { plan: "plan", code: "code", check: "check", test: "tests", tests: "tests", review: "review", approve_plan: "person", approve_patch: "person" };
+const LANE_OF: Readonly<Record<string, Lane>> = { plan: "plan", code: "code", check: "check", test: "tests", review: "review", approve_plan: "person", approve_patch: "person" };
 
 /** What an older flow does not tell is empty. */
 const NO_CHECK: Check = { status: "refused", code: null, problems: [], repairs: [], breaches: [], files: [] };
@@ -90,6 +93,10 @@ export function storyOf(events: readonly FlowEvent[]): Story {
         break;
       case "diff.checked":
         if (step) step.check = { ...NO_CHECK, ...(event.data as Partial<Check>) };
+        break;
+      case "tests.completed":
+      case "tests.skipped":
+        if (step) step.tests = { ...NO_TESTS, ...(event.data as Partial<Tested>) };
         break;
       case "review.completed":
         if (step) step.review = { ...NO_REVIEW, ...(event.data as Partial<Review>) };
@@ -131,6 +138,7 @@ function begun(event: FlowEvent, n: number, at: number): Draft<StepBar> {
     restarts: 0,
     copied: event.data.copied === true,
     check: null,
+    tests: null,
     review: null,
     decision: null,
   };
@@ -162,12 +170,11 @@ function endWait(waits: Draft<Wait>[], at: number, decision: string | null): voi
   open.decision = decision;
 }
 
-export type Outcome = "good" | "bad" | "warn" | "plain";
-
 /** How a step went, in a word and a tone. */
 export function outcomeOf(step: StepBar): readonly [Outcome, string] {
   if (step.decision) return verdict(step.decision);
   if (step.check) return step.check.status === "accepted" ? ["good", "accepted"] : ["bad", step.check.code ?? "refused"];
+  if (step.tests) return outcomeOfTests(step.tests);
   if (step.review) return verdict(step.review.verdict);
   if (step.state === "failed") return ["bad", "failed"];
   if (step.state === "cancelled") return ["plain", "cancelled"];

@@ -14,7 +14,7 @@ const FILLS: Record<Lane, string> = {
   plan: "bg-plan/75 hover:bg-plan",
   code: "bg-code/75 hover:bg-code",
   check: "bg-check/75 hover:bg-check",
-  tests: "bg-direct/75 hover:bg-direct",
+  tests: "bg-tests/75 hover:bg-tests",
   review: "bg-review/75 hover:bg-review",
   person: "bg-accent/75 hover:bg-accent",
 };
@@ -132,10 +132,10 @@ const Bar = memo(function Bar({ step, x0, x1, ms, reachable, selected, onSelect,
     >
       {!isMark && (
         <span aria-hidden className="block truncate px-1.5 text-2xs leading-5 font-medium text-black/85 @max-[3.5rem]:hidden">
-          {step.model ?? (step.chars > 0 ? plural(step.chars, "character") : "")}
+          {step.model ?? (step.tests ? word : step.chars > 0 ? plural(step.chars, "character") : "")}
         </span>
       )}
-      {step.review && <span aria-hidden className={clsx("absolute inset-y-0 right-0 w-1", MARKS[tone])} />}
+      {(step.review ?? step.tests) && <span aria-hidden className={clsx("absolute inset-y-0 right-0 w-1", MARKS[tone])} />}
     </button>
   );
 });

@@ -3,6 +3,9 @@ import type { Flow, FlowStatus, Reason } from "@/api/types";
 import { ENDED } from "@/api/types";
 import { visible } from "@/lib/visible";
 
+/** The tone in which one says how something went. */
+export type Outcome = "good" | "bad" | "warn" | "plain";
+
 const REASONS: Partial<Record<Reason, string>> = {
   review: "by the reviewer",
   person: "by a person",
