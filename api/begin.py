@@ -18,7 +18,7 @@ async def begin_flow(
     """From here on it is never lost. Raises what is wrong with the request, RateLimitExceeded."""
     caller = admission.principal
     wanted = await asyncio.to_thread(read_request, body)
-    options = options_of(wanted, house.models, caller)
+    options = options_of(wanted, house.models, caller, house.suites.suites)
     if options.webhook is not None:
         house.webhooks.hosts.address(options.webhook)
     await admission.require_left()

@@ -43,6 +43,7 @@ def _flow_json(flow: Flow, delivery: Delivery | None) -> dict[str, Any]:
         "version": flow.version,
         "last_seq": flow.last_seq,
         "approval": flow.options.approval,
+        "tests": flow.options.tests,
         "gate": flow.gate,
         "step": flow.step,
         "stages": {name: _stage(stage) for name, stage in flow.stages.items()},

@@ -93,6 +93,7 @@ class Flow(BaseModel):
     version: int = Field(description="For `decision`: that of the flow that was looked at")
     last_seq: int = Field(description="Of its newest event")
     approval: Literal["auto", "plan", "patch", "both"]
+    tests: str | None = Field(description="the test policy that it was asked for")
     gate: Gate | None = Field(description="Where it waits, while `requires_action`")
     step: int
     stages: dict[str, StageShare]
@@ -167,9 +168,31 @@ class Step(BaseModel):
     completed_at: datetime | None
 
 
+class TestsBefore(BaseModel):
+    status: Literal["passed", "failed"]
+    failed: int | None
+
+
 class Tests(BaseModel):
-    status: str
+    """All but `status` is left out where it is `not_run`, which has a `reason` instead."""
+
+    status: Literal["not_run", "passed", "failed", "failed_before", "skipped"]
     reason: str | None = None
+    step: int | None = None
+    round: int | None = None
+    policy: str | None = None
+    message: str | None = None
+    sandbox: str | None = Field(None, description="what they ran in")
+    exit_code: int | None = None
+    timed_out: bool | None = None
+    duration_ms: int | None = None
+    passed: int | None = Field(None, description="counts are null where the policy names no report")
+    failed: int | None = None
+    skipped: int | None = None
+    failures: list[str] | None = Field(None, description="names, 50 at most")
+    new_failures: list[str] | None = Field(None, description="those that do not fail without the patch")
+    before: TestsBefore | None = Field(None, description="the same tests without the patch")
+    output: str | None = Field(None, description="what the commands printed")
 
 
 class Applied(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -52,10 +53,13 @@ from cfx_flow.store.address import libpq_address
 from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.login import LOOK_EVERY_S as LOOK_AT_LOGIN_EVERY_S
 from cfx_flow.store.login import warn_of_login
+from cfx_flow.suites.load import load_suites
+from cfx_flow.suites.runs import SuiteRuns
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.webhooks.open import Webhooks, open_webhooks
 from cfx_flow.workers.queue import FlowQueue
+from cfx_flow.workspace.sandbox.find import find_sandbox
 from cfx_flow.workspace.store import SnapshotStore
 
 if TYPE_CHECKING:
@@ -76,6 +80,7 @@ class Services:
     models: Models
     prompts: Prompts
     policy: Policy
+    suites: SuiteRuns
     store: Store
     accounts: Accounts
     signed_in: SignedIn | None
@@ -122,7 +127,7 @@ async def open_services(
 
     Flows wait until ``start_flows`` has brought the graph. ``drain_s``: how long they may take to stop."""
     models, prompts = load_config(settings, environ)
-    policy = load_policy(settings.policy_file)
+    policy, suites = load_policy(settings.policy_file), load_suites(settings.test_policies_file)
     require_upstreams(models)
     clock = SystemClock()
     async with AsyncExitStack() as closing:
@@ -141,13 +146,13 @@ async def open_services(
         parts = _flows_of(settings, store, clock, graph, drain_s)
         chores = await closing.enter_async_context(_tended(settings, store, clock, parts))
         counted_on_redis = limits.daily if settings.redis_url else None
-        beside = Beside(counted_on_redis, parts.queue, chores)
         yield Services(
             settings=settings,
             clock=clock,
             models=models,
             prompts=prompts,
             policy=policy,
+            suites=SuiteRuns(suites, partial(find_sandbox, settings.sandbox), os.cpu_count() or 1),
             store=store,
             accounts=doors.accounts,
             signed_in=doors.signed_in,
@@ -173,7 +178,7 @@ async def open_services(
             worker=parts.worker,
             graph=graph,
             chores=chores,
-            readiness=ReadinessProbe(store, models, clock, beside),
+            readiness=ReadinessProbe(store, models, clock, Beside(counted_on_redis, parts.queue, chores)),
         )
 
 

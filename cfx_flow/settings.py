@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -34,6 +35,9 @@ class Settings(BaseModel):
     redis_url: SecretStr | None = Field(None, validation_alias="CFX_REDIS_URL")
     models_file: Path = Field(HOUSE / "config" / "models.yaml", validation_alias="CFX_MODELS_FILE")
     policy_file: Path = Field(HOUSE / "config" / "policy.yaml", validation_alias="CFX_POLICY_FILE")
+    test_policies_file: Path = Field(
+        HOUSE / "config" / "test_policies.yaml", validation_alias="CFX_TEST_POLICIES_FILE"
+    )
     hash_salt: SecretStr | None = Field(None, validation_alias=AliasChoices("CFX_HASH_SALT", "HASH_SALT"))
     hash_salt_previous: SecretStr | None = Field(None, validation_alias="CFX_HASH_SALT_PREVIOUS")
     """Former ones, with commas between them."""
@@ -51,7 +55,9 @@ class Settings(BaseModel):
     worker_port: int | None = Field(None, ge=0, le=65535, validation_alias="CFX_WORKER_PORT")
     workspace_roots: str = Field("", validation_alias="CFX_WORKSPACE_ROOTS")
     """Absolute folders, with ``:`` between them; below them flows may work in place."""
-    sandbox: str = Field("auto", pattern="^(auto|bubblewrap|container|none)$", validation_alias="CFX_SANDBOX")
+    sandbox: Literal["auto", "bubblewrap", "container", "none"] = Field(
+        "auto", validation_alias="CFX_SANDBOX"
+    )
     sandbox_image: str | None = Field(None, validation_alias="CFX_SANDBOX_IMAGE")
     """Of a container, where a test policy names none."""
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")

@@ -23,7 +23,7 @@ def _group() -> None:
 def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Check settings, models.yaml, policy.yaml and prompts. Exit code 0: all is well, 2: it is not."""
+    """Check settings, the files of config/ and prompts. Exit code 0: all is well, 2: it is not."""
     try:
         report = _report()
     except ConfigError as error:
@@ -36,22 +36,29 @@ def check(
     typer.echo(json.dumps(report) if as_json else _text(report))
 
 
+_FILES = ("models_file", "policy_file", "test_policies_file")
+
+
 def _report() -> dict[str, Any]:
     from cfx_flow.contract.load import load_policy
     from cfx_flow.settings import Settings
     from cfx_flow.stages.check import load_config
+    from cfx_flow.suites.load import load_suites
 
     settings = Settings.load(os.environ)
     models, _ = load_config(settings, os.environ)
     load_policy(settings.policy_file)
+    suites = load_suites(settings.test_policies_file)
     return {
         "ok": True,
         "models_file": str(settings.models_file),
         "policy_file": str(settings.policy_file),
+        "test_policies_file": str(settings.test_policies_file),
         "stages": {
             name.value: [target.model for target in stage.targets] for name, stage in models.stages.items()
         },
         "direct": list(models.direct.targets),
+        "tests": list(suites),
         "upstreams": {upstream.name: upstream.base_url or None for upstream in models.upstreams.values()},
         "warnings": [
             f"{variable} is not set: `cfx serve` will not start without it (`cfx demo` will)"
@@ -80,8 +87,9 @@ async def _about_the_login(url: str) -> list[str]:
 
 
 def _text(report: dict[str, Any]) -> str:
-    lines = [f"{report[name]}: all is well" for name in ("models_file", "policy_file")]
+    lines = [f"{report[name]}: all is well" for name in _FILES]
     lines += [f"  {stage:<8}{', then '.join(targets)}" for stage, targets in report["stages"].items()]
     lines.append(f"  {'direct':<8}{', '.join(report['direct']) or 'no models'}")
+    lines.append(f"  {'tests':<8}{', '.join(report['tests']) or 'no policies'}")
     lines += [f"  {name} at {url}" for name, url in report["upstreams"].items() if url]
     return "\n".join(lines + [f"warning: {warning}" for warning in report["warnings"]])

@@ -24,6 +24,7 @@ from cfx_flow.ledger import Budgets, CallRecord, RequestLog
 from cfx_flow.prompts import Prompts
 from cfx_flow.stages.model import Models, Target
 from cfx_flow.store.jobs import Job
+from cfx_flow.suites.runs import SuiteRuns
 from graphs.ask import Answer, Attempts, Progress, Question, output_limit
 from graphs.trace import Trace
 
@@ -42,6 +43,7 @@ class Tools:
     prompts: Prompts
     policy: Policy
     asker: Asks
+    suites: SuiteRuns
     day: DayOfCalls
     budgets: Budgets
     request_log: RequestLog

@@ -11,7 +11,7 @@ from cfx_flow.flows.model import FlowStatus, Reason, Step
 from cfx_flow.review.convergence import Stall
 from cfx_flow.review.finding import SEVERITIES
 from graphs.judge import BREACH
-from graphs.state import FlowState, person_takes_patch, rounds_used_up
+from graphs.state import FlowState, person_takes_patch, rounds_used_up, tested_step
 from graphs.work import Work
 
 MAX_MESSAGE_CHARS = 1_000
@@ -21,6 +21,8 @@ async def approved(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     """Bound to what was approved, by a hash that anyone can make again from the flow's bundle."""
     work = runtime.context
     checked = await work.run.output_of(state["check_step"])
+    tested = tested_step(state)
+    said = None if tested is None else await work.run.output_of(tested)
     reviewed = await work.run.output_of(state["review_step"])
     who = "The reviewer and a person" if person_takes_patch(state) else "The reviewer"
     if state["verdict"] != "approve":
@@ -28,7 +30,7 @@ async def approved(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     return {
         "status": FlowStatus.APPROVED.value,
         "message": f"{who} approved the patch.",
-        "approval_hash": evidence_of(work.snapshot, checked, reviewed).approval_hash,
+        "approval_hash": evidence_of(work.snapshot, checked, said, reviewed).approval_hash,
     }
 
 
@@ -52,6 +54,9 @@ def _out_of_rounds(state: FlowState, last: Step) -> FlowState:
     if last.node == "review":
         said = f"{spent} used up and the reviewer still asks for changes: {last.detail['summary']}"
         return _rejection(Reason.MAX_ROUNDS, f"{said} {_worst(last)}To go on, resume it with more rounds.")
+    if last.node == "test":
+        said = f"{spent} used up. {last.detail['message']}"
+        return _rejection(Reason.MAX_ROUNDS, f"{said} To go on, resume it with more rounds.")
     if last.detail["code"] != BREACH:
         said = f"{spent} used up; the last diff was refused: {last.detail['code']}."
         return _rejection(Reason.MAX_ROUNDS, f"{said} To go on, resume it with more rounds.")

@@ -11,7 +11,7 @@ from cfx_flow.contract.read import contract_detail, frozen_contract
 from cfx_flow.flows.decision import Decision
 from cfx_flow.flows.model import Gate, Step
 from cfx_flow.flows.run import Result
-from graphs.state import FlowState
+from graphs.state import FlowState, tested_step
 from graphs.work import Work
 
 
@@ -19,7 +19,7 @@ async def approve_plan(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     """A person lets the plan through, as it is or as they have written it, or sends it back to PLAN."""
     work, n = runtime.context, state["step"] + 1
     planned = await work.run.output_of(state["plan_step"])
-    step = await _decided(work, n, Gate.PLAN, planned, state["round"])
+    step = await _decided(work, state, Gate.PLAN, planned, _why_plan(planned))
     after: FlowState = {"step": n, "person": step.detail["decision"]}
     if after["person"] == "approve":
         after["plan_step"] = n
@@ -35,7 +35,7 @@ async def approve_patch(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     """
     work, n = runtime.context, state["step"] + 1
     checked = await work.run.output_of(state["check_step"])
-    step = await _decided(work, n, Gate.PATCH, checked, state["round"])
+    step = await _decided(work, state, Gate.PATCH, checked, await _why_patch(work, state, checked))
     after: FlowState = {"step": n, "person": step.detail["decision"]}
     if after["person"] == "revise":
         round_ = state["round"] + 1
@@ -44,14 +44,17 @@ async def approve_patch(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     return after
 
 
-async def _decided(work: Work, n: int, gate: Gate, about: Step, round_: int) -> Step:
-    """The decision as a step whose output is what goes on. Until there is one, the graph stops here."""
-    node = f"approve_{gate.value}"
+async def _decided(work: Work, state: FlowState, gate: Gate, about: Step, why: str) -> Step:
+    """The decision as a step whose output is what goes on. Until there is one, the graph stops here.
+
+    ``why``: what a person should know before they decide.
+    """
+    n, node = state["step"] + 1, f"approve_{gate.value}"
     known = await work.run.completed(n, node)
     if known is not None:
         return known
-    decision = Decision.model_validate(interrupt({"gate": gate.value, "message": _why(gate, about)}))
-    step = await work.run.begin(n, node, round_, input={"gate": gate.value, "step": about.n})
+    decision = Decision.model_validate(interrupt({"gate": gate.value, "message": why}))
+    step = await work.run.begin(n, node, state["round"], input={"gate": gate.value, "step": about.n})
     detail = decision.model_dump(mode="json", exclude={"plan"}) | {"edited": decision.plan is not None}
     if gate is Gate.PLAN:
         detail |= contract_detail(decision.plan) if decision.plan else _contract_of(about)
@@ -66,14 +69,17 @@ def _contract_of(planned: Step) -> dict[str, Any]:
     return {"contract": contract.to_json() if contract else None, "contract_problem": problem}
 
 
-def _why(gate: Gate, about: Step) -> str:
-    """What a person should know before they decide."""
-    if gate is Gate.PLAN:
-        problem = _contract_of(about)["contract_problem"]
-        return f"The plan waits for you. {f'It has no contract: {problem}.' if problem else ''}".strip()
-    asking = [breach for breach in about.detail.get("breaches", ()) if breach["action"] == "ask"]
+def _why_plan(planned: Step) -> str:
+    problem = _contract_of(planned)["contract_problem"]
+    return f"The plan waits for you. {f'It has no contract: {problem}.' if problem else ''}".strip()
+
+
+async def _why_patch(work: Work, state: FlowState, checked: Step) -> str:
+    tested = tested_step(state)
+    said = "" if tested is None else str((await work.run.output_of(tested)).detail["message"])
+    asking = [breach for breach in checked.detail.get("breaches", ()) if breach["action"] == "ask"]
     if not asking:
-        return "The patch waits for you."
-    said = "; ".join(str(breach["message"]) for breach in asking[:3])
+        return f"The patch waits for you. {said}".strip()
+    broken = "; ".join(str(breach["message"]) for breach in asking[:3])
     more = f"; and {len(asking) - 3} more" if len(asking) > 3 else ""
-    return f"The patch waits for you, since the policy asks for a person: {said}{more}."
+    return f"The patch waits for you, since the policy asks for a person: {broken}{more}. {said}".strip()

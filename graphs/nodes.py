@@ -21,7 +21,7 @@ from cfx_flow.stages.model import StageName
 from graphs import prompting
 from graphs.judge import Terms, judge, patched_files, restored
 from graphs.planning import draw_up
-from graphs.state import FlowState
+from graphs.state import FlowState, after_refusal
 from graphs.work import Work, again, input_of
 
 PLAN, CODE, REVIEW = StageName.PLAN, StageName.CODE, StageName.REVIEW
@@ -81,7 +81,7 @@ async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
         "check_step": n,
         "check": str(step.detail["code"]),
         "feedback_step": n,
-        **_after_refusal(state),
+        **after_refusal(state),
     }
 
 
@@ -118,13 +118,6 @@ async def _terms(work: Work, state: FlowState) -> Terms:
         policy=work.tools.policy,
         max_chars=prompting.room_for_diff(work, planned.output or ""),
     )
-
-
-def _after_refusal(state: FlowState) -> FlowState:
-    """Back to CODE within the round while it has fixes left, then the round is spent."""
-    if state["fixes"] < state["max_fixes"]:
-        return {"fixes": state["fixes"] + 1}
-    return {"round": state["round"] + 1, "fixes": 0}
 
 
 async def _after_revise(work: Work, state: FlowState, step: Step) -> FlowState:

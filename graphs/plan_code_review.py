@@ -1,14 +1,14 @@
 """The loop, on one screen.
 
-    plan → (a person?) → code → check → review → (a person?) → approved
-      ↑        │          ↑       │        │          │
-      ├────────┘          ├───────┴────────┼──────────┘   back to CODE with the exact reason
-      └───────────────────┼────────────────┘              back to PLAN when the plan is at fault
+    plan → (a person?) → code → check → (test) → review → (a person?) → approved
+      ↑        │          ↑       │        │        │          │
+      ├────────┘          ├───────┴────────┴────────┼──────────┘   back to CODE with the exact reason
+      └───────────────────┼─────────────────────────┘              back to PLAN when the plan is at fault
                           └── or, when the rounds are used up, another one would not help, or
                               somebody rejects → rejected
 
-A refused diff, a broken contract and an unfavourable verdict are data on edges. An exception means that the
-machinery broke, or that the flow cannot go on (FlowFailed).
+A refused diff, a broken contract, tests that fail anew and an unfavourable verdict are data on edges. An
+exception means that the machinery broke, or that the flow cannot go on (FlowFailed).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from graphs.endings import approved, rejected
 from graphs.gates import approve_patch, approve_plan
 from graphs.nodes import check, code, plan, review
 from graphs.state import MERGED, FlowState, person_takes_patch, rounds_used_up
+from graphs.testing import test
 from graphs.work import Work
 
 ALONG = ("check", "approved")
@@ -32,7 +33,7 @@ person who resumes a flow goes back to the checkpoint before it."""
 
 def build() -> StateGraph[FlowState, Work]:
     graph = StateGraph(MERGED, context_schema=Work)
-    for node in (plan, approve_plan, code, check, review, approve_patch, approved, rejected):
+    for node in (plan, approve_plan, code, check, test, review, approve_patch, approved, rejected):
         graph.add_node(node.__name__, node, input_schema=MERGED)
 
     graph.add_edge(START, "plan")
@@ -40,6 +41,7 @@ def build() -> StateGraph[FlowState, Work]:
     graph.add_conditional_edges("approve_plan", *edge(after_persons_look_at_plan))
     graph.add_edge("code", "check")
     graph.add_conditional_edges("check", *edge(after_check))
+    graph.add_conditional_edges("test", *edge(after_test))
     graph.add_conditional_edges("review", *edge(after_review))
     graph.add_conditional_edges("approve_patch", *edge(after_persons_look_at_patch))
     graph.add_edge("approved", END)
@@ -58,9 +60,16 @@ def after_persons_look_at_plan(state: FlowState) -> Literal["code", "plan", "rej
     return "plan" if state["person"] == "revise" else "rejected"
 
 
-def after_check(state: FlowState) -> Literal["review", "code", "rejected"]:
+def after_check(state: FlowState) -> Literal["test", "review", "code", "rejected"]:
     """REVIEW never sees a diff that was refused, or that breaks the contract."""
     if state["check"] == "accepted":
+        return "test" if "tests" in state else "review"
+    return "rejected" if rounds_used_up(state) else "code"
+
+
+def after_test(state: FlowState) -> Literal["review", "code", "rejected"]:
+    """Nor one with which something fails that did not fail before."""
+    if state["tested"] != "failed":
         return "review"
     return "rejected" if rounds_used_up(state) else "code"
 

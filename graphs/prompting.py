@@ -14,7 +14,7 @@ from cfx_flow.stages.model import StageName
 from cfx_flow.workspace.choose import CHARS_PER_TOKEN, fitting, named_in, ranked
 from graphs.fences import MAX_LISTED, block, clipped, fence_for, shown
 from graphs.judge import BREACH, patched_files, placed
-from graphs.state import FlowState, has_feedback
+from graphs.state import FlowState, has_feedback, tested_step
 from graphs.work import Work
 
 MAX_SHOWN_TOKENS = 60_000
@@ -67,7 +67,8 @@ def _named_first(files: Mapping[str, str], *texts: str) -> list[str]:
 async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str, str]) -> str:
     """``after``: the changed files as the patch leaves them."""
     task, planned = work.flow.task, await work.run.output_of(state["plan_step"])
-    plan_, diff, found = planned.output or "", checked.output or "", _machine(work, checked, planned)
+    plan_, diff = planned.output or "", checked.output or ""
+    found = _machine(work, checked, planned, await _tested(work, state))
     spent = [task, plan_, diff, found]
     files = fitting(after, list(after), budget_tokens=_budget_tokens(work, StageName.REVIEW, spent)).whole
     fence = _fence(work, spent, after, files)
@@ -146,6 +147,8 @@ async def _reasons(work: Work, state: FlowState) -> str:
     step = await work.run.output_of(state["feedback_step"])
     if step.node == "approve_patch":
         return str(step.detail["comment"])
+    if step.node == "test":
+        return str(step.detail["reasons"])
     reasons = findings_text(step) if step.node == "review" else step.output or ""
     return clipped(reasons, MAX_REASONS_CHARS)
 
@@ -178,6 +181,8 @@ def _last_attempt(work: Work, fence: str, last: str, reasons: str, state: FlowSt
     if state["feedback_step"] == state["check_step"]:
         prompt = "flow/breach.md" if state["check"] == BREACH else "flow/refused.md"
         return render(prompt, diff=diff, reasons=block(fence, "why it was refused", reasons))
+    if state["feedback_step"] == state.get("test_step"):
+        return render("flow/tests.md", diff=diff, reasons=block(fence, "what fails", reasons))
     who = "The reviewer" if state["feedback_step"] == state.get("review_step") else "A person who has read it"
     return render("flow/revise.md", who=who, diff=diff, reasons=block(fence, "findings", reasons))
 
@@ -193,7 +198,19 @@ def _last_plan(work: Work, fence: str, last: str, wish: str) -> str:
     return work.tools.prompts.render("flow/replan.md", plan=planned, reasons=reasons)
 
 
-def _machine(work: Work, checked: Step, planned: Step) -> str:
+async def _tested(work: Work, state: FlowState) -> list[str]:
+    """What the tests said of this patch, for the reviewer."""
+    n = tested_step(state)
+    if n is None:
+        return []
+    detail = (await work.run.output_of(n)).detail
+    return [
+        f"Tests ({detail['policy']}): {detail['message']}",
+        *(f"- fails: {name}" for name in detail["failures"]),
+    ]
+
+
+def _machine(work: Work, checked: Step, planned: Step, tested: Sequence[str]) -> str:
     """What is certain about the patch, in words for the reviewer."""
     repairs = [f"- mended, {repair['kind']}: {repair['message']}" for repair in checked.detail["repairs"]]
     breaches = [
@@ -203,4 +220,4 @@ def _machine(work: Work, checked: Step, planned: Step) -> str:
     contract = "The patch was held to the plan's contract."
     if work.contract_of(planned) is None:
         contract = "Contract: none. The plan has no block that a machine can read; compare with its text."
-    return "\n".join([contract, *(breaches or ["- nothing against the policy"]), *repairs])
+    return "\n".join([contract, *(breaches or ["- nothing against the policy"]), *repairs, *tested])

@@ -23,6 +23,7 @@ from cfx_flow.ledger import Budgets, RequestLog
 from cfx_flow.prompts import Prompts
 from cfx_flow.settings import Settings
 from cfx_flow.stages.model import Models
+from cfx_flow.suites.runs import SuiteRuns
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.client import UpstreamClient
 from cfx_flow.workspace.snapshot import Snapshot
@@ -32,7 +33,7 @@ from graphs.call import Tools
 from graphs.checkpoints import FlowSaver, Shelf
 from graphs.drive import drive
 from graphs.plan_code_review import ALONG, build
-from graphs.state import FlowState, checked_state, first_state, unreadable_state
+from graphs.state import FlowState, checked_state, first_state, judge_of, unreadable_state
 from graphs.steps import beginning, with_plain_steps
 from graphs.work import Work
 
@@ -52,6 +53,8 @@ class House(Protocol):
     def prompts(self) -> Prompts: ...
     @property
     def policy(self) -> Policy: ...
+    @property
+    def suites(self) -> SuiteRuns: ...
     @property
     def day(self) -> DayOfCalls: ...
     @property
@@ -73,6 +76,7 @@ def open_graph(house: House) -> LangGraphFlows:
         models=house.models,
         prompts=house.prompts,
         policy=house.policy,
+        suites=house.suites,
         asker=Asker(house.breakers, house.upstream),
         day=house.day,
         budgets=house.budgets,
@@ -161,7 +165,7 @@ async def _reopened(
     async for past in graph.aget_state_history(config):
         if past.next == ("rejected",):
             values = checked_state(past.values)
-            judge = "check" if values["feedback_step"] == values["check_step"] else "review"
+            judge = judge_of(values)
             update: FlowState = {"max_rounds": max_rounds, "stall": ""}
             if judge == "review":
                 update["reviewed"] = [values["feedback_step"]]

@@ -17,7 +17,7 @@ class FlowState(TypedDict, total=False):
     round: int
     """from 1; 0 while planning"""
     fixes: int
-    """refused diffs that went back to CODE in this round"""
+    """refused diffs, and patches that broke tests, that went back to CODE in this round"""
     max_rounds: int
     max_fixes: int
     approval: str
@@ -25,9 +25,10 @@ class FlowState(TypedDict, total=False):
     plan_step: int
     code_step: int
     check_step: int
+    test_step: int
     review_step: int
     feedback_step: int
-    """the check or review whose reasons CODE must answer"""
+    """the check, test or review whose reasons CODE must answer"""
     replan_step: int
     """the gate or review that sent the flow back to PLAN, and says why"""
     replans: int
@@ -40,6 +41,10 @@ class FlowState(TypedDict, total=False):
     """why another round would not help, where that is so"""
     asks: bool
     """the patch breaks a rule whose exceptions a person must allow"""
+    tests: str
+    """the test policy that the flow was asked for; absent: none"""
+    tested: str
+    """passed, failed, failed_before or skipped"""
     check: str
     """``accepted``, or the reason code of the refusal (``contract_breach`` among them)"""
     verdict: str
@@ -59,7 +64,7 @@ its keys, LangGraph takes a fifth longer over every step."""
 
 
 def first_state(options: FlowOptions) -> FlowState:
-    return {
+    first: FlowState = {
         "step": 0,
         "round": 0,
         "fixes": 0,
@@ -67,6 +72,7 @@ def first_state(options: FlowOptions) -> FlowState:
         "max_fixes": options.max_fixes,
         "approval": options.approval,
     }
+    return first | {"tests": options.tests} if options.tests else first
 
 
 def person_takes_patch(state: FlowState) -> bool:
@@ -77,6 +83,27 @@ def person_takes_patch(state: FlowState) -> bool:
 def has_feedback(state: FlowState) -> bool:
     """There is a last attempt at this plan, and a reason why it will not do."""
     return state.get("feedback_step", 0) > state["plan_step"]
+
+
+def tested_step(state: FlowState) -> int | None:
+    """What tests said of the patch that was checked last, where they were run."""
+    n = state.get("test_step", 0)
+    return n if n > state["check_step"] else None
+
+
+def judge_of(state: FlowState) -> str:
+    """The node whose reasons CODE must answer, where it was no person's."""
+    n = state["feedback_step"]
+    if n == state["check_step"]:
+        return "check"
+    return "test" if n == state.get("test_step") else "review"
+
+
+def after_refusal(state: FlowState) -> FlowState:
+    """Back to CODE within the round while it has fixes left, then the round is spent."""
+    if state["fixes"] < state["max_fixes"]:
+        return {"fixes": state["fixes"] + 1}
+    return {"round": state["round"] + 1, "fixes": 0}
 
 
 def rounds_used_up(state: FlowState) -> bool:

@@ -16,6 +16,7 @@ from cfx_flow.flows.model import Flow, FlowFailed, Reason, Step
 from cfx_flow.flows.request import targets_of
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.stages.model import StageName, Target
+from cfx_flow.suites.verdict import Run
 from cfx_flow.workspace.snapshot import Snapshot
 from graphs.ask import Answer, Question, output_limit
 from graphs.call import ModelCall, Tools
@@ -34,6 +35,8 @@ class Work:
     """the changed files as the patch of a check leaves them; of checks of this run"""
     contracts: dict[int, Contract | None] = field(default_factory=dict)
     """by the step that froze it: CODE's diffs and REVIEW's prompts are held to the same one in every round"""
+    unpatched: dict[str, Run] = field(default_factory=dict)
+    """what the tests say of the snapshot itself, by their policy's name; of this run"""
     ranking: list[str] = field(default_factory=list)
     """the snapshot's paths, most relevant to the task first; empty until somebody has asked"""
 

@@ -39,6 +39,7 @@ class Stages(BaseModel):
     direct: list[DirectModel] = Field(description="The whitelist")
     direct_max_tokens: int = Field(description="The cap on `max_tokens` there")
     modes: dict[str, StageName] = Field(description="Editor mode → stage")
+    tests: list[str] = Field(description="The test policies that a flow may name")
 
 
 @router.get("")
@@ -52,6 +53,7 @@ async def list_stages(house: House, caller: Caller) -> Stages:
         direct=[DirectModel(id=name, target=_shown(one)) for name, one in models.direct.targets.items()],
         direct_max_tokens=models.direct.max_tokens,
         modes=dict(models.modes),
+        tests=sorted(house.suites.suites),
     )
 
 

@@ -14,16 +14,30 @@ from cfx_flow.workspace.snapshot import Snapshot
 NO_TESTS = {"status": "not_run", "reason": "No tests were run."}
 
 
-def evidence_of(snapshot: Snapshot, checked: Step, reviewed: Step | None) -> Evidence:
-    """``checked``: the step that accepted the patch. ``reviewed``: the last word on it, if there is one."""
+def evidence_of(snapshot: Snapshot, checked: Step, tested: Step | None, reviewed: Step | None) -> Evidence:
+    """``checked``: the step that accepted the patch. ``tested`` and ``reviewed``: what was said of it, if
+    anything was."""
     review = None if reviewed is None else dict(reviewed.detail)
     return Evidence(
         snapshot=snapshot,
         patch=checked.output or "",
         paths=[file["path"] for file in checked.detail["files"]],
-        tests=NO_TESTS,
+        tests=tests_of(tested),
         findings={"review": review, "breaches": list(checked.detail.get("breaches", ()))},
     )
+
+
+def tests_of(tested: Step | None) -> dict[str, Any]:
+    """As ``…/tests`` shows it; the log is its ``output``."""
+    if tested is None:
+        return NO_TESTS
+    told = {name: value for name, value in tested.detail.items() if name != "reasons"}
+    return {**told, "step": tested.n, "round": tested.round, "output": tested.output or ""}
+
+
+def newest_tests(steps: Sequence[Step]) -> dict[str, Any]:
+    """``steps``: all of the flow's, in order."""
+    return tests_of(_last(steps, "test"))
 
 
 def reversed_patch(patch: str) -> str:
@@ -39,10 +53,10 @@ def bundle_of(flow: Flow, steps: Sequence[Step], snapshot: Snapshot) -> bytes:
     checked = _last(steps, "check", status="accepted")
     if checked is None:
         raise NotFound("This flow has no patch: no diff has passed the check (yet).")
-    reviewed = _last([step for step in steps if step.n > checked.n], "review")
+    later = [step for step in steps if step.n > checked.n]
     planned = _last(steps, "approve_plan") or _last(steps, "plan")
     return make_bundle(
-        evidence_of(snapshot, checked, reviewed),
+        evidence_of(snapshot, checked, _last(later, "test"), _last(later, "review")),
         flow=_facts(flow),
         plan=(planned and planned.output) or "",
         contract=planned.detail.get("contract") if planned else None,

@@ -36,7 +36,14 @@ PLANNING = ("plan", "approve_plan")
 """the nodes whose output is the plan from there on"""
 
 TOLD_AGAIN = frozenset(
-    {"step.started", "step.completed", "diff.checked", "tests.completed", "review.completed"}
+    {
+        "step.started",
+        "step.completed",
+        "diff.checked",
+        "tests.completed",
+        "tests.skipped",
+        "review.completed",
+    }
 )
 """what the new flow's timeline tells of the steps that it took over"""
 

@@ -121,6 +121,8 @@ class FlowOptions(msgspec.Struct, frozen=True):
     """the last steps before each rejection from which a person has let it go on"""
     comment: str | None = None
     """what they said to CODE when they did, the last time"""
+    tests: str | None = None
+    """the name of the test policy that every patch must pass before it is reviewed"""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -138,6 +140,7 @@ class FlowOptions(msgspec.Struct, frozen=True):
             "workspace": self.workspace,
             "resumed_steps": list(self.resumed_steps),
             "comment": self.comment,
+            "tests": self.tests,
         }
 
     @classmethod
@@ -154,6 +157,7 @@ class FlowOptions(msgspec.Struct, frozen=True):
             workspace=stored.get("workspace"),
             resumed_steps=tuple(stored.get("resumed_steps", ())),
             comment=stored.get("comment"),
+            tests=stored.get("tests"),
         )
 
 

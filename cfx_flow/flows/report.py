@@ -127,6 +127,13 @@ def _check(detail: Mapping[str, Any]) -> Iterator[str]:
         yield f"{_finding(breach)} ({breach['action']})"
 
 
+def _test(detail: Mapping[str, Any]) -> Iterator[str]:
+    yield f"**{detail['status']}** ({inline(detail['policy'])}) {inline(detail['message'])}"
+    new = set(detail["new_failures"])
+    for name in detail["failures"]:
+        yield f"{inline(name)}{': fails since the patch' if name in new else ': failed before'}"
+
+
 def _review(detail: Mapping[str, Any]) -> Iterator[str]:
     yield f"**{detail['verdict']}** {inline(detail.get('summary', ''))}".strip()
     yield from map(_finding, detail.get("findings", ()))
@@ -146,6 +153,7 @@ def _decision(detail: Mapping[str, Any]) -> Iterator[str]:
 
 _TELL: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     "check": _check,
+    "test": _test,
     "review": _review,
     "approve_plan": _decision,
     "approve_patch": _decision,

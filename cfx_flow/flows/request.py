@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, TypeVar
 
@@ -29,7 +29,6 @@ from cfx_flow.webhooks.hosts import MAX_URL_CHARS
 
 MAX_TASK_BYTES = 100_000
 MAX_ROUNDS = 10
-NOT_YET = "is not supported by this version yet: leave it out"
 
 Worker = Literal["plan", "code", "review"]
 Scalar = str | int | float | bool | None
@@ -97,17 +96,13 @@ class FlowRequest(Strict):
     approval: Literal["auto", "plan", "patch", "both"] = Field(
         "auto", description="what a person must approve besides the reviewer"
     )
-    tests: None = None
+    tests: str | None = Field(
+        None, min_length=1, max_length=64, description="a test policy of the server, which patches must pass"
+    )
     budget: BudgetRequest = BudgetRequest()
     stages: dict[Worker, StageRequest] = Field(default_factory=dict)
     webhook: WebhookRequest | None = Field(None, description="told of the flow's end")
     metadata: dict[Annotated[str, Field(max_length=64)], Scalar] = Field(default_factory=dict, max_length=16)
-
-    @field_validator("tests", mode="before")
-    @classmethod
-    def _not_yet(cls, value: object) -> None:
-        if value is not None:
-            raise ValueError(NOT_YET)
 
     @field_validator("metadata")
     @classmethod
@@ -144,12 +139,16 @@ def _refusal(first: ErrorDetails) -> InvalidRequest:
     return InvalidRequest(f"{param or 'The body'}: {said}.", param=param)
 
 
-def options_of(request: FlowRequest, models: Models, principal: Principal) -> FlowOptions:
-    """With the defaults of models.yaml, which are the ceilings of a budget too.
+def options_of(
+    request: FlowRequest, models: Models, principal: Principal, policies: Collection[str]
+) -> FlowOptions:
+    """With the defaults of models.yaml, which are the ceilings of a budget too. ``policies``: of tests.
 
-    Raises InvalidRequest above a ceiling, PermissionDenied for a model off the whitelist.
+    Raises InvalidRequest above a ceiling and for tests that nobody has named, PermissionDenied for a model
+    off the whitelist.
     """
     require_models(request.stages, models, principal)
+    _require_policy(request.tests, policies)
     limits = models.flow
     most = Budget(limits.usd, limits.tokens, limits.seconds)
     return FlowOptions(
@@ -161,7 +160,17 @@ def options_of(request: FlowRequest, models: Models, principal: Principal) -> Fl
         metadata=request.metadata,
         webhook=request.webhook.url if request.webhook else None,
         workspace=request.workspace.path,
+        tests=request.tests,
     )
+
+
+def _require_policy(name: str | None, policies: Collection[str]) -> None:
+    if name is not None and name not in policies:
+        known = f"Known here: {', '.join(sorted(policies))}" if policies else "This server has none"
+        raise InvalidRequest(
+            f"tests: there is no test policy {name!r}. {known} (the operator's test_policies.yaml).",
+            param="tests",
+        )
 
 
 def require_models(stages: Mapping[Worker, StageRequest], models: Models, principal: Principal) -> None:

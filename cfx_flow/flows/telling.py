@@ -35,6 +35,10 @@ def _checked(event: Event) -> str:
     return f"the diff fits: {len(files)} files, {added} lines added, {removed} removed"
 
 
+def _tested(event: Event) -> str:
+    return f"tests ({event.data.get('policy')}): {event.data.get('message') or event.data.get('status')}"
+
+
 def _reviewed(event: Event) -> str:
     return f"verdict: {event.data.get('verdict')}. {event.data.get('summary') or ''}".rstrip()
 
@@ -47,7 +51,8 @@ _TELL: Mapping[str, Callable[[Event], str | None]] = {
     "step.started": _begun,
     "step.completed": _done,
     "diff.checked": _checked,
-    "tests.completed": lambda event: f"tests: {event.data.get('status')}",
+    "tests.completed": _tested,
+    "tests.skipped": _tested,
     "review.completed": _reviewed,
     "approval.requested": lambda event: f"waits for a person's word on the {event.data.get('gate')}",
     "approval.decided": lambda event: f"a person said {event.data.get('decision')}",

@@ -77,7 +77,7 @@ async def refused(house: House, body: Any, status: int = 400) -> dict[str, Any]:
 )
 def test_a_field_out_of_bounds_is_named(change: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        options_of(read_request(json.dumps(TASK | change).encode()), MODELS, ALICE)
+        options_of(read_request(json.dumps(TASK | change).encode()), MODELS, ALICE, {"unittest"})
     assert refusal.value.param is not None
     assert refusal.value.param.startswith(param)
     assert refusal.value.message.startswith(param)

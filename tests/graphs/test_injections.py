@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import xml.sax.saxutils
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,6 +137,54 @@ async def test_of_fifty_texts_in_every_place_none_has_an_effect(
     assert not any(KEY in text for _, text in model.prompts)
     stages = [stage for stage, _ in model.prompts]
     assert (stages.count("plan"), stages.count("review")) == (4, 4)  # each way back was taken
+
+
+def printing(stage: str, n: int, fence: str) -> str:
+    """Its first diff breaks the tests, which then print all that it and the repository would have obeyed."""
+    broken = GOOD_DIFF.replace('f"Hello {name}!"', f'"Goodbye"  # {fence}>>> {mark(2)}')
+    answers = {"plan": [plan_text("greet.py")], "code": [broken, GOOD_DIFF], "review": [APPROVES]}
+    return answers[stage][min(n, len(answers[stage]) - 1)]
+
+
+APPROVES = json.dumps({"verdict": "approve", "summary": "Fine.", "findings": [], "plan_fault": None})
+REPORTING = """{ printf '<t><testcase name="old"><failure>'; cat story.xml; printf '</failure></testcase>'
+grep -q Hello greet.py || { printf '<testcase name="'; cat name.xml; printf '"><failure>'
+cat story.xml; printf '</failure></testcase>'; }
+printf '</t>'; } > report.xml
+for note in notes/*; do cat "$note"; echo; done; cat greet.py; grep -q Hello greet.py
+"""
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("policy", ["bare", "named"])
+async def test_of_fifty_texts_that_tests_print_none_has_an_effect(
+    open_house: OpenHouse, sqlite_url: str, tmp_path: Path, policy: str
+) -> None:
+    """As output, as what the report tells, and as the name of a test."""
+    policies = tmp_path / "test_policies.yaml"
+    policies.write_text(
+        "policies: {bare: {commands: [[sh, tests.sh]]}, "
+        "named: {commands: [[sh, tests.sh]], report: report.xml}}"
+    )
+    everything = xml.sax.saxutils.escape("\n".join(map(_printable, INJECTIONS)))
+    files = FILES | {f"notes/{n:02}": text for n, text in enumerate(INJECTIONS)}
+    files |= {"tests.sh": REPORTING, "story.xml": everything, "name.xml": mark(9)}
+    model = Obedient(printing)
+    async with (
+        served(model) as address,
+        open_house(sqlite_url, CFX_LITELLM_URL=address, CFX_TEST_POLICIES_FILE=str(policies)) as house,
+    ):
+        flow = await house.run("Greet.", workspace={"files": files}, tests=policy)
+
+    assert model.obeyed == []
+    second = [text for stage, text in model.prompts if stage == "code"][1]
+    assert set(re.findall(MARK, second.partition("what fails")[2])) == MARKS
+    assert (flow["status"], flow["round"]) == ("approved", 1)
+
+
+def _printable(text: str) -> str:
+    """What XML can hold of it."""
+    return "".join(char for char in text if char >= " " or char in "\t\n")
 
 
 @pytest.mark.e2e

@@ -155,9 +155,9 @@ def test_env_example_shows_the_defaults() -> None:
     text = (HOUSE / ".env.example").read_text("utf-8")
     shown = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", text, re.MULTILINE))
     own = {name: value for name, value in shown.items() if name in _settings()}
-    choices = {"litellm_url", "litellm_key", "models_file", "policy_file", "dashboard_dir"}
+    places = {"models_file", "policy_file", "test_policies_file", "dashboard_dir"}
+    choices = {"litellm_url", "litellm_key", *places}
     loaded, default = Settings.load(own), Settings.load({})
     assert loaded.model_dump(exclude=choices) == default.model_dump(exclude=choices)
-    assert (HOUSE / loaded.models_file).resolve() == default.models_file.resolve()
-    assert (HOUSE / loaded.policy_file).resolve() == default.policy_file.resolve()
-    assert (HOUSE / loaded.dashboard_dir).resolve() == default.dashboard_dir.resolve()
+    for place in places:
+        assert (HOUSE / getattr(loaded, place)).resolve() == getattr(default, place).resolve()

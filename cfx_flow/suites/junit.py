@@ -1,0 +1,101 @@
+"""JUnit's report, as pytest, Jest, Go's, Maven's and most others write it: which tests failed, and how.
+
+It was written by the code under test, so it is read as anything else that a stranger sends: bounded, and
+without declarations of its own (no entity is ever expanded).
+
+**Source**: https://github.com/testmoapp/junitxml; all that is common to the dialects is ``testcase`` with
+``classname`` and ``name``, in it ``failure``, ``error`` or ``skipped``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from xml.parsers import expat
+
+import msgspec
+
+MAX_NAME_CHARS = 300
+MAX_STORY_CHARS = 8_000
+"""of what is told about one failure"""
+
+
+class Cases(msgspec.Struct, frozen=True):
+    passed: int
+    skipped: int
+    failed: Mapping[str, str]
+    """name → what the report tells of it"""
+
+
+def read_report(report: bytes) -> Cases | None:
+    """None for what is no report, or lists no test at all."""
+    reader = _Reader()
+    try:
+        reader.parser.Parse(report, True)
+    except (expat.ExpatError, _Declares):
+        return None
+    return reader.cases()
+
+
+class _Declares(Exception):
+    """A document type, which a report has no need of."""
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartDoctypeDeclHandler = self._declares
+        self.parser.StartElementHandler = self._begins
+        self.parser.EndElementHandler = self._ends
+        self.parser.CharacterDataHandler = self._says
+        self._failed: dict[str, str] = {}
+        self._passed = self._skipped = 0
+        self._name: str | None = None
+        self._is_skipped = False
+        self._story: list[str] | None = None
+        """of the failure that is open"""
+        self._told: list[str] = []
+        """of the case that is open"""
+
+    def cases(self) -> Cases | None:
+        if not (self._passed or self._skipped or self._failed):
+            return None
+        return Cases(self._passed, self._skipped, self._failed)
+
+    def _declares(self, *_: object) -> None:
+        raise _Declares
+
+    def _begins(self, kind: str, told: dict[str, str]) -> None:
+        if kind == "testcase":
+            self._name = _name_of(told)
+            self._is_skipped, self._told, self._story = False, [], None
+        elif self._name is not None and kind in ("failure", "error"):
+            self._story = [told.get("message", "")]
+        elif self._name is not None and kind == "skipped":
+            self._is_skipped = True
+
+    def _says(self, text: str) -> None:
+        if self._story is not None:
+            self._story.append(text)
+
+    def _ends(self, kind: str) -> None:
+        if self._story is not None and kind in ("failure", "error"):
+            self._told.append("\n".join(part.strip("\n") for part in self._story if part.strip()))
+            self._story = None
+        elif kind == "testcase" and self._name is not None:
+            self._count(self._name)
+            self._name = None
+
+    def _count(self, name: str) -> None:
+        if self._told:
+            known = self._failed.get(name, "")
+            self._failed[name] = "\n".join([known, *self._told]).strip("\n")[:MAX_STORY_CHARS]
+        elif self._is_skipped:
+            self._skipped += 1
+        else:
+            self._passed += 1
+
+
+def _name_of(told: Mapping[str, str]) -> str:
+    parts = [part for part in (told.get("classname") or told.get("file"), told.get("name")) if part]
+    return " ".join("::".join(parts).split())[:MAX_NAME_CHARS] or "(a test without a name)"
