@@ -104,6 +104,9 @@ class Client:
         body = {"task": task, "workspace": {"snapshot_id": snapshot_id}, **options}
         return self._json("POST", "/v1/flows", json=body)
 
+    def stages(self) -> dict[str, Any]:
+        return self._json("GET", "/v1/stages")
+
     def flow(self, flow_id: str) -> dict[str, Any]:
         return self._json("GET", f"/v1/flows/{_part(flow_id)}")
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EXAMPLE = HOUSE / "examples" / "todo"
+TESTS = "unittest"
+"""the test policy that fits it; not there where the operator has other ones"""
 LOOK_EVERY_S = 0.2
 _ENDINGS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 PACE_S = 0.025
@@ -148,7 +150,8 @@ def _show_flow(running: Running, console: Console) -> dict[str, Any]:
     screen = Screen(console, plan_lines=sys.maxsize)
     with Client(running.credentials) as client:
         snapshot = client.upload(pack(read_folder(EXAMPLE).snapshot))
-        flow_id = client.create_flow(task(), snapshot["id"])["id"]
+        tests = TESTS if TESTS in client.stages()["tests"] else None
+        flow_id = client.create_flow(task(), snapshot["id"], tests=tests)["id"]
         screen.note(f"flow {flow_id}")
         with screen:
             for event in client.events(flow_id):

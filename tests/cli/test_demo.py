@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import sqlite3
@@ -77,6 +78,7 @@ def test_demo_keeps_serving_and_shows_the_flow_at_the_first_start_only(tmp_path:
         wait_for(gone(tmp_path), timeout_s=10, what="end of the demo's processes")
     assert "No model is behind this demo" in shown[0]
     assert "removed_line_mismatch" in shown[0]
+    assert re.search(r"test .*(passed|skipped)", shown[0])
     assert f"export CFX_API_KEY={key}" in shown[0]
     assert "review" not in shown[1]
     assert key not in shown[1]
