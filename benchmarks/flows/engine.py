@@ -55,6 +55,7 @@ class Engine:
         tools = Tools(
             models=services.models,
             prompts=services.prompts,
+            suites=services.suites,
             policy=services.policy,
             asker=asker,
             day=DayOfCalls(store, DailyLimits(store, DAY), services.clock),

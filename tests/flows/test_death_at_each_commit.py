@@ -38,7 +38,7 @@ CALLS = 4
 """a plan, a diff that is refused, one that fits, an approval"""
 COMMITS = 1 + 2 * CALLS + 1
 """at least: the flow is taken up; before and after each call; the end"""
-OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1), 10**6, 600))
+OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1), 10**6, 600), tests="unit")
 
 
 class Models:
@@ -111,6 +111,7 @@ class Life:
             models=house.models,
             prompts=house.prompts,
             policy=house.policy,
+            suites=house.suites,
             asker=self.models,
             day=house.day,
             request_log=house.request_log,
@@ -142,7 +143,9 @@ async def a_life(database_url: str, folder: Path) -> AsyncIterator[Life]:
         "CFX_DATABASE_URL": database_url,
         "CFX_LITELLM_URL": "http://127.0.0.1:9/v1",
         "CFX_HASH_SALT": "salt of the tests, of no other use",
+        "CFX_TEST_POLICIES_FILE": str(folder / "test_policies.yaml"),
     }
+    (folder / "test_policies.yaml").write_text("policies: {unit: {commands: [[grep, Hello, greet.py]]}}")
     async with AsyncExitStack() as closing:
         yield Life(await closing.enter_async_context(open_services(Settings.load(environ), environ)))
 
@@ -174,5 +177,6 @@ async def test_a_flow_whose_process_dies_at_a_commit_ends_as_if_nothing_had_been
             assert [event.seq for event in events] == list(range(1, len(events) + 1))
             finished = Counter(event.step for event in events if event.type == "step.completed")
             assert set(finished.values()) == {1}, (at, finished)
+            assert [step.node for step in steps][-2:] == ["test", "review"]
             kept = select(func.count()).where(flow_checkpoints.c.flow_id == flow_id)
             assert await life.count(kept) == 0

@@ -56,6 +56,12 @@ async def house(open_house: OpenHouse, sqlite_url: str, policies: Path) -> Async
 
 
 @pytest.fixture
+async def any_house(open_house: OpenHouse, database_url: str, policies: Path) -> AsyncIterator[House]:
+    async with open_house(database_url, CFX_TEST_POLICIES_FILE=str(policies)) as house:
+        yield house
+
+
+@pytest.fixture
 def policies(tmp_path: Path) -> Path:
     file = tmp_path / "test_policies.yaml"
     file.write_text(POLICIES.replace("SECONDS", SECONDS))
@@ -67,22 +73,22 @@ async def said_of(house: House, flow_id: str) -> dict[str, Any]:
 
 
 async def test_a_patch_that_passes_them_is_reviewed_and_the_approval_is_bound_to_them(
-    house: House, provider: Provider
+    any_house: House, provider: Provider
 ) -> None:
     provider.script(*loop([says(GOOD_DIFF)]))
 
-    flow = await house.run(workspace=tree(), tests="unit")
+    flow = await any_house.run(workspace=tree(), tests="unit")
 
     assert (flow["status"], flow["tests"], flow["message"]) == (
         "approved",
         "unit",
         "The reviewer approved the patch.",
     )
-    told = await said_of(house, flow["id"])
+    told = await said_of(any_house, flow["id"])
     assert (told["status"], told["policy"], told["step"], told["exit_code"]) == ("passed", "unit", 4, 0)
     assert "looking for the greeting" in told["output"]
     assert told["before"] is None
-    events = await house.events(flow["id"])
+    events = await any_house.events(flow["id"])
     assert types(events)[6:] == [
         "step.started",
         "step.completed",
@@ -98,10 +104,10 @@ async def test_a_patch_that_passes_them_is_reviewed_and_the_approval_is_bound_to
     (said,) = [event for event in events if event["type"] == "tests.completed"]
     assert (said["step"], said["round"], said["data"]["status"]) == (4, 1, "passed")
     assert "Tests (unit): The tests pass." in asked(provider, REVIEW)[0]
-    bundle = (await house.client.get(f"/v1/flows/{flow['id']}/bundle")).content
+    bundle = (await any_house.client.get(f"/v1/flows/{flow['id']}/bundle")).content
     assert verify(bundle).problems == ()
     assert json.loads(unpack(bundle).files["tests.json"]) == told
-    report = (await house.client.get(f"/v1/flows/{flow['id']}/report")).text
+    report = (await any_house.client.get(f"/v1/flows/{flow['id']}/report")).text
     assert "**passed** (unit) The tests pass." in report
 
 
@@ -124,17 +130,17 @@ async def test_a_patch_that_breaks_them_goes_back_to_code_with_what_they_printed
 
 
 async def test_whoever_would_approve_it_a_patch_that_breaks_them_is_never_reviewed(
-    house: House, provider: Provider
+    any_house: House, provider: Provider
 ) -> None:
     provider.script(*loop([*[says(BROKEN)] * 3, says(GOOD_DIFF)], [verdict("approve")]))
 
-    flow = await house.run(workspace=tree(), tests="unit", max_rounds=1)
+    flow = await any_house.run(workspace=tree(), tests="unit", max_rounds=1)
 
     assert (flow["status"], flow["reason"]) == ("rejected", "max_rounds")
     assert "With the patch the tests fail (exit code 3). Without the patch they pass." in flow["message"]
     assert (len(provider.calls(CODE)), provider.calls(REVIEW)) == (3, [])
 
-    flow = await resumed(house, flow["id"], max_rounds=2)
+    flow = await resumed(any_house, flow["id"], max_rounds=2)
 
     assert (flow["status"], flow["round"]) == ("approved", 2)
     assert "greet.py greets nobody" in asked(provider, CODE)[3]
