@@ -23,12 +23,28 @@ from cfx_flow.store.engine import open_store
 EVENTS = 2_000
 LINES = 5_000
 ROUNDS = 60
-MODELS = {"plan": "claude-sonnet-4-5", "code": "deepseek-v3", "check": None, "review": "gpt-4o-mini"}
-SAID = {"check": "diff.checked", "review": "review.completed"}
-LASTS_S = {"plan": 40, "code": 25, "check": 0.05, "review": 8}
+MODELS = {"plan": "claude-sonnet-4-5", "code": "deepseek-v3", "review": "gpt-4o-mini"}
+SAID = {"check": "diff.checked", "test": "tests.completed", "review": "review.completed"}
+LASTS_S = {"plan": 40, "code": 25, "check": 0.05, "test": 12, "review": 8}
 NEW = "ledger/cents.py"
 PER_FILE = 35
 """hunks"""
+
+TESTED = {
+    "policy": "pytest",
+    "status": "failed_before",
+    "message": "60 tests fail, as without the patch.",
+    "sandbox": "bubblewrap",
+    "exit_code": 1,
+    "timed_out": False,
+    "duration_ms": 11_800,
+    "passed": 4_000,
+    "failed": 60,
+    "skipped": 3,
+    "failures": [f"tests.test_part_{n:02}.test_cents" for n in range(50)],
+    "new_failures": [],
+    "before": {"status": "failed", "failed": 60},
+}
 
 
 def write_long_flow(database: Path, like: str) -> str:
@@ -86,11 +102,22 @@ def _hunk(n: int) -> str:
     return f"@@ -{n * 40 + 1},10 +{n * 40 + 1},10 @@\n" + "".join(around[:4] + gone + come + around[4:])
 
 
+def long_log() -> str:
+    return "".join(f"tests/test_part_{n % 60:02}.py::test_{n} PASSED\n" for n in range(4_000))
+
+
+LONG = {"check": long_patch, "test": long_log}
+"""what these say in the last round"""
+
+
 def _nodes() -> Iterator[tuple[int, str]]:
     """Round and node of each step."""
     yield 0, "plan"
     for round in range(1, ROUNDS + 1):
-        yield from ((round, node) for node in ("code", "check", "review"))
+        yield from ((round, node) for node in ("code", "check"))
+        if round == ROUNDS:
+            yield round, "test"
+        yield round, "review"
 
 
 def _steps(began: datetime) -> list[Step]:
@@ -99,9 +126,9 @@ def _steps(began: datetime) -> list[Step]:
         ends, is_last = at + timedelta(seconds=LASTS_S[node]), round == ROUNDS
         steps.append(
             Step(
-                n=n, round=round, node=node, model=MODELS[node], status="completed", input={},
-                output=long_patch() if node == "check" and is_last else f"{node} of round {round}",
-                detail=_detail(node, is_last), attempts=int(MODELS[node] is not None), input_tokens=900,
+                n=n, round=round, node=node, model=MODELS.get(node), status="completed", input={},
+                output=LONG[node]() if node in LONG and is_last else f"{node} of round {round}",
+                detail=_detail(node, is_last), attempts=int(node in MODELS), input_tokens=900,
                 output_tokens=400, cost_usd=Decimal("0.0012"), started_at=at, completed_at=ends,
             )
         )  # fmt: skip
@@ -122,6 +149,8 @@ def _detail(node: str, is_last: bool) -> dict[str, Any]:
             "message": "These are not there.",
         }
         return {"status": "refused", "code": "context_not_found", "problems": [problem]}
+    if node == "test":
+        return TESTED
     if node == "review":
         return {"verdict": "approve" if is_last else "revise", "summary": "Read.", "findings": []}
     return {}
@@ -130,7 +159,7 @@ def _detail(node: str, is_last: bool) -> dict[str, Any]:
 def _events(steps: Sequence[Step], began: datetime) -> Iterator[Event]:
     """All but ``flow.queued``, which comes with the row."""
     asked = [step for step in steps if step.model]
-    told = 3 + sum(2 + (step.node in ("check", "review")) for step in steps)
+    told = 3 + sum(2 + (step.node in SAID) for step in steps)
     share, rest = divmod(EVENTS - told, len(asked))
     yield Event(type="flow.started", at=began)
     for step in steps:

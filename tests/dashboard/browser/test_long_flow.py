@@ -65,3 +65,10 @@ def test_two_thousand_events_and_five_thousand_lines_take_few_elements(
     visit.go(f"/flow?id={long}&tab=steps")
     expect(page.get_by_role("list", name="Steps")).to_be_visible()
     assert elements(page) < MOST_ELEMENTS
+
+    page.get_by_role("list", name="Steps").get_by_role("button", name="failed as before").click()
+    expect(page.get_by_role("list", name="Failed before too")).to_contain_text("and more")
+    log = page.get_by_label("log", exact=True)
+    assert len(log.inner_text()) <= 20_000
+    page.get_by_role("button", name="Show the other").click()
+    expect(log).to_contain_text("test_3999 PASSED")
