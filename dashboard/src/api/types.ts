@@ -9,6 +9,7 @@ export type FlowEvent = Schemas["FlowEvent"];
 export type FlowPage = Schemas["FlowPage"];
 export type StageShare = Schemas["StageShare"];
 export type Step = Schemas["Step"];
+export type Tests = Schemas["Tests"];
 export type Plan = Schemas["Plan"];
 export type Gate = Schemas["Gate"];
 export type Reason = Schemas["Reason"];

@@ -2,23 +2,24 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { get } from "@/api/client";
-import type { Flow } from "@/api/types";
+import type { Flow, Tests } from "@/api/types";
 import { CodeText } from "@/components/code-text";
 import { Table, Td, Th, Tr } from "@/components/table";
-import { Badge, Money, Panel, stageTone } from "@/components/ui";
+import { Badge, Money, Panel, State, stageTone } from "@/components/ui";
 import { count, duration, moment } from "@/lib/format";
 import { visible } from "@/lib/visible";
+import { outcomeOfTests } from "./tested";
 
 /** What each round has cost, and everything that the flow was set to. */
-export default function Details({ flow }: { flow: Flow }) {
-  const tests = useQuery({ queryKey: ["flow-tests", flow.id, flow.version], queryFn: () => get("/v1/flows/{flow_id}/tests", { path: { flow_id: flow.id } }) });
+export default function Details({ flow, onStep }: { flow: Flow; onStep: (n: number) => void }) {
+  const tests = useQuery({ queryKey: ["flow-tests", flow.id, flow.version, flow.step], queryFn: () => get("/v1/flows/{flow_id}/tests", { path: { flow_id: flow.id } }) });
   const facts: [string, React.ReactNode][] = [
     ["Flow", <Mono key="id">{flow.id}</Mono>],
     ["Snapshot", <Mono key="snapshot">{flow.snapshot_id}</Mono>],
     ["Folder", flow.workspace && <Mono key="folder">{flow.workspace}</Mono>],
     ["Approval", flow.approval],
     ["Bound to", flow.approval_hash && <Mono key="hash">{flow.approval_hash}</Mono>],
-    ["Tests", tests.data && `${tests.data.status.replaceAll("_", " ")}${tests.data.reason ? `: ${visible(tests.data.reason)}` : ""}`],
+    ["Tests", tests.data && <TestsSaid key="tests" tests={tests.data} policy={flow.tests} onStep={onStep} />],
     ["Made", moment(flow.created_at)],
     ["Ended", flow.completed_at && moment(flow.completed_at)],
     ["Time budget", `${duration(flow.budget.seconds * 1000)}`],
@@ -63,6 +64,21 @@ export default function Details({ flow }: { flow: Flow }) {
         )}
       </Panel>
     </div>
+  );
+}
+
+function TestsSaid({ tests, policy, onStep }: { tests: Tests; policy: string | null; onStep: (n: number) => void }) {
+  const { step } = tests;
+  if (tests.status === "not_run" || step === null) return `${policy ? `${visible(policy)}, ` : ""}not run: ${visible(tests.reason ?? "")}`;
+  const [tone, word] = outcomeOfTests(tests);
+  return (
+    <>
+      <State tone={tone}>{word}</State>{" "}
+      <button type="button" onClick={() => onStep(step)} className="rounded text-accent hover:underline">
+        {visible(tests.policy ?? "")}, step {step}
+      </button>
+      <p className="mt-1 text-muted">{visible(tests.message ?? "")}</p>
+    </>
   );
 }
 

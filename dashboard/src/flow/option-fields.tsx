@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { get } from "@/api/client";
 import type { Flow } from "@/api/types";
 import { Field, Input, Select } from "@/components/ui";
+import { visible } from "@/lib/visible";
 
 export const STAGES = ["plan", "code", "review"] as const;
 type Stage = (typeof STAGES)[number];
@@ -38,6 +39,25 @@ export function BudgetFields({ budget, hint }: { budget?: Flow["budget"]; hint?:
       </div>
       {hint && <p className="mt-1 text-2xs text-faint">{hint}</p>}
     </fieldset>
+  );
+}
+
+/** Tests to run on each patch, of those that the operator has named; nothing where there are none. */
+export function TestsField() {
+  const stages = useQuery({ queryKey: ["stages"], queryFn: () => get("/v1/stages"), staleTime: Infinity });
+  const names = stages.data?.tests ?? [];
+  if (names.length === 0) return null;
+  return (
+    <Field label="Tests" hint="Run on each patch before it is reviewed: what it breaks goes back." className="max-w-64">
+      <Select name="tests" defaultValue="">
+        <option value="">None</option>
+        {names.map((name) => (
+          <option key={name} value={name}>
+            {visible(name)}
+          </option>
+        ))}
+      </Select>
+    </Field>
   );
 }
 

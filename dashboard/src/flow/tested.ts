@@ -2,20 +2,24 @@
 import { plural } from "@/lib/format";
 import type { Outcome } from "./words";
 
-/** As an event tells it, and a step's `detail`. */
-export interface Tested {
+interface Told {
   readonly status: string;
+  readonly timed_out: boolean | null;
+  /** counts are null where the policy names no report */
+  readonly passed: number | null;
+  readonly failed: number | null;
+  /** at most `NAMED` */
+  readonly new_failures: readonly string[] | null;
+}
+
+/** As an event tells it, and a step's `detail`. */
+export interface Tested extends Told {
   readonly policy: string;
   readonly message: string;
   readonly sandbox: string | null;
   readonly exit_code: number | null;
-  readonly timed_out: boolean;
   readonly duration_ms: number;
-  /** counts are null where the policy names no report */
-  readonly passed: number | null;
-  readonly failed: number | null;
   readonly skipped: number | null;
-  /** at most `NAMED` each */
   readonly failures: readonly string[];
   readonly new_failures: readonly string[];
   /** the same tests without the patch; they run only when something fails */
@@ -28,12 +32,12 @@ const NAMED = 50;
 export const NO_TESTS: Tested = { status: "", policy: "", message: "", sandbox: null, exit_code: null, timed_out: false, duration_ms: 0, passed: null, failed: null, skipped: null, failures: [], new_failures: [], before: null };
 
 /** Tests that were skipped, or fail without the patch too, are no proof: neither good nor bad. */
-export function outcomeOfTests({ status, passed, failed, new_failures, timed_out }: Tested): readonly [Outcome, string] {
+export function outcomeOfTests({ status, passed, failed, new_failures, timed_out }: Told): readonly [Outcome, string] {
   switch (status) {
     case "passed":
       return ["good", passed === null ? "passed" : `${passed} passed`];
     case "failed":
-      if (new_failures.length > 0) return ["bad", isCut(new_failures, failed) ? `over ${new_failures.length} new failures` : plural(new_failures.length, "new failure")];
+      if (new_failures?.length) return ["bad", isCut(new_failures, failed) ? `over ${new_failures.length} new failures` : plural(new_failures.length, "new failure")];
       return ["bad", timed_out ? "timed out" : "failed"];
     case "failed_before":
       return ["warn", "failed as before"];

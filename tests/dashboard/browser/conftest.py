@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, ViewportSize
 
 BUILD_TIMEOUT_S = 900
+POLICIES = "policies:\n  junit: {commands: [[sh, tests.sh]], report: report.xml}\n"
 Visiting = Callable[..., Visit]
 AtGate: TypeAlias = "tuple[Page, str]"
 
@@ -63,11 +64,16 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dashboard(
     site: None, provider_process: Provider, projects: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """With a fortnight of model calls."""
+    """With a fortnight of model calls, and one test policy."""
     provider_process.reset()
     folder = tmp_path_factory.mktemp("dashboard")
+    (folder / "test_policies.yaml").write_text(POLICIES)
     server = Server(
-        folder, provider_process.url, CFX_WORKSPACE_ROOTS=str(projects), CFX_DAILY_LIMIT=UNLIMITED
+        folder,
+        provider_process.url,
+        CFX_WORKSPACE_ROOTS=str(projects),
+        CFX_DAILY_LIMIT=UNLIMITED,
+        CFX_TEST_POLICIES_FILE=str(folder / "test_policies.yaml"),
     )
     server.process.stop()
     write_history(folder / "data" / "cfx.db", days=14, per_day=0.7)

@@ -42,6 +42,7 @@ def test_folder_is_uploaded_without_what_is_made_and_every_option_reaches_the_fl
     expect(page.get_by_text("Left out: node_modules (1)")).to_be_visible()
     page.get_by_role("group", name="Approval").get_by_role("button", name="The patch").click()
     page.get_by_label("Rounds").fill("2")
+    page.get_by_label("Tests").select_option("junit")
     page.get_by_label("Model for code").select_option("gpt-4.1-nano")
     page.get_by_label("US dollars").fill("0.25")
     page.get_by_label("Tokens").fill("40000")
@@ -50,7 +51,7 @@ def test_folder_is_uploaded_without_what_is_made_and_every_option_reaches_the_fl
     page.get_by_role("heading", name="Greet with an f-string").wait_for()
     page.get_by_role("heading", name="The patch waits for your word").wait_for()
     flow = flows.get(started(page.url))
-    assert (flow["approval"], flow["max_rounds"]) == ("patch", 2)
+    assert (flow["approval"], flow["max_rounds"], flow["tests"]) == ("patch", 2, "junit")
     assert flow["budget"] == {"usd": 0.25, "tokens": 40000, "seconds": 300}
     assert flow["stages"]["code"]["model"] == "gpt-4.1-nano"
     assert flow["snapshot_id"] == from_files(FILES | {"lib/prices.py": "ONE = 1\n"}).id

@@ -89,7 +89,7 @@ function Shown({ flow }: { flow: Flow }) {
           {tab === "steps" && (story.steps.length === 0 && following.link === "connecting" ? <Loading rows={3} /> : <Steps flow={flow} story={story} selected={selected} onSelect={openStep} />)}
           {tab === "plan" && <PlanView flow={flow} story={story} />}
           {tab === "events" && <EventList events={following.events} onStep={openStep} />}
-          {tab === "details" && <Details flow={flow} />}
+          {tab === "details" && <Details flow={flow} onStep={openStep} />}
         </div>
       </div>
     </div>

@@ -7,7 +7,7 @@ import { type FormEvent, useState } from "react";
 import { call, post } from "@/api/client";
 import { Failure } from "@/components/states";
 import { Button, Field, Input, PageHead, Panel, Segmented, TextArea } from "@/components/ui";
-import { BudgetFields, budgetOf, numberOf, StageFields, stagesOf } from "@/flow/option-fields";
+import { BudgetFields, budgetOf, numberOf, StageFields, stagesOf, TestsField } from "@/flow/option-fields";
 import type { Chosen } from "@/upload/files";
 import { packed } from "@/upload/tar";
 import { Dropzone } from "./dropzone";
@@ -30,8 +30,9 @@ export function NewFlow() {
       const workspace = await workspaceOf(source, form, chosen, setDoing);
       setDoing("Starting the flow");
       const rounds = numberOf(form, "max_rounds");
+      const tests = String(form.get("tests") ?? "");
       const webhook = String(form.get("webhook") ?? "").trim();
-      const body = { task: String(form.get("task")), workspace, approval, budget: budgetOf(form), stages: stagesOf(form), ...(rounds ? { max_rounds: rounds } : {}), ...(webhook ? { webhook: { url: webhook } } : {}) };
+      const body = { task: String(form.get("task")), workspace, approval, budget: budgetOf(form), stages: stagesOf(form), ...(rounds ? { max_rounds: rounds } : {}), ...(tests ? { tests } : {}), ...(webhook ? { webhook: { url: webhook } } : {}) };
       // The same form sent twice is one flow: the key stays with it until something in it is changed.
       return post("/v1/flows", { body, headers: { "idempotency-key": `${attempt}-${digest(JSON.stringify(body))}` } });
     },
@@ -75,6 +76,7 @@ export function NewFlow() {
           <Field label="Rounds" hint="How often the reviewer may send it back: 1 to 10." className="max-w-40">
             <Input name="max_rounds" type="number" min={1} max={10} placeholder="3" />
           </Field>
+          <TestsField />
           <StageFields />
           <BudgetFields hint="Empty: what the server allows at most." />
           <Field label="Webhook" hint="Told of the end; https, at a host that the operator has named.">
