@@ -90,6 +90,12 @@ def a_flow_fails(fleet: Fleet) -> None:
     assert fleet.flows.run("Greet, must fail")["status"] == "failed"
 
 
+def a_flow_is_tested(fleet: Fleet) -> None:
+    flow = fleet.flows.run("Greet, tested", tests="unittest", max_rounds=1)
+    tests = fleet.server.client.get(f"/v1/flows/{flow['id']}/tests").json()
+    assert tests["status"] != "not_run", flow["message"]
+
+
 def a_flow_is_decided_and_cancelled(fleet: Fleet) -> None:
     flow_id = fleet.flows.start("Greet, decided", approval="plan")
     wait_for(lambda: fleet.flows.get(flow_id)["gate"] == "plan", timeout_s=30, what="gate", every_s=0.05)
@@ -113,6 +119,7 @@ def a_stranger_is_refused(fleet: Fleet) -> None:
 TASKS: tuple[Callable[[Fleet], None], ...] = (
     a_flow_is_watched,
     a_flow_fails,
+    a_flow_is_tested,
     a_flow_is_decided_and_cancelled,
     a_chat_is_read_to_its_end_and_another_is_left,
     a_stranger_is_refused,
