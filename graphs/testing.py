@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,16 +55,16 @@ async def _tested(work: Work, suite: Suite, sandbox: Sandbox | NoSandbox, checke
 async def _run(work: Work, sandbox: Sandbox, suite: Suite, tree: Snapshot) -> Run:
     """Raises FlowFailed: budget when the flow's time is up, internal where the sandbox breaks."""
     try:
-        run = await work.tools.suites.run(
-            sandbox, suite, tree.files, tree.modes, within_s=work.run.seconds_left
-        )
+        async with asyncio.timeout(max(work.run.seconds_left, 0)) as deadline:
+            return await work.tools.suites.run(sandbox, suite, tree.files, tree.modes)
+    except TimeoutError:
+        if deadline.expired():
+            raise work.run.out_of_time() from None
+        raise
     except SandboxFailed as failure:
         raise FlowFailed(
             Reason.INTERNAL, f"The tests could not be run: {failure} Resume the flow when that is mended."
         ) from None
-    if work.run.seconds_left <= 0:
-        raise work.run.out_of_time()
-    return run
 
 
 def _patched(diff: str, snapshot: Snapshot) -> Snapshot:

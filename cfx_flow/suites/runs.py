@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 
 from cfx_flow.aside import aside
 from cfx_flow.suites.junit import read_report
@@ -38,18 +37,15 @@ class SuiteRuns:
         suite: Suite,
         files: Mapping[str, bytes],
         modes: Mapping[str, int],
-        *,
-        within_s: float,
     ) -> Run:
         """Raises SandboxFailed."""
-        limits = replace(suite.limits, timeout_s=max(min(suite.limits.timeout_s, within_s), 0.1))
         if suite.report in files:  # an old one, or a forged one, is not this run's
             files = {path: content for path, content in files.items() if path != suite.report}
         commands = Commands(
             files=files,
             modes=modes,
             argv=suite.commands,
-            limits=limits,
+            limits=suite.limits,
             env=suite.env,
             read_only=suite.read_only,
             report=suite.report,

@@ -100,7 +100,7 @@ def compared(after: Run, before: Run) -> Verdict:
     if after.failed and before.failed:
         return _by_name(after, before)
     if not after.failed and not before.failed and _looks_as(after.ran, before.ran):
-        return Verdict("failed_before", f"{_what_fails(after, ())} So they do without it.", after, before)
+        return Verdict("failed_before", f"{_what_fails(after, ())} As without it.", after, before)
     how = "They fail without it too, but not in the same way."
     return Verdict("failed", f"{_what_fails(after, ())} {how}", after, before, tuple(after.failed))
 
@@ -112,7 +112,7 @@ def _by_name(after: Run, before: Run) -> Verdict:
         also = f" {old} failed before." if old else ""
         return Verdict("failed", f"{_what_fails(after, new)}{also}", after, before, new)
     if after.ran.timed_out and not before.ran.timed_out:
-        return Verdict("failed", "With the patch the tests do not come to an end.", after, before)
+        return Verdict("failed", _what_fails(after, ()), after, before)
     count = len(after.failed)
     same = "1 test fails" if count == 1 else f"{count} tests fail"
     return Verdict("failed_before", f"{same}, as without the patch.", after, before)
@@ -120,7 +120,7 @@ def _by_name(after: Run, before: Run) -> Verdict:
 
 def _what_fails(after: Run, names: Sequence[str]) -> str:
     if after.ran.timed_out:
-        return "With the patch the tests do not come to an end within their time."
+        return "With the patch the tests do not come to an end in their time."
     if not names:
         return f"With the patch the tests fail (exit code {after.ran.exit_code})."
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,69 @@
+"""Suites take turns, and the machine's sandbox is looked for once."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cfx_flow.suites.model import Suite
+from cfx_flow.suites.runs import FindSandbox, SuiteRuns
+from cfx_flow.workspace.sandbox.model import Commands, Limits, Ran, Sandbox
+
+SUITE = Suite("unit", (("true",),), Limits(5, 64, 16, 8, 1000), report="report.xml")
+
+
+class Slow:
+    """A sandbox that notes how many are in it."""
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.inside = self.most = 0
+        self.seen: list[Commands] = []
+
+    async def run(self, commands: Commands) -> Ran:
+        self.seen.append(commands)
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        try:
+            await asyncio.sleep(0.01)
+        finally:
+            self.inside -= 1
+        return Ran(exit_code=0, failed=None, output="", report=b"<x/>", timed_out=False, duration_ms=10)
+
+
+async def test_no_more_run_at_once_than_may_and_one_that_is_cancelled_gives_its_turn_back() -> None:
+    sandbox = Slow()
+    runs = SuiteRuns({}, _found(sandbox, []), at_once=2)
+    tasks = [asyncio.create_task(runs.run(sandbox, SUITE, {}, {})) for _ in range(8)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    tasks[7].cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(each, asyncio.CancelledError) for each in ended] == [True, *[False] * 6, True]
+    assert (sandbox.most, sandbox.inside) == (2, 0)
+
+
+async def test_the_sandbox_is_looked_for_once_however_many_ask() -> None:
+    asked: list[None] = []
+    runs = SuiteRuns({}, _found(Slow(), asked), at_once=1)
+    found = await asyncio.gather(*(runs.sandbox() for _ in range(10)))
+    assert len(asked) == 1
+    assert len(set(map(id, found))) == 1
+
+
+async def test_a_report_of_the_tree_is_left_out_of_it() -> None:
+    sandbox = Slow()
+    runs = SuiteRuns({}, _found(sandbox, []), at_once=1)
+    await runs.run(
+        sandbox, SUITE, {"report.xml": b"<old/>", "a.py": b""}, {"report.xml": 0o644, "a.py": 0o644}
+    )
+    assert list(sandbox.seen[0].files) == ["a.py"]
+
+
+def _found(sandbox: Sandbox, asked: list[None]) -> FindSandbox:
+    async def find() -> Sandbox:
+        asked.append(None)
+        await asyncio.sleep(0.01)
+        return sandbox
+
+    return find
