@@ -176,7 +176,7 @@ class Renderer:
             lines = self._problems(result) if row.refused else self._repairs(result)
             return lines + self._breaches(result)
         if row.stage == "test":
-            return self._tests(result)
+            return self._tests(result, row.step)
         if row.stage == "review":
             return self._review(result)
         return []
@@ -246,8 +246,8 @@ class Renderer:
                 lines += self._finding(breach)
         return lines
 
-    def _tests(self, result: Mapping[str, Any]) -> list[Text]:
-        """Why they say nothing for the patch, and what fails since it."""
+    def _tests(self, result: Mapping[str, Any], step: int | None) -> list[Text]:
+        """Why they say nothing for the patch, and what fails since it; the log is one command away."""
         status = str(result.get("status"))
         if status == "passed":
             return []
@@ -255,9 +255,11 @@ class Renderer:
         names, left = new_failures(result, PROBLEM_LINES)
         room = self.width - INDENT - 2
         lines += [Text(" " * (INDENT + 2) + self._cut(plain(name), room)) for name in names]
-        if left:
-            more = f"{self.glyphs.ellipsis} {left:,} more: cfx flows tests ID"
-            lines.append(Text(" " * (INDENT + 2) + more, "dim"))
+        if status == "failed":
+            more = f"{left:,} more, and the log" if left else "the log"
+            lines.append(
+                Text(f"{' ' * INDENT}{self.glyphs.ellipsis} {more}: cfx flows step ID {step}", "dim")
+            )
         return lines
 
     def awaited(self, data: Mapping[str, Any], flow_id: str | None) -> list[Text]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MAX_NAMES = 50
-"""of failures in a verdict"""
+from cfx_flow.suites.verdict import MAX_NAMES
+
 STYLES = {"passed": "green", "failed": "red", "failed_before": "yellow", "skipped": "yellow"}
 
 

@@ -1,6 +1,7 @@
 """A whole flow over HTTP: python examples/clients/flow.py "Say hello to the world" hello.py
 
-Reads CFX_API_URL (default http://127.0.0.1:8000) and CFX_API_KEY. Prints the timeline, then the patch.
+Reads CFX_API_URL (default http://127.0.0.1:8000) and CFX_API_KEY; TESTS may name a test policy of the server.
+Prints the timeline, then the patch.
 """
 
 import json
@@ -17,14 +18,16 @@ api = httpx.Client(
     timeout=60,
 )
 files = {path: Path(path).read_text() for path in paths}
-created = api.post("/v1/flows", json={"task": task, "workspace": {"files": files}}).raise_for_status()
+wanted = {"task": task, "workspace": {"files": files}, "tests": os.environ.get("TESTS")}
+created = api.post("/v1/flows", json=wanted).raise_for_status()
 links = created.json()["links"]
 
 with api.stream("GET", links["events"], headers={"Accept": "text/event-stream"}) as events:
     for line in events.iter_lines():
         if line.startswith("data: "):
             event = json.loads(line.removeprefix("data: "))
-            sys.stdout.write(f"{event['seq']:>3}  {event['type']}  {event['stage'] or ''}\n")
+            said = event["stage"] or (event["data"]["message"] if event["type"].startswith("tests.") else "")
+            sys.stdout.write(f"{event['seq']:>3}  {event['type']}  {said}\n")
 
 flow = api.get(links["self"]).json()
 sys.stdout.write(f"\n{flow['status']}: {flow['message']}\n\n")

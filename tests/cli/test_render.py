@@ -41,6 +41,7 @@ TESTED = """\
             With the patch 2 tests fail:
             tests/test_hello.py::test_name_is_greeted,
             tests/test_hello.py::test_no_name. 1 failed before.
+            … the log: cfx flows step ID 3
   ✓ code    deepseek-v3                   1.2 s    1,310 in     410 out  $0.0005
   ✓ check   accepted: 1 file, +2 −1
   ✓ test    pytest: passed 41, skipped 2    1.2 s
@@ -92,7 +93,7 @@ def test_of_many_failures_the_first_are_named_each_on_a_line() -> None:
     names = [f"tests/test_{n}.py::test_\x1b[2J\n{'x' * 90}" for n in range(50)]
     shown = rendered(Recorder().test(1, FAILED | {"new_failures": names}))
     assert shown.count("::test_<U+001B>[2J xxx") == 7
-    assert "… 43 more: cfx flows tests ID" in shown
+    assert "… 43 more, and the log: cfx flows step ID 1" in shown
     assert "pytest: 50 new failures" in shown
     more = FAILED | {"new_failures": names, "failed": 80}
     assert "pytest: over 50 new failures" in rendered(Recorder().test(1, more))

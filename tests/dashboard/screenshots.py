@@ -48,7 +48,7 @@ def _play(flows: Flows, provider: Provider) -> tuple[str, str]:
     wait_for(lambda: flows.get(waiting)["status"] == "requires_action", timeout_s=60, what="gate")
     provider.script(*rules(load_models(HOUSE / "config" / "models.yaml", {}), 0.02))
     files = {path.relative_to(EXAMPLE).as_posix(): path.read_text() for path in EXAMPLE.rglob("*.py")}
-    done = flows.run(task(), files)["id"]
+    done = flows.run(task(), files, tests="unittest")["id"]
     return done, waiting
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -24,8 +26,17 @@ from tests.support.flows import (
 )
 from tests.support.processes import child_environ, wait_for
 from tests.support.provider import CODE, Provider
+from tests.support.sandboxes import BROKEN_DIFF, bubblewrap
 from tests.support.server import CFX, Server
 
+UNITTEST = """\
+import unittest
+from greet import greet
+
+class Greeting(unittest.TestCase):
+    def test_says_hello(self):
+        self.assertIn("Hello", greet("Ada"))
+"""
 REAL = [case for case in shared_clean_cases() if len(case.files_before) > 1][:1]
 ABSENT = pytest.mark.skip(reason=f"no shared data in {shared_data()}: set CFX_TEST_DATA")
 
@@ -89,6 +100,32 @@ def test_run_without_apply_prints_the_patch_and_touches_nothing(
     printed = server.cfx("run", "Greet", "--repo", str(repo))
     assert 'f"Hello {name}!"' in printed
     assert read_files(repo) == FILES
+
+
+def test_run_with_tests_shows_what_a_patch_breaks_and_prints_their_log(
+    server: Server, provider: Provider, tmp_path: Path
+) -> None:
+    asyncio.run(bubblewrap())
+    repo = repository(tmp_path / "repo", FILES | {"test_greet.py": UNITTEST})
+    provider.script(*loop([says(BROKEN_DIFF), says(GOOD_DIFF)]))
+    done = server.run("run", "Greet", "--repo", str(repo), "--tests", "unittest")
+    assert (done.returncode, 'f"Hello {name}!"' in done.stdout) == (0, True)
+    broken, good = (line for line in done.stderr.splitlines() if line[4:].startswith("test "))
+    assert re.match(r"  ✗ test    unittest: failed, exit code 1  +\d", broken)
+    assert re.match(r"  ✓ test    unittest: passed  +\d", good)
+    flow_id = Flows(server.client).client.get("/v1/flows").json()["data"][0]["id"]
+    log = server.run("flows", "tests", flow_id)
+    assert "Ran 1 test" in log.stdout
+    assert "tests     unittest: passed\nstep      7, round 1\n" in log.stderr
+    assert json.loads(server.cfx("flows", "tests", flow_id, "--json"))["output"] == log.stdout
+    assert "tests     unittest" in server.cfx("flows", "show", flow_id)
+
+
+def test_run_with_tests_that_nobody_has_named_says_which_there_are(server: Server, tmp_path: Path) -> None:
+    repo = repository(tmp_path / "repo", FILES)
+    done = server.run("run", "Greet", "--repo", str(repo), "--tests", "nobody")
+    assert done.returncode == 2
+    assert "unittest" in done.stderr
 
 
 def test_rejected_run_says_so_by_its_exit_code_and_applies_nothing(

@@ -48,7 +48,7 @@ export function TestsField() {
   const names = stages.data?.tests ?? [];
   if (names.length === 0) return null;
   return (
-    <Field label="Tests" hint="Run on each patch before it is reviewed: what it breaks goes back." className="max-w-64">
+    <Field label="Tests" hint="Run on each patch before it is reviewed: what it breaks goes back." className="w-64">
       <Select name="tests" defaultValue="">
         <option value="">None</option>
         {names.map((name) => (

@@ -12,19 +12,26 @@ from playwright.sync_api import Page, expect
 from cli.dashboard.build import SITE
 from tests.dashboard.browser.conftest import Visiting
 from tests.support.browser import PHONE
-from tests.support.flows import BAD_DIFF, GOOD_DIFF, Flows, loop, says
+from tests.support.flows import BAD_DIFF, FILES, GOOD_DIFF, Flows, loop, says
 from tests.support.processes import HOUSE
 from tests.support.provider import Provider
+from tests.support.sandboxes import BROKEN_DIFF, KEEPS_HELLO
 
 pytestmark = pytest.mark.e2e
 
 PAGES = {"/": "Overview", "/flows": "Flows", "/logs": "Logs", "/keys": "Keys", "/settings": "Settings"}
+BROKEN_STEP = 6
 AXE = HOUSE / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 
 
+def run_with_tests(flows: Flows, provider: Provider) -> str:
+    """A refused diff, one that breaks a test, and a good one."""
+    provider.script(*loop([says(BAD_DIFF), says(BROKEN_DIFF), says(GOOD_DIFF)]))
+    return str(flows.run(files=FILES | {"tests.sh": KEEPS_HELLO}, tests="junit")["id"])
+
+
 def test_every_page_fits_a_phone(visiting: Visiting, flows: Flows, provider: Provider) -> None:
-    provider.script(*loop([says(BAD_DIFF), says(GOOD_DIFF)]))
-    flow_id = flows.run()["id"]
+    flow_id = run_with_tests(flows, provider)
     visit = visiting(viewport=PHONE)
     page = visit.page
 
@@ -40,6 +47,9 @@ def test_every_page_fits_a_phone(visiting: Visiting, flows: Flows, provider: Pro
     for tab in ("Steps", "Plan", "Events", "Details", "Changes"):
         page.get_by_role("tab", name=tab).click()
         fits(tab)
+    visit.go(f"/flow?id={flow_id}&tab=steps&step={BROKEN_STEP}")
+    page.get_by_role("article").wait_for()
+    fits("a step of tests")
     page.get_by_role("button", name="Fork").click()
     page.get_by_role("dialog").wait_for()
     fits("the form of a fork")
@@ -70,11 +80,11 @@ def serious(page: Page) -> list[dict[str, Any]]:
 
 
 def test_no_page_has_a_serious_finding_of_axe(visiting: Visiting, flows: Flows, provider: Provider) -> None:
-    provider.script(*loop([says(BAD_DIFF), says(GOOD_DIFF)]))
-    flow_id = flows.run()["id"]
+    flow_id = run_with_tests(flows, provider)
     visit = visiting()
     found = {}
-    tabs = [f"/flow?id={flow_id}&tab={tab}" for tab in ("changes", "steps", "plan", "events", "details")]
+    shown = ("changes", "steps", f"steps&step={BROKEN_STEP}", "plan", "events", "details")
+    tabs = [f"/flow?id={flow_id}&tab={tab}" for tab in shown]
     for address in (*PAGES, *tabs, "/new"):
         visit.go(address)
         visit.page.get_by_role("heading", level=1).wait_for()

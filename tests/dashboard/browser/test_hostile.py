@@ -7,6 +7,7 @@ origin, are complaints of the visit's (tests/support/browser.py).
 from __future__ import annotations
 
 import json
+from xml.sax.saxutils import quoteattr
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -60,6 +61,13 @@ HOSTILE = [
 ALL = "\n\n".join(HOSTILE)
 NAME = "<img src=x onerror=window.hurt=1>.py"
 SHORT = HOSTILE[0] + HOSTILE[6]
+CASES = "".join(f"<testcase name={quoteattr(text)}><failure/></testcase>" for text in HOSTILE[:20])
+TESTS = {
+    "tests.sh": "cat log.txt; cp names.xml report.xml; exit 1\n",
+    "log.txt": ALL,
+    "names.xml": f"<testsuite>{CASES}</testsuite>",
+}
+"""They fail with and without a patch, and name and print what hurts."""
 
 
 def unhurt(page: Page) -> None:
@@ -90,7 +98,8 @@ def test_what_models_and_callers_write_is_text_on_every_page(
         )
     )
     metadata = {text: text for text in HOSTILE[:8]}
-    flow_id = flows.start(f"{SHORT} task\n{ALL}", FILES | {NAME: "x = 1\n"}, metadata=metadata)
+    files = FILES | TESTS | {NAME: "x = 1\n"}
+    flow_id = flows.start(f"{SHORT} task\n{ALL}", files, metadata=metadata, tests="junit")
     flow = flows.finish_with_a_person(flow_id)
     assert flow["status"] == "approved", flow["message"]
     provider.reply(says("Hi"))
@@ -106,13 +115,17 @@ def test_what_models_and_callers_write_is_text_on_every_page(
     for tab in TABS:
         visit.go(f"/flow?id={flow_id}&tab={tab}")
         expect(page.get_by_role("heading", level=1)).to_contain_text("<script>")
-        expect(page.get_by_role("tabpanel")).to_contain_text(HURT if tab != "events" else "flow.completed")
+        expect(page.get_by_role("tabpanel")).to_contain_text(HURT if tab != "events" else "flow.started")
         unhurt(page)
     visit.go(f"/flow?id={flow_id}&tab=steps")
     steps = page.get_by_role("list", name="Steps").get_by_role("button")
     for index in range(steps.count()):
         steps.nth(index).click()
         unhurt(page)
+    steps.filter(has_text="failed as before").first.click()
+    expect(page.get_by_role("list", name="Failed before too")).to_contain_text(HOSTILE[0])
+    expect(page.get_by_label("log", exact=True)).to_contain_text("⟨U+202E⟩gnp.exe")
+    unhurt(page)
     for address, heading in PAGES.items():
         visit.go(address, heading)
         unhurt(page)

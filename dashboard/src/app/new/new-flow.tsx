@@ -45,7 +45,7 @@ export function NewFlow() {
   }
   return (
     <form onSubmit={submit} className="mx-auto max-w-3xl space-y-5">
-      <PageHead title="New flow" note="Planned, written, checked against your files, reviewed." />
+      <PageHead title="New flow" note="Planned, written, checked against your files, tested where you ask for it, reviewed." />
       <Panel title="Task">
         <div className="p-4">
           <TextArea name="task" aria-label="Task" required rows={6} autoFocus placeholder="What should change, and how will one see that it works?" className="text-sm!" />
@@ -73,10 +73,12 @@ export function NewFlow() {
             <p className="mb-1.5 text-xs font-medium text-muted">Who approves besides the reviewer</p>
             <Segmented label="Approval" value={approval} onChange={setApproval} options={APPROVALS} />
           </div>
-          <Field label="Rounds" hint="How often the reviewer may send it back: 1 to 10." className="max-w-40">
-            <Input name="max_rounds" type="number" min={1} max={10} placeholder="3" />
-          </Field>
-          <TestsField />
+          <div className="flex flex-wrap gap-x-6 gap-y-5">
+            <Field label="Rounds" hint="How often the reviewer may send it back: 1 to 10." className="w-40">
+              <Input name="max_rounds" type="number" min={1} max={10} placeholder="3" />
+            </Field>
+            <TestsField />
+          </div>
           <StageFields />
           <BudgetFields hint="Empty: what the server allows at most." />
           <Field label="Webhook" hint="Told of the end; https, at a host that the operator has named.">
