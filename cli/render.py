@@ -257,9 +257,7 @@ class Renderer:
         lines += [Text(" " * (INDENT + 2) + self._cut(plain(name), room)) for name in names]
         if status == "failed":
             more = f"{left:,} more, and the log" if left else "the log"
-            lines.append(
-                Text(f"{' ' * INDENT}{self.glyphs.ellipsis} {more}: cfx flows step ID {step}", "dim")
-            )
+            lines += self._wrapped(f"{self.glyphs.ellipsis} {more}: cfx flows step ID {step}", INDENT, "dim")
         return lines
 
     def awaited(self, data: Mapping[str, Any], flow_id: str | None) -> list[Text]:
