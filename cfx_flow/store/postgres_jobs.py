@@ -1,27 +1,22 @@
-"""Jobs on Postgres: in a transaction of SQLAlchemy's, their statements by psycopg's own cursor.
-
-Through ``AsyncConnection`` a statement takes twice as many instructions, for cache keys, a greenlet and
-results of its own.
-"""
+"""Jobs on Postgres: in a transaction of SQLAlchemy's, their statements by psycopg's own cursor."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 import psycopg
-from sqlalchemy import JSON, ClauseElement, Dialect, Executable, LargeBinary, Uuid
+from sqlalchemy import JSON, Dialect, Executable, LargeBinary, Uuid
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
+from cfx_flow.store.compiled import Compiled, Convert
 from cfx_flow.store.jobs import Ask, Row, Steps, Values
 from cfx_flow.store.types import json_text
 
 T = TypeVar("T")
-Convert = Callable[[Any], Any] | None
 Cursor = psycopg.AsyncCursor[tuple[Any, ...]]
 
 _NUMERIC = 1700
@@ -33,7 +28,7 @@ class PostgresJobs:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._compiled: dict[Executable, _Compiled] = {}
+        self._compiled: dict[Executable, _Statement] = {}
 
     async def work_through(self, connection: AsyncConnection, steps: Steps[T]) -> T:
         """On an open transaction. Raises DBAPIError, as SQLAlchemy does, and what the job raises."""
@@ -58,7 +53,7 @@ class PostgresJobs:
     async def _run(self, cursor: Cursor, ask: Ask) -> Sequence[Row]:
         compiled = self._compiled.get(ask.statement)
         if compiled is None:
-            compiled = self._compiled[ask.statement] = _Compiled(ask.statement, self._dialect)
+            compiled = self._compiled[ask.statement] = _Statement(ask.statement, self._dialect)
         try:
             return await compiled.run(cursor, ask.values)
         except psycopg.Error as error:
@@ -67,18 +62,10 @@ class PostgresJobs:
             ) from error
 
 
-class _Compiled:
+class _Statement(Compiled):
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
-        compiled = cast(SQLCompiler, cast(ClauseElement, statement).compile(dialect=dialect))
-        self.sql = str(compiled)
+        super().__init__(statement, dialect, _into, _out_of)
         self._text = self.sql.encode()
-        binds = {name: bind for bind, name in compiled.bind_names.items()}
-        self._fixed = {name: compiled.params[name] for name, bind in binds.items() if not bind.required}
-        converts = {name: _into(bind.type, dialect) for name, bind in binds.items()}
-        self._converts = [(name, convert) for name, convert in converts.items() if convert is not None]
-        columns = getattr(statement, "exported_columns", ())
-        restores = {str(column.name): _out_of(column.type, dialect) for column in columns}
-        self._restores = [(name, restore) for name, restore in restores.items() if restore is not None]
 
     async def run(self, cursor: Cursor, values: Values | list[Values]) -> Sequence[Row]:
         if isinstance(values, list):
@@ -92,19 +79,12 @@ class _Compiled:
 
     def _bound(self, values: Values) -> dict[str, Any]:
         bound = {**self._fixed, **values}
-        for name, convert in self._converts:
+        for name, convert in self._converts.items():
             bound[name] = convert(bound[name])
         return bound
 
-    def _row(self, names: Sequence[str], row: Sequence[Any]) -> Row:
-        made = dict(zip(names, row, strict=True))
-        for name, restore in self._restores:
-            made[name] = restore(made[name])
-        return made
-
 
 def _into(kind: TypeEngine[Any], dialect: Dialect) -> Convert:
-    """None: the driver takes the value as it is."""
     if isinstance(kind, JSON):
         return json_text
     if isinstance(kind, Uuid | LargeBinary):

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Dialect
 
 from cfx_flow.store.commit_thread import CommitThread
-from cfx_flow.store.compiled import Compilers
 from cfx_flow.store.group_commit import GroupCommit, NowOrLater
 from cfx_flow.store.jobs import Ask, Job, Row, Steps
 from cfx_flow.store.quick_sqlite import POLL_S, is_busy, sqlite_errors, trouble_of
+from cfx_flow.store.sqlite_statements import SqliteStatements
 from cfx_flow.store.trouble import BUSY, unavailable
 from cfx_flow.store.write_turn import WriteTurn
 
@@ -63,7 +63,7 @@ class SqliteJobs:
         self._path, self._turn, self._busy_timeout_s = path, turn, busy_timeout_s
         self._held = _Held(turn)
         self._synchronous = synchronous
-        self._compilers = Compilers(dialect)
+        self._statements = SqliteStatements(dialect)
         self._queue: GroupCommit[Job[Any], _Outcome] = GroupCommit(self._commit)
         self._disk = CommitThread()
         self._writer: sqlite3.Connection | None = None
@@ -82,7 +82,7 @@ class SqliteJobs:
     def look(self, job: Job[T]) -> T:
         """Of a job that only reads; readers wait for nobody under WAL. Raises StoreUnavailable."""
         with sqlite_errors():
-            return _work_through(self._readable(), job(), self._compilers.look)
+            return _work_through(self._readable(), job(), self._statements.look)
 
     def close(self) -> None:
         """After the last job."""
@@ -184,7 +184,7 @@ class SqliteJobs:
     def _outcome(self, connection: sqlite3.Connection, job: Job[Any]) -> _Outcome:
         before = connection.total_changes
         try:
-            return _Outcome(_work_through(connection, job(), self._compilers.run))
+            return _Outcome(_work_through(connection, job(), self._statements.run))
         except sqlite3.OperationalError:
             raise  # the database itself: nobody in this transaction can go on
         except Exception as error:
