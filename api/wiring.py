@@ -146,13 +146,14 @@ async def open_services(
         parts = _flows_of(settings, store, clock, graph, drain_s)
         chores = await closing.enter_async_context(_tended(settings, store, clock, parts))
         counted_on_redis = limits.daily if settings.redis_url else None
+        find = partial(find_sandbox, settings.sandbox, image=settings.sandbox_image)
         yield Services(
             settings=settings,
             clock=clock,
             models=models,
             prompts=prompts,
             policy=policy,
-            suites=SuiteRuns(suites, partial(find_sandbox, settings.sandbox), os.cpu_count() or 1),
+            suites=SuiteRuns(suites, find, os.cpu_count() or 1),
             store=store,
             accounts=doors.accounts,
             signed_in=doors.signed_in,

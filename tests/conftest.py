@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.support.litellm",
     "tests.support.server",
     "tests.support.stores",
+    "tests.support.sandboxes",
 ]
 
 

@@ -1,12 +1,20 @@
-"""Sandboxes for tests, and what runs in them."""
+"""Sandboxes for tests, what runs in them, and what they leave behind."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cfx_flow.workspace.sandbox.find import find_sandbox
-from cfx_flow.workspace.sandbox.model import Commands, Limits, NoSandbox, Ran, Sandbox
+from cfx_flow.workspace.sandbox.model import Commands, Limits, NoSandbox, Sandbox
 from tests.support.browser import absent
 from tests.support.flows import GOOD_DIFF
 
@@ -19,14 +27,67 @@ printf '</testsuite>'; } > report.xml
 """
 """Tests of FILES that write a JUnit report: GOOD_DIFF passes them, BROKEN_DIFF does not."""
 BROKEN_DIFF = GOOD_DIFF.replace('f"Hello {name}!"', 'f"Goodbye {name}!"')
-LIMITS = Limits(timeout_s=60, memory_mb=512, disk_mb=64, processes=64, output_chars=20_000)
+LIMITS = Limits(timeout_s=60, memory_mb=256, disk_mb=64, processes=64, output_chars=20_000)
+IMAGE = "localhost/cfx-test-sandbox:1"
+BUSYBOX = Path("/bin/busybox")
+
+_STORAGE = '[storage]\ndriver = "vfs"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
+_ENGINE = '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\n'
+"""with which containers run beside cgroups of both versions too"""
 
 
-async def bubblewrap() -> Sandbox:
-    found = await find_sandbox("bubblewrap")
+@pytest.fixture(scope="session")
+def bubblewrap() -> Sandbox:
+    found = asyncio.run(find_sandbox("bubblewrap"))
     if isinstance(found, NoSandbox):
         absent(found.reason)
     return found
+
+
+@pytest.fixture(scope="session")
+def container(busybox_image: str) -> Sandbox:
+    """Skipped, wherever it is, where no engine answers: too much of the machine has to be right."""
+    found = asyncio.run(find_sandbox("container", image=busybox_image))
+    if isinstance(found, NoSandbox):
+        pytest.skip(found.reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def busybox_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a shell and what goes with it, in a store of Podman's that goes with the tests."""
+    podman = shutil.which("podman")
+    if podman is None or not BUSYBOX.exists():
+        pytest.skip("podman (with runc) and busybox-static are not installed: no container was run.")
+    folder = tmp_path_factory.mktemp("podman")
+    (folder / "storage.conf").write_text(_STORAGE.format(folder=folder))
+    (folder / "containers.conf").write_text(_ENGINE)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("CONTAINERS_STORAGE_CONF", str(folder / "storage.conf"))
+        patched.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
+        made = subprocess.run(
+            [podman, "import", "-q", _root_of(folder), IMAGE], capture_output=True, check=False, text=True
+        )
+        if made.returncode:
+            pytest.skip(f"podman does not work here: {made.stderr.strip()}")
+        yield IMAGE
+
+
+def _root_of(folder: Path) -> str:
+    archive = folder / "root.tar"
+    applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, check=True, text=True).stdout.split()
+    with tarfile.open(archive, "w") as tar:
+        tar.add(BUSYBOX, "bin/busybox")
+        for name in applets:
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            if name != "busybox":
+                tar.addfile(link)
+        for name, mode in {"tmp": 0o1777, "etc": 0o755}.items():
+            made = tarfile.TarInfo(name)
+            made.type, made.mode = tarfile.DIRTYPE, mode
+            tar.addfile(made)
+    return str(archive)
 
 
 def commands(
@@ -41,6 +102,22 @@ def shell(text: str, **others: Any) -> Commands:
 
 
 async def printed(sandbox: Sandbox, text: str, **others: Any) -> str:
-    ran: Ran = await sandbox.run(shell(text, **others))
+    ran = await sandbox.run(shell(text, **others))
     assert ran.exit_code == 0, ran.output
     return ran.output
+
+
+def running(marker: str) -> list[int]:
+    """Processes of this machine whose command line says so."""
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and int(entry.name) != os.getpid() and marker in _command_line(entry)
+    ]
+
+
+def _command_line(entry: Path) -> str:
+    try:
+        return (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:  # it ended
+        return ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from cfx_flow.workspace.sandbox import launch
 from cfx_flow.workspace.sandbox.child import carry_out
 from cfx_flow.workspace.sandbox.model import HOME, Commands, Limits, Ran, SandboxFailed
-from cfx_flow.workspace.sandbox.script import environ_of, script_of
+from cfx_flow.workspace.sandbox.script import ENVIRON, script_of
 
 NOBODY = 65534
 """Who root becomes on the host: the kernel does not count root's processes."""
@@ -34,6 +34,9 @@ _ETC = {
     "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 }
+
+_ENVIRON = ENVIRON | {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+_KEPT_FREE = tuple(map(Path, ("/proc", "/dev", "/etc", "/tmp")))  # noqa: S108
 
 Word = str | dict[str, str]
 """what ``launch`` reads; see there"""
@@ -77,7 +80,7 @@ def _arguments(commands: Commands) -> Iterator[Word]:
     yield from ("--size", str(commands.limits.disk_mb * MB), "--perms", "1777", "--tmpfs", "/tmp")  # noqa: S108
     yield from _read_only(commands)
     yield from ("--remount-ro", "/")
-    for name, value in environ_of(commands).items():
+    for name, value in (_ENVIRON | dict(commands.env)).items():
         yield from ("--setenv", name, value)
     yield from ("--", "/bin/sh", "-c", script_of(commands, count_processes=True))
 
@@ -101,8 +104,9 @@ def _etc() -> Iterator[Word]:
 
 def _read_only(commands: Commands) -> Iterator[Word]:
     for path in commands.read_only:
-        if not path.is_absolute() or path == Path("/") or not path.exists():
+        hides = any(place.is_relative_to(path) for place in _KEPT_FREE)
+        if not path.is_absolute() or ".." in path.parts or hides or not path.exists():
             raise SandboxFailed(
-                f"{path} cannot be shown inside: it must be an absolute path, not /, that is there."
+                f"{path} cannot be shown inside. Name a file or folder that is there by its absolute path."
             )
         yield from ("--ro-bind-fd", {"path": str(path)}, str(path))

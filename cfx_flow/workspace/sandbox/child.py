@@ -11,6 +11,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import cast
 
+from cfx_flow.aside import aside
 from cfx_flow.workspace.sandbox.memory import memory_mb
 from cfx_flow.workspace.sandbox.model import MAX_REPORT_BYTES, Commands, Ran, SandboxFailed
 from cfx_flow.workspace.sandbox.output import Output
@@ -37,8 +38,9 @@ async def carry_out(
     try:
         await child.end(watched)
     finally:
-        await _through(child.gone())
-    return child.ran(round((time.monotonic() - began) * 1000))
+        await through(child.gone())
+    duration_ms = round((time.monotonic() - began) * 1000)
+    return await aside(child.said_bytes, child.ran, duration_ms)
 
 
 class _Child:
@@ -58,15 +60,13 @@ class _Child:
         self._timer = self._after(SETUP_S)
 
     async def end(self, watched: bool) -> None:
-        beside = [asyncio.create_task(self._feed(tar(self._commands.files, self._commands.modes)))]
-        if watched:
-            beside.append(asyncio.create_task(self._watch()))
-        try:
+        async with asyncio.TaskGroup() as group:
+            beside = [group.create_task(self._feed(tar(self._commands.files, self._commands.modes)))]
+            if watched:
+                beside.append(group.create_task(self._watch()))
             await asyncio.shield(self._readers)
-        finally:
             for task in beside:
                 task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
 
     async def gone(self) -> None:
         """Raises SandboxFailed where it does not die: the kernel holds it."""
@@ -80,10 +80,14 @@ class _Child:
         except TimeoutError:
             raise SandboxFailed(f"Process {self._process.pid} of the sandbox does not die.") from None
 
+    @property
+    def said_bytes(self) -> int:
+        return len(self._said) + self._output.total_bytes
+
     def ran(self, duration_ms: int) -> Ran:
         said = read_said(bytes(self._said))
         if not said.ready:
-            raise SandboxFailed(_why(said, self._process.returncode, self._killed_for))
+            raise SandboxFailed(_why(said, self._killed_for))
         timed_out = self._killed_for == "time"
         code = said.exit_code if said.exit_code is not None else KILLED
         fits = said.report is None or len(said.report) <= MAX_REPORT_BYTES
@@ -131,6 +135,8 @@ class _Child:
     async def _hear_script(self) -> None:
         while chunk := await self._stderr.read(CHUNK_BYTES):
             self._said += chunk[: MAX_SAID_BYTES - len(self._said)]
+            if len(self._said) == MAX_SAID_BYTES:
+                await asyncio.sleep(BREATH_S)
             if not self._ready and read_said(bytes(self._said)).ready:
                 self._ready = True
                 self._timer.cancel()
@@ -144,10 +150,10 @@ class _Child:
                 self._kill("memory")
 
 
-def _why(said: Said, code: int | None, killed_for: str | None) -> str:
+def _why(said: Said, killed_for: str | None) -> str:
     if killed_for == "time":
         return f"The sandbox was not ready within {SETUP_S:g} s. {said.before}".strip()
-    return said.before or f"The sandbox ended with {code} before it was ready, and did not say why."
+    return said.before or "The sandbox ended before it was ready, and did not say why."
 
 
 async def _started(argv: Sequence[str], environ: Mapping[str, str]) -> Process:
@@ -162,7 +168,7 @@ async def _started(argv: Sequence[str], environ: Mapping[str, str]) -> Process:
     except OSError as error:
         raise SandboxFailed(f"{argv[0]} cannot be started: {error.strerror}.") from None
     except asyncio.CancelledError:
-        await _through(_ended(starting))
+        await through(_ended(starting))
         raise
 
 
@@ -173,7 +179,7 @@ async def _ended(starting: Awaitable[Process]) -> None:
         await process.communicate()
 
 
-async def _through(work: Awaitable[None]) -> None:
+async def through(work: Awaitable[None]) -> None:
     """To its end, also where we are cancelled meanwhile, again and again."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None

@@ -8,21 +8,22 @@ There ``{"text": …}`` stands for the number of a descriptor that reads so, and
 path, opened while we still can.
 """
 
+import contextlib
 import json
 import os
 import resource
 import sys
 
-NOBODY_S_NICENESS = 10
-"""The server's own work comes first."""
+NICENESS = 10
+"""the server's own work comes first"""
 
 
 def main(argument: str) -> None:
     order = json.loads(argument)
     argv = [word if isinstance(word, str) else str(_descriptor(word)) for word in order["argv"]]
-    os.nice(NOBODY_S_NICENESS)
-    with open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
-        score.write("1000")  # the first to go when the machine's memory ends
+    os.nice(NICENESS)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
+        score.write("1000")  # the first to go when the machine's memory ends, where we may say so
     for name, most in order["limits"].items():
         kind = getattr(resource, name)
         _, hard = resource.getrlimit(kind)

@@ -6,10 +6,13 @@ import re
 from collections import deque
 
 _ESCAPE = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])?"
-    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]"
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|\Z)"
+    r"|(?:\x1b[\]P^_X]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 )
-"""ANSI's sequences (colours, titles, links), and controls other than tab, line feed and carriage return"""
+"""ECMA-48: colours and the cursor; titles and links, which end with their line at the latest; others; and
+controls but for tab, line feed and carriage return"""
 _PER_CHAR = 4
 """bytes that are kept for each character of the limit: UTF-8 takes as many, colours often do"""
 
@@ -50,8 +53,8 @@ class Output:
 
 def plain(raw: bytes) -> str:
     """As a terminal's reader sees it: without its orders; of a line that was written over, the last state."""
-    text = _ESCAPE.sub("", raw.decode("utf-8", "replace")).replace("\r\n", "\n")
-    return re.sub(r"[^\n]*\r(?=[^\n])", "", text).replace("\r", "")
+    text = _ESCAPE.sub("", raw.decode("utf-8", "replace"))
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
 def _cut(text: str, max_chars: int) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from cfx_flow.workspace.sandbox.model import HOME, MAX_REPORT_BYTES, WORK, Commands, SandboxFailed
 from cfx_flow.workspace.sandbox.tar import tar_size
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENVIRON = {"HOME": HOME, "LANG": "C.UTF-8"}
 MAX_SCRIPT_BYTES = 120 * 1024
 """Linux takes 128 KiB in one argument."""
 MAX_SAID_BYTES = MAX_REPORT_BYTES + 64 * 1024
@@ -24,7 +24,7 @@ exec 3>&2
 {limit}
 umask 022
 mkdir -p {home} {work} && cd {work} || exit
-head -c {size} | tar -x -m -f - || exit
+head -c {size} | tar -x -m -f - || {{ echo '{unpacked_not}' >&3; exit; }}
 echo 'cfx: ready' >&3
 exec 4<&0 </dev/null
 (cat; kill -9 -1) <&4 >/dev/null 2>&1 3>&- 4<&- &
@@ -51,13 +51,11 @@ _REPORT = "[ -f {path} ] && echo 'cfx: report' >&3 && head -c {most} <{path} >&3
 _PROCESSES = "ulimit -u {most} 2>/dev/null || ulimit -p {most} || exit"
 """bash and busybox call it ``-u``, dash ``-p``. Set inside: the kernel counts by namespace there, and our own
 processes do not count."""
+OWN_PROCESSES = 8
+"""of those inside, that belong to the sandbox"""
 
 _SAID = re.compile(rb"^cfx: (ready|step (\d{1,4})|ended (\d{1,3}))$", re.MULTILINE)
 _REPORTED = re.compile(rb"^cfx: report\n", re.MULTILINE)
-
-
-def environ_of(commands: Commands) -> dict[str, str]:
-    return {"PATH": PATH, "HOME": HOME, "LANG": "C.UTF-8", **commands.env}
 
 
 def script_of(commands: Commands, *, count_processes: bool) -> str:
@@ -68,11 +66,12 @@ def script_of(commands: Commands, *, count_processes: bool) -> str:
         else ":"
     )
     script = _SCRIPT.format(
-        limit=_PROCESSES.format(most=commands.limits.processes) if count_processes else ":",
+        limit=_PROCESSES.format(most=commands.limits.processes + OWN_PROCESSES) if count_processes else ":",
         home=HOME,
         work=WORK,
         size=tar_size(commands.files),
         report=report,
+        unpacked_not="The files could not be unpacked: they may be larger than disk_mb allows.",
         steps="\n".join(f"step {shlex.join(argv)}" for argv in commands.argv),
     )
     if len(script.encode()) > MAX_SCRIPT_BYTES or "\0" in script:
