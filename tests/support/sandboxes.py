@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cfx_flow.workspace.sandbox.find import find_sandbox
+from cfx_flow.workspace.sandbox.find import Wanted, find_sandbox
 from cfx_flow.workspace.sandbox.model import Commands, Limits, NoSandbox, Sandbox
 from tests.support.browser import absent
 from tests.support.flows import GOOD_DIFF
@@ -38,7 +39,7 @@ _ENGINE = '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logge
 
 @pytest.fixture(scope="session")
 def bubblewrap() -> Sandbox:
-    found = asyncio.run(find_sandbox("bubblewrap"))
+    found = _found("bubblewrap")
     if isinstance(found, NoSandbox):
         absent(found.reason)
     return found
@@ -47,7 +48,7 @@ def bubblewrap() -> Sandbox:
 @pytest.fixture(scope="session")
 def container(busybox_image: str) -> Sandbox:
     """Skipped, wherever it is, where no engine answers: too much of the machine has to be right."""
-    found = asyncio.run(find_sandbox("container", image=busybox_image))
+    found = _found("container", image=busybox_image)
     if isinstance(found, NoSandbox):
         pytest.skip(found.reason)
     return found
@@ -71,6 +72,11 @@ def busybox_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if made.returncode:
             pytest.skip(f"podman does not work here: {made.stderr.strip()}")
         yield IMAGE
+
+
+def _found(wanted: Wanted, *, image: str | None = None) -> Sandbox | NoSandbox:
+    with ThreadPoolExecutor(1) as aside:  # where Playwright is, its loop runs in this thread
+        return aside.submit(asyncio.run, find_sandbox(wanted, image=image)).result()
 
 
 def _root_of(folder: Path) -> str:

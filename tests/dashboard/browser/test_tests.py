@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,18 +10,12 @@ from playwright.sync_api import Page, expect
 from tests.dashboard.browser.conftest import Visiting
 from tests.support.flows import FILES, GOOD_DIFF, Flows, loop, says
 from tests.support.provider import Provider
-from tests.support.sandboxes import BROKEN_DIFF, KEEPS_HELLO, bubblewrap
+from tests.support.sandboxes import BROKEN_DIFF, KEEPS_HELLO
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("bubblewrap")]
 
 OLD = KEEPS_HELLO.replace("grep -q Hello", "failed old; grep -q Hello")
 """One of them always fails."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sandbox() -> None:
-    with ThreadPoolExecutor(1) as aside:  # Playwright's loop runs in this thread
-        aside.submit(asyncio.run, bubblewrap()).result()
 
 
 def shown(page: Page, name: str) -> None:
