@@ -12,7 +12,7 @@ from pathlib import Path
 from cfx_flow.workspace.sandbox import launch
 from cfx_flow.workspace.sandbox.child import carry_out
 from cfx_flow.workspace.sandbox.model import HOME, Commands, Limits, Ran, SandboxFailed
-from cfx_flow.workspace.sandbox.script import ENVIRON, script_of
+from cfx_flow.workspace.sandbox.script import ENVIRON, FIRST, script_of
 
 NOBODY = 65534
 """Who root becomes on the host: the kernel does not count root's processes."""
@@ -22,8 +22,8 @@ SHM_MB = 64
 OPEN_FILES = 1024
 
 _ISOLATED = (
-    *("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"),
-    *("--cap-drop", "ALL", "--clearenv", "--hostname", "sandbox"),
+    *("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--as-pid-1"),
+    *("--new-session", "--cap-drop", "ALL", "--clearenv", "--hostname", "sandbox"),
 )
 _LINKED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _OF_ETC = ("alternatives", "ld.so.cache", "localtime", "ssl/certs", "ssl/openssl.cnf", "java*")
@@ -55,7 +55,7 @@ class Bubblewrap:
             "argv": [self.program, *_arguments(commands)],
         }
         argv = [sys.executable, "-I", "-S", launch.__file__, json.dumps(order)]
-        return await carry_out(argv, {}, commands, watched=True)
+        return await carry_out(argv, {}, commands, descends=True)
 
 
 def _limits(limits: Limits) -> dict[str, int]:
@@ -82,7 +82,7 @@ def _arguments(commands: Commands) -> Iterator[Word]:
     yield from ("--remount-ro", "/")
     for name, value in (_ENVIRON | dict(commands.env)).items():
         yield from ("--setenv", name, value)
-    yield from ("--", "/bin/sh", "-c", script_of(commands, count_processes=True))
+    yield from ("--", "/bin/sh", "-c", FIRST, "sh", script_of(commands, count_processes=True))
 
 
 def _links() -> Iterator[str]:

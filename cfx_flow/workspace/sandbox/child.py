@@ -8,11 +8,11 @@ import os
 import signal
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 from cfx_flow.aside import aside
-from cfx_flow.workspace.sandbox.memory import memory_mb
+from cfx_flow.workspace.sandbox.family import children_of, memory_mb
 from cfx_flow.workspace.sandbox.model import MAX_REPORT_BYTES, Commands, Ran, SandboxFailed
 from cfx_flow.workspace.sandbox.output import Output
 from cfx_flow.workspace.sandbox.script import MAX_SAID_BYTES, Said, read_said
@@ -20,6 +20,7 @@ from cfx_flow.workspace.sandbox.tar import tar
 
 SETUP_S = 60.0
 DIES_WITHIN_S = 10.0
+BURIES_WITHIN_S = 1.0
 CHUNK_BYTES = 64 * 1024
 FREELY_READ_BYTES = 4 * 1024 * 1024
 BREATH_S = 0.001
@@ -29,14 +30,14 @@ KILLED = 128 + signal.SIGKILL
 
 
 async def carry_out(
-    argv: Sequence[str], environ: Mapping[str, str], commands: Commands, *, watched: bool
+    argv: Sequence[str], environ: Mapping[str, str], commands: Commands, *, descends: bool
 ) -> Ran:
-    """``argv`` sets a sandbox up around the script. ``watched``: what runs inside descends from it, and its
-    memory is counted by us. Raises SandboxFailed."""
+    """``argv`` sets a sandbox up around the script. ``descends``: what runs inside is its offspring, to be
+    counted and killed by us; otherwise it is an engine's. Raises SandboxFailed."""
     began = time.monotonic()
-    child = _Child(await _started(argv, environ), commands)
+    child = await _started(argv, environ, lambda process: _Child(process, commands, descends))
     try:
-        await child.end(watched)
+        await child.end()
     finally:
         await through(child.gone())
     duration_ms = round((time.monotonic() - began) * 1000)
@@ -46,8 +47,9 @@ async def carry_out(
 class _Child:
     """Whoever wants an end kills the process; the end itself is one: its pipes end, it is reaped."""
 
-    def __init__(self, process: Process, commands: Commands) -> None:
+    def __init__(self, process: Process, commands: Commands, descends: bool) -> None:
         self._process = process
+        self._descends = descends
         self._stdin = cast(asyncio.StreamWriter, process.stdin)
         self._stdout = cast(asyncio.StreamReader, process.stdout)
         self._stderr = cast(asyncio.StreamReader, process.stderr)
@@ -57,12 +59,12 @@ class _Child:
         self._ready = False
         self._killed_for: str | None = None
         self._readers = asyncio.gather(self._hear_output(), self._hear_script())
-        self._timer = self._after(SETUP_S)
+        self._timer = _after(SETUP_S, self._out_of_time)
 
-    async def end(self, watched: bool) -> None:
+    async def end(self) -> None:
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self._feed(tar(self._commands.files, self._commands.modes)))]
-            if watched:
+            if self._descends:
                 beside.append(group.create_task(self._watch()))
             await asyncio.shield(self._readers)
             for task in beside:
@@ -70,15 +72,17 @@ class _Child:
 
     async def gone(self) -> None:
         """Raises SandboxFailed where it does not die: the kernel holds it."""
-        self._timer.cancel()
         self._kill()
+        if not self._stdin.transport.is_closing():
+            self._stdin.transport.abort()  # what nobody takes any more included
         try:
             async with asyncio.timeout(DIES_WITHIN_S):
                 await self._readers
-                self._stdin.close()
                 await self._process.wait()
         except TimeoutError:
             raise SandboxFailed(f"Process {self._process.pid} of the sandbox does not die.") from None
+        finally:
+            self._timer.cancel()
 
     @property
     def said_bytes(self) -> int:
@@ -110,14 +114,28 @@ class _Child:
         }
         return "".join(f"\n[{remark}]" for remark, holds in remarks.items() if holds)
 
-    def _after(self, seconds: float) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(seconds, self._kill, "time")
+    def _out_of_time(self) -> None:
+        self._kill("time")
 
     def _kill(self, why: str | None = None) -> None:
-        if self._process.returncode is None:
-            self._killed_for = self._killed_for or why
-            with contextlib.suppress(ProcessLookupError):  # it ended, and is not reaped yet
-                os.killpg(self._process.pid, signal.SIGKILL)
+        """Inside first, so that bubblewrap can bury its own; where its child is not there yet, or it does not
+        end of that, the whole group."""
+        self._timer.cancel()
+        if self._process.returncode is not None:
+            return
+        self._killed_for = self._killed_for or why
+        inside = children_of(self._process.pid) if self._descends else []
+        for child in inside:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        if inside:
+            self._timer = _after(BURIES_WITHIN_S, self._kill_group)
+        else:
+            self._kill_group()
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it ended, and is not reaped yet
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _feed(self, pieces: Iterator[bytes]) -> None:
         """Leaves the pipe open: its end would be the sandbox's."""
@@ -140,7 +158,7 @@ class _Child:
             if not self._ready and read_said(bytes(self._said)).ready:
                 self._ready = True
                 self._timer.cancel()
-                self._timer = self._after(self._commands.limits.timeout_s)
+                self._timer = _after(self._commands.limits.timeout_s, self._out_of_time)
 
     async def _watch(self) -> None:
         """The kernel bounds each process; the sum of them we do."""
@@ -150,33 +168,37 @@ class _Child:
                 self._kill("memory")
 
 
+def _after(seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(seconds, act)
+
+
 def _why(said: Said, killed_for: str | None) -> str:
     if killed_for == "time":
         return f"The sandbox was not ready within {SETUP_S:g} s. {said.before}".strip()
     return said.before or "The sandbox ended before it was ready, and did not say why."
 
 
-async def _started(argv: Sequence[str], environ: Mapping[str, str]) -> Process:
-    """A group of its own, to be killed as one. Cancelled while it starts, it is ended all the same."""
+async def _started(
+    argv: Sequence[str], environ: Mapping[str, str], child_of: Callable[[Process], _Child]
+) -> _Child:
+    """In a group of its own, to be killed as one. Cancelled while it starts, it is ended all the same."""
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=dict(environ), start_new_session=True
         )
     )
     try:
-        return await asyncio.shield(starting)
+        return child_of(await asyncio.shield(starting))
     except OSError as error:
         raise SandboxFailed(f"{argv[0]} cannot be started: {error.strerror}.") from None
     except asyncio.CancelledError:
-        await through(_ended(starting))
+        await through(_ended(starting, child_of))
         raise
 
 
-async def _ended(starting: Awaitable[Process]) -> None:
+async def _ended(starting: Awaitable[Process], child_of: Callable[[Process], _Child]) -> None:
     with contextlib.suppress(OSError):  # it never started
-        process = await starting
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.communicate()
+        await child_of(await starting).gone()
 
 
 async def through(work: Awaitable[None]) -> None:

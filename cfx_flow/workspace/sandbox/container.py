@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cfx_flow.workspace.sandbox.child import carry_out, through
 from cfx_flow.workspace.sandbox.model import Commands, Limits, Ran, SandboxFailed
-from cfx_flow.workspace.sandbox.script import ENVIRON, OWN_PROCESSES, script_of
+from cfx_flow.workspace.sandbox.script import ENVIRON, FIRST, OWN_PROCESSES, script_of
 
 NOBODY = "65534:65534"
 SHM_MB = 64
@@ -31,8 +31,6 @@ _ISOLATED = (
     *("--log-driver", "none", "--stop-signal", "SIGKILL"),
 )
 """The third ulimit is of all containers of that user together: each has its own ``--pids-limit``."""
-_INNER = '/bin/sh -c "$1"; exit $?'
-"""The script is not the container's first process, which no signal from inside could end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,11 @@ class Container:
                 "A container sees no files of this machine (read_only); they belong into its image."
             )
         called = f"cfx-sandbox-{uuid.uuid4()}"
-        argv = [self.client, "run", "--name", called, *self._options(commands), image, "-c", _INNER, "sh"]
+        argv = [self.client, "run", "--name", called, *self._options(commands), image, "-c", FIRST, "sh"]
         ended = False
         try:
             script = script_of(commands, count_processes=False)
-            ran = await carry_out([*argv, script], client_environ(), commands, watched=False)
+            ran = await carry_out([*argv, script], client_environ(), commands, descends=False)
             ended = not ran.timed_out
         finally:
             if not ended:

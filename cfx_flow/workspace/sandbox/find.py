@@ -47,12 +47,13 @@ async def _container(image: str | None, search: str | None) -> Container | NoSan
     problems = []
     for name in ("docker", "podman"):
         program = shutil.which(name, path=search)
-        problem = await answered(program, "info") if program else "it is not installed"
-        if program and not problem:
-            found = Container(program, image)
-            problem = await _problem(found) if image else None
-            if not problem:
-                return found
+        if program is None:
+            problems.append(f"{name} is not installed.")
+            continue
+        found = Container(program, image)
+        problem = await answered(program, "info") or (await _problem(found) if image else None)
+        if problem is None:
+            return found
         problems.append(f"{name} does not work here: {_sentence(problem)}")
     return NoSandbox(" ".join(problems))
 

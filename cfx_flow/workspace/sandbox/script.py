@@ -19,6 +19,9 @@ MAX_SCRIPT_BYTES = 120 * 1024
 """Linux takes 128 KiB in one argument."""
 MAX_SAID_BYTES = MAX_REPORT_BYTES + 64 * 1024
 
+FIRST = '/bin/sh -c "$1"; exit $?'
+"""The first process inside is not the script itself: no signal from inside could end it."""
+
 _SCRIPT = """\
 exec 3>&2
 {limit}

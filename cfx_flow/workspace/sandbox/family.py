@@ -1,4 +1,4 @@
-"""How much memory a process and all that it has started hold."""
+"""A process and what it has started: who they are, and how much memory they hold."""
 
 from __future__ import annotations
 
@@ -20,8 +20,13 @@ def _family(pid: int) -> Iterator[int]:
     while waiting:
         one = waiting.pop()
         yield one
-        for children in Path(f"/proc/{one}/task").glob("*/children"):
-            waiting += [int(child) for child in _text(children).split()]
+        waiting += children_of(one)
+
+
+def children_of(pid: int) -> list[int]:
+    """Whichever of its threads has started them."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for children in lists for child in _text(children).split()]
 
 
 def _held_kb(pid: int) -> int:
