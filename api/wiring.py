@@ -54,6 +54,7 @@ from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.login import LOOK_EVERY_S as LOOK_AT_LOGIN_EVERY_S
 from cfx_flow.store.login import warn_of_login
 from cfx_flow.suites.load import load_suites
+from cfx_flow.suites.model import Suites
 from cfx_flow.suites.runs import SuiteRuns
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.client import UpstreamClient
@@ -146,14 +147,13 @@ async def open_services(
         parts = _flows_of(settings, store, clock, graph, drain_s)
         chores = await closing.enter_async_context(_tended(settings, store, clock, parts))
         counted_on_redis = limits.daily if settings.redis_url else None
-        find = partial(find_sandbox, settings.sandbox, image=settings.sandbox_image)
         yield Services(
             settings=settings,
             clock=clock,
             models=models,
             prompts=prompts,
             policy=policy,
-            suites=SuiteRuns(suites, find, os.cpu_count() or 1),
+            suites=_suite_runs(settings, suites),
             store=store,
             accounts=doors.accounts,
             signed_in=doors.signed_in,
@@ -240,6 +240,11 @@ def _session(settings: Settings) -> Mapping[str, str]:
     """A worker that is frozen in the middle of a transaction must not hold its rows for ever. Nobody but a
     worker may be sure that no pooler is in between, which takes no settings."""
     return {"idle_in_transaction_session_timeout": "20s"} if settings.with_worker else {}
+
+
+def _suite_runs(settings: Settings, suites: Suites) -> SuiteRuns:
+    find = partial(find_sandbox, settings.sandbox, image=settings.sandbox_image)
+    return SuiteRuns(suites, find, os.cpu_count() or 1)
 
 
 async def import_graph() -> ModuleType:
