@@ -8,10 +8,11 @@ written later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -67,7 +68,32 @@ class _Answer(msgspec.Struct):
     cost_usd: Decimal
 
 
-def paid_in(effects: Iterable[Effect]) -> tuple[str | None, Usage]:
+class Calls(msgspec.Struct, frozen=True):
+    """Of one step, by all of its runs."""
+
+    model: str | None
+    """that answered last"""
+    used: Usage
+    detail: Mapping[str, Any]
+    """of the row while the step is open: its sum alone would not tell what of it the journal has"""
+
+
+def calls_of(row: Calls, effects: Iterable[Effect]) -> Calls:
+    """``row``: as the step's row has them. It may lack the last answers, and have outlived others: a flow's
+    journal goes some time after its end, and then it may be resumed."""
+    model, paid = _paid_in(effects)
+    kept = row.detail.get(_PRUNED)
+    pruned = Usage() if kept is None else Usage.from_json(kept)
+    if row.used.calls > pruned.calls + paid.calls:
+        pruned = row.used
+    detail = {_PRUNED: pruned.to_json()} if pruned.calls else {}
+    return Calls(model or row.model, pruned + paid, detail)
+
+
+_PRUNED = "paid_before"
+
+
+def _paid_in(effects: Iterable[Effect]) -> tuple[str | None, Usage]:
     """The model that answered last, and what all answers have cost. One that cannot be read costs nothing
     here: whoever needs it says so."""
     model, usage = None, Usage()

@@ -15,12 +15,13 @@ from msgspec.structs import asdict, replace
 
 from cfx_flow.flows import statements as sql
 from cfx_flow.flows.checkpoints import CheckpointRow, Writes
-from cfx_flow.flows.effects import Effect, paid_in
+from cfx_flow.flows.effects import Calls, Effect, calls_of
 from cfx_flow.flows.model import Event, Fenced, Flow, FlowStatus, Outcome, Step, Story
 from cfx_flow.flows.resume import may_resume
 from cfx_flow.flows.retakes import AT_ONCE, Later
 from cfx_flow.flows.rows import event_row, flow_of, flow_row, row_without_input, step_row, storable
 from cfx_flow.flows.search import search_row
+from cfx_flow.flows.usage import Usage
 from cfx_flow.store.jobs import Ask, Job, Row, Steps, Values
 from cfx_flow.webhooks.outbox import put_delivery
 
@@ -172,25 +173,31 @@ def wind_up(flow_id: str, ended: Row, outcome: Outcome, now: datetime) -> Steps[
     """What is open is closed, who waits for the end is told, and what nobody needs any more goes."""
     cut_off = "cancelled" if outcome.status is FlowStatus.CANCELLED else "failed"
     for row in (yield Ask(sql.CLOSE_STEPS, {"b_flow_id": flow_id, "status": cut_off, "completed_at": now})):
-        yield from _count_calls(flow_id, row["n"])
+        yield from _count_calls(flow_id, row)
     if ended["options"].get("webhook"):
         yield from put_delivery(flow_of((yield Ask(sql.FLOW, {"flow_id": flow_id}))[0]))
     if not may_resume(outcome):
         yield from drop_checkpoints(flow_id)
 
 
-def _count_calls(flow_id: str, n: int) -> Steps[None]:
+def _count_calls(flow_id: str, row: Row) -> Steps[None]:
     """Of a step that was cut off after its last answer and before its row was written."""
-    found = yield Ask(sql.EFFECTS_OF_STEP, {"flow_id": flow_id, "step": n})
-    model, paid = paid_in(Effect(**row) for row in found)
-    calls = {
-        "model": model,
-        "attempts": paid.calls,
-        "input_tokens": paid.input_tokens,
-        "output_tokens": paid.output_tokens,
-        "cost_usd": paid.cost_usd,
-    }
-    yield Ask(sql.MORE_CALLS, {"b_flow_id": flow_id, "b_n": n, "b_attempts": paid.calls, **calls})
+    found = yield Ask(sql.EFFECTS_OF_STEP, {"flow_id": flow_id, "step": row["n"]})
+    before = Usage(row["attempts"], row["input_tokens"], row["output_tokens"], row["cost_usd"])
+    calls = calls_of(Calls(row["model"], before, row["detail"]), [Effect(**each) for each in found])
+    if calls.used.calls > before.calls:
+        yield Ask(
+            sql.MORE_CALLS,
+            {
+                "b_flow_id": flow_id,
+                "b_n": row["n"],
+                "model": calls.model,
+                "attempts": calls.used.calls,
+                "input_tokens": calls.used.input_tokens,
+                "output_tokens": calls.used.output_tokens,
+                "cost_usd": calls.used.cost_usd,
+            },
+        )
 
 
 def drop_checkpoints(flow_id: str) -> Steps[None]:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from cfx_flow.clock import Clock
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.budget import Left
-from cfx_flow.flows.effects import Effect, paid_in
+from cfx_flow.flows.effects import Calls, Effect, calls_of
 from cfx_flow.flows.jobs import Entry, Fence
 from cfx_flow.flows.model import Event, Flow, FlowFailed, Reason, Step
 from cfx_flow.flows.pen import Pen
@@ -216,12 +216,10 @@ class FlowRun:
 
     async def _with_calls_of(self, known: Step, step: Step, stage: str) -> Step:
         """What earlier runs of the step have paid for stays counted; the call in which one was when its
-        process died has broken off. The row may lack the last answers, or have outlived them all."""
+        process died has broken off."""
         effects = await self._flows.effects_of(self.flow.id, step.n)
-        model, paid = paid_in(effects)
-        if paid.calls < known.attempts:
-            model, paid = known.model, known.used
-        step = step.using(model, paid)
+        calls = calls_of(Calls(known.model, known.used, known.detail), effects)
+        step = replace(step, detail=calls.detail).using(calls.model, calls.used)
         for effect in effects:
             if effect.is_in_flight:
                 self.broke_off(step, effect, stage, effect.most)

@@ -103,20 +103,16 @@ STEP_WITHOUT_INPUT = (
     .where(flow_steps.c.flow_id == bindparam("b_flow_id"), flow_steps.c.n == bindparam("b_n"))
     .values({c.name: bindparam(c.name) for c in flow_steps.c if c.name not in (*_STEP_KEYS, "input")})
 )
+_CALLS = ("model", "attempts", "input_tokens", "output_tokens", "cost_usd")
 CLOSE_STEPS = (
     update(flow_steps)
     .where(flow_steps.c.flow_id == bindparam("b_flow_id"), flow_steps.c.status == "started")
     .values(status=bindparam("status"), completed_at=bindparam("completed_at"))
-    .returning(flow_steps.c.n)
+    .returning(flow_steps.c.n, flow_steps.c.detail, *(flow_steps.c[name] for name in _CALLS))
 )
-_CALLS = ("model", "attempts", "input_tokens", "output_tokens", "cost_usd")
 MORE_CALLS = (
     update(flow_steps)
-    .where(
-        flow_steps.c.flow_id == bindparam("b_flow_id"),
-        flow_steps.c.n == bindparam("b_n"),
-        flow_steps.c.attempts < bindparam("b_attempts"),
-    )
+    .where(flow_steps.c.flow_id == bindparam("b_flow_id"), flow_steps.c.n == bindparam("b_n"))
     .values({name: bindparam(name) for name in _CALLS})
 )
 

@@ -146,6 +146,32 @@ async def test_a_row_that_has_outlived_its_answers_keeps_what_they_cost(desk: De
     assert cost(process.step) == TWO
 
 
+@pytest.mark.parametrize("times", [1, 2])
+async def test_it_keeps_them_also_when_its_next_run_pays_and_dies(
+    desk: Desk, store: Store, times: int
+) -> None:
+    """What stands in the row, and not in the journal, is known as often as that happens."""
+    flow, process = await desk.flow(), Process(desk)
+    await process.begins(flow.id)
+    await process.asks()
+    for _ in range(times):
+        await process.run.pen.settle()
+        process.dies()
+        async with store.transaction() as connection:
+            await connection.execute(delete(effects))
+        await process.begins(flow.id)
+        await process.asks()
+    process.dies()
+    paid = times + 1
+
+    await process.begins(flow.id)
+
+    assert cost(process.step) == (paid, 10 * paid, 10 * paid, paid * Decimal("0.001"))
+    process.dies()
+    await desk.flows.cancel(desk.user.user_id, flow.id)
+    assert cost(await desk.flows.step(flow.id, 1)) == cost(process.step)
+
+
 async def test_a_cancelled_step_has_what_was_paid_just_before(desk: Desk) -> None:
     flow, process = await desk.flow(), Process(desk)
     await process.begins(flow.id)
