@@ -102,11 +102,11 @@ def _etc() -> Iterator[Word]:
             yield from ("--ro-bind", str(found), str(found))
 
 
-def _read_only(commands: Commands) -> Iterator[Word]:
+def _read_only(commands: Commands) -> Iterator[str]:
     for path in commands.read_only:
         hides = any(place.is_relative_to(path) for place in _KEPT_FREE)
         if not path.is_absolute() or ".." in path.parts or hides or not path.exists():
             raise SandboxFailed(
                 f"{path} cannot be shown inside. Name a file or folder that is there by its absolute path."
             )
-        yield from ("--ro-bind-fd", {"path": str(path)}, str(path))
+        yield from ("--ro-bind", str(path), str(path))

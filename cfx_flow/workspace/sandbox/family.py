@@ -25,8 +25,11 @@ def _family(pid: int) -> Iterator[int]:
 
 def children_of(pid: int) -> list[int]:
     """Whichever of its threads has started them."""
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for children in lists for child in _text(children).split()]
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # it ended
+        return []
+    return [int(child) for thread in threads for child in _text(thread / "children").split()]
 
 
 def _held_kb(pid: int) -> int:

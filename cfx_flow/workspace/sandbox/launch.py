@@ -4,8 +4,7 @@ A program of its own since nothing else works everywhere: uvloop's subprocesses 
 between fork and exec is not safe beside threads.
 
 Its argument is JSON: ``user`` to become (null: stay who we are), ``limits`` by name of resource, ``argv``.
-There ``{"text": …}`` stands for the number of a descriptor that reads so, and ``{"path": …}`` for one of that
-path, opened while we still can.
+There ``{"text": …}`` stands for the number of a descriptor that reads so.
 """
 
 import contextlib
@@ -38,13 +37,9 @@ def main(argument: str) -> None:
 
 
 def _descriptor(word: dict[str, str]) -> int:
-    if "path" in word:
-        made = os.open(word["path"], os.O_PATH)
-    else:
-        made = os.memfd_create("text", 0)
-        os.write(made, word["text"].encode())
-        os.lseek(made, 0, os.SEEK_SET)
-    os.set_inheritable(made, True)
+    made = os.memfd_create("text", 0)  # which is inherited
+    os.write(made, word["text"].encode())
+    os.lseek(made, 0, os.SEEK_SET)
     return made
 
 

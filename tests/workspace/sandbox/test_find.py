@@ -1,0 +1,88 @@
+"""Which sandbox is found. The programs on the PATH here stand in for those that a machine has, and say so."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cfx_flow.workspace.sandbox.container import Container
+from cfx_flow.workspace.sandbox.find import find_sandbox
+from cfx_flow.workspace.sandbox.model import NoSandbox, SandboxFailed
+from tests.support.sandboxes import commands, shell
+
+pytestmark = pytest.mark.e2e
+
+
+def stand_in(folder: Path, name: str, script: str) -> None:
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n# stands in for {name}\n{script}\n")
+    program.chmod(0o755)
+
+
+@pytest.fixture
+def path() -> Iterator[Path]:
+    """Which the user ``nobody`` may look into too."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+async def reason(path: Path, wanted: str = "auto", **others: str) -> str:
+    found = await find_sandbox(wanted, search=str(path), **others)  # type: ignore[arg-type]
+    assert isinstance(found, NoSandbox)
+    return found.reason
+
+
+async def test_where_there_is_none_each_says_why(path: Path) -> None:
+    assert await reason(path) == (
+        "bubblewrap is not installed. docker is not installed. podman is not installed."
+    )
+    assert await reason(path, "none") == "CFX_SANDBOX is none."
+    stand_in(path, "docker", "echo 'Cannot connect to the daemon. Is it running?' >&2; exit 1")
+    assert "docker does not work here: Cannot connect to the daemon. Is it running? podman" in await reason(
+        path, "container"
+    )
+
+
+async def test_a_program_that_is_there_and_does_not_work_is_not_taken(path: Path) -> None:
+    stand_in(path, "bwrap", "echo 'bwrap: setting up uid map: Permission denied' >&2; exit 1")
+    assert await reason(path, "bubblewrap") == (
+        "bubblewrap does not work here: bwrap: setting up uid map: Permission denied."
+    )
+
+
+async def test_the_first_engine_that_answers_is_taken(path: Path) -> None:
+    stand_in(path, "docker", "exit 1")
+    stand_in(path, "podman", "exit 0")
+    assert await find_sandbox("auto", search=str(path)) == Container(str(path / "podman"))
+
+
+async def test_docker_is_asked_for_no_more_than_it_knows(path: Path) -> None:
+    """The suite over all sandboxes runs Podman; of Docker there is no engine where the tests run."""
+    stand_in(path, "docker", f'echo "$@" | head -n 1 >> {path}/asked; exit 125')
+    with pytest.raises(SandboxFailed, match="before it was ready"):
+        await Container(str(path / "docker"), "python:3.12").run(shell("pytest -q", env={"CI": "1"}))
+    run, remove = (path / "asked").read_text().splitlines()
+    name = re.match(r"run --name (cfx-sandbox-[\w-]+) --rm -i --pull never --network none ", run)
+    assert name
+    assert remove == f"rm -f {name[1]}", "whatever may have begun to run is taken away"
+    assert " --env CI=1 --entrypoint /bin/sh python:3.12 -c " in run
+    assert "--read-only-tmpfs" not in run, "which only Podman has"
+    for held in ("--read-only", "--user 65534:65534", "--cap-drop ALL", "--security-opt no-new-privileges"):
+        assert f" {held} " in run
+    for held in ("--pids-limit 72", "--memory 384m", "--memory-swap 384m", "size=64m,mode=1777"):
+        assert f"{held} " in run
+
+
+async def test_what_a_container_cannot_do_is_said(path: Path) -> None:
+    nameless = Container("docker")
+    with pytest.raises(SandboxFailed, match="CFX_SANDBOX_IMAGE"):
+        await nameless.run(commands(["true"]))
+    with pytest.raises(SandboxFailed, match="its image"):
+        await nameless.run(commands(["true"], image="x", read_only=[Path("/opt")]))
