@@ -97,11 +97,17 @@ def test_of_many_failures_the_first_are_named_each_on_a_line() -> None:
     assert "pytest: 50 new failures" in shown
     more = FAILED | {"new_failures": names, "failed": 80}
     assert "pytest: over 50 new failures" in rendered(Recorder().test(1, more))
+    four = ["test_10", "test_11", "test_12", "test_1"]
+    said = {"new_failures": four, "message": f"4 tests fail: {', '.join(four[:3])} and 1 more."}
+    assert "\n              test_1\n" in rendered(Recorder().test(1, FAILED | said))
 
 
-def test_without_a_report_the_exit_code_or_the_time_says_how_tests_failed() -> None:
+def test_where_no_name_says_it_the_exit_code_or_the_time_says_how_tests_failed() -> None:
     unread = FAILED | dict.fromkeys(("passed", "failed", "skipped")) | {"new_failures": [], "failures": []}
     assert "pytest: failed, exit code 1" in rendered(Recorder().test(1, unread))
+    late = FAILED | {"timed_out": True, "message": "With the patch the tests do not come to an end."}
+    assert "pytest: timed out" in rendered(Recorder().test(1, late))
+    assert "::test_no_name\n" in rendered(Recorder().test(1, late))
     assert "pytest: timed out" in rendered(
         Recorder().test(1, unread | {"timed_out": True, "exit_code": None})
     )

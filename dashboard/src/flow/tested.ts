@@ -37,8 +37,9 @@ export function outcomeOfTests({ status, passed, failed, new_failures, timed_out
     case "passed":
       return ["good", passed === null ? "passed" : `${passed} passed`];
     case "failed":
+      if (timed_out) return ["bad", "timed out"];
       if (new_failures?.length) return ["bad", isCut(new_failures, failed) ? `over ${new_failures.length} new failures` : plural(new_failures.length, "new failure")];
-      return ["bad", timed_out ? "timed out" : "failed"];
+      return ["bad", "failed"];
     case "failed_before":
       return ["warn", "failed as before"];
     case "skipped":

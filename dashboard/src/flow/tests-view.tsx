@@ -27,7 +27,7 @@ export function TestsView({ tests, log }: { tests: Tested; log: string }) {
 function factsOf(tests: Tested): [string, React.ReactNode][] {
   const facts: [string, React.ReactNode][] = [["Policy", <span key="policy" className="font-mono text-xs">{visible(tests.policy)}</span>]];
   for (const [name, count] of [["Passed", tests.passed], ["Failed", tests.failed], ["Left out", tests.skipped]] as const) if (count !== null) facts.push([name, count]);
-  if (tests.timed_out) facts.push(["Exit code", "none: stopped when their time was over"]);
+  if (tests.timed_out) facts.push(["Exit code", "none, their time was over"]);
   else if (tests.exit_code !== null) facts.push(["Exit code", tests.exit_code]);
   if (tests.before) facts.push(["Without the patch", tests.before.failed ? `${tests.before.failed} failed` : tests.before.status]);
   if (tests.sandbox) facts.push(["Ran in", tests.sandbox], ["Took", duration(tests.duration_ms)]);
@@ -44,7 +44,7 @@ function Names({ title, names, cut, className }: { title: string; names: readonl
             {visible(name)}
           </li>
         ))}
-        {cut && <li className="text-faint">and more, which the log names</li>}
+        {cut && <li className="text-faint">and more</li>}
       </ul>
     </Section>
   );
