@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import signal
@@ -26,7 +25,7 @@ from tests.support.flows import (
 )
 from tests.support.processes import child_environ, wait_for
 from tests.support.provider import CODE, Provider
-from tests.support.sandboxes import BROKEN_DIFF, bubblewrap
+from tests.support.sandboxes import BROKEN_DIFF
 from tests.support.server import CFX, Server
 
 UNITTEST = """\
@@ -102,10 +101,10 @@ def test_run_without_apply_prints_the_patch_and_touches_nothing(
     assert read_files(repo) == FILES
 
 
+@pytest.mark.usefixtures("bubblewrap")
 def test_run_with_tests_shows_what_a_patch_breaks_and_prints_their_log(
     server: Server, provider: Provider, tmp_path: Path
 ) -> None:
-    asyncio.run(bubblewrap())
     repo = repository(tmp_path / "repo", FILES | {"test_greet.py": UNITTEST})
     provider.script(*loop([says(BROKEN_DIFF), says(GOOD_DIFF)]))
     done = server.run("run", "Greet", "--repo", str(repo), "--tests", "unittest")
