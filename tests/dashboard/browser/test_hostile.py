@@ -81,6 +81,7 @@ def unhurt(page: Page) -> None:
     assert set(hrefs) <= {"http:", "https:"}
 
 
+@pytest.mark.usefixtures("bubblewrap")
 def test_what_models_and_callers_write_is_text_on_every_page(
     visiting: Visiting, provider: Provider, dashboard: Server
 ) -> None:
