@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cfx_flow.workspace.sandbox.model import MAX_REPORT_BYTES, Sandbox, SandboxFailed
+from tests.support.campaign import scaled
 from tests.support.sandboxes import LIMITS, commands, printed, running, shell
 from tests.support.stores import eventually
 
@@ -194,9 +195,10 @@ async def test_cancelled_it_ends_with_all_it_has_begun(sandbox: Sandbox, marker:
     await gone(marker)
 
 
+@pytest.mark.campaign
 async def test_cancelled_at_any_moment_nothing_is_left(sandbox: Sandbox, marker: str) -> None:
     moments = random.Random(5)
-    for _ in range(10):
+    for _ in range(scaled(100)):
         one = asyncio.create_task(sandbox.run(shell(f"sleep {marker}", files={"a": bytes(1_000_000)})))
         await asyncio.sleep(moments.uniform(0, 0.15))
         one.cancel()
@@ -212,6 +214,7 @@ async def test_when_we_are_killed_nothing_lives_on(sandbox: Sandbox, marker: str
     program = f"""
 import asyncio
 from cfx_flow.workspace.sandbox.{sandbox.name} import {type(sandbox).__name__} as Sandbox
+from tests.support.campaign import scaled
 from tests.support.sandboxes import shell
 asyncio.run({sandbox!r}.run(shell({script!r})))
 """.replace(type(sandbox).__name__ + "(", "Sandbox(")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from cfx_flow.workspace.sandbox import launch
 from cfx_flow.workspace.sandbox.child import carry_out
+from cfx_flow.workspace.sandbox.filter import filter_for
 from cfx_flow.workspace.sandbox.model import HOME, Commands, Limits, Ran, SandboxFailed
 from cfx_flow.workspace.sandbox.script import ENVIRON, FIRST, script_of
 
@@ -72,6 +74,8 @@ def _limits(limits: Limits) -> dict[str, int]:
 
 def _arguments(commands: Commands) -> Iterator[Word]:
     yield from (*_ISOLATED, "--uid", str(INSIDE), "--gid", str(INSIDE))
+    if forbidden := filter_for(platform.machine()):
+        yield from ("--seccomp", {"hex": forbidden.hex()})
     yield from ("--ro-bind", "/usr", "/usr")
     yield from _links()
     yield from _etc()
@@ -96,7 +100,7 @@ def _links() -> Iterator[str]:
 
 def _etc() -> Iterator[Word]:
     for place, text in _ETC.items():
-        yield from ("--perms", "0444", "--file", {"text": text}, place)
+        yield from ("--perms", "0444", "--file", {"hex": text.encode().hex()}, place)
     for pattern in _OF_ETC:
         for found in sorted(Path("/etc").glob(pattern)):
             yield from ("--ro-bind", str(found), str(found))

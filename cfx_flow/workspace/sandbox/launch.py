@@ -4,7 +4,7 @@ A program of its own since nothing else works everywhere: uvloop's subprocesses 
 between fork and exec is not safe beside threads.
 
 Its argument is JSON: ``user`` to become (null: stay who we are), ``limits`` by name of resource, ``argv``.
-There ``{"text": …}`` stands for the number of a descriptor that reads so.
+There ``{"hex": …}`` stands for the number of a descriptor from which those bytes are read.
 """
 
 import contextlib
@@ -37,8 +37,8 @@ def main(argument: str) -> None:
 
 
 def _descriptor(word: dict[str, str]) -> int:
-    made = os.memfd_create("text", 0)  # which is inherited
-    os.write(made, word["text"].encode())
+    made = os.memfd_create("given", 0)  # which is inherited
+    os.write(made, bytes.fromhex(word["hex"]))
     os.lseek(made, 0, os.SEEK_SET)
     return made
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import platform
 import random
 import shutil
 import socket
@@ -68,6 +70,21 @@ async def test_on_the_machine_it_is_not_root_either(bubblewrap: Sandbox) -> None
 async def test_no_further_namespace_can_be_made(bubblewrap: Sandbox) -> None:
     ran = await bubblewrap.run(commands(["unshare", "--user", "--map-root-user", "true"]))
     assert ran.exit_code not in (0, None, 127)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the calls' numbers are x86-64's")
+async def test_keys_and_doubtful_parts_of_the_kernel_are_out_of_reach(bubblewrap: Sandbox) -> None:
+    code = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def errno(call):
+    libc.syscall(call, 0, 0, 0, 0, 0)
+    return ctypes.get_errno()
+calls = [248, 249, 250, 298, 321, 323, 425, 426, 427, 0x40000000 | 39]
+print([errno(call) for call in calls], libc.syscall(39) > 0)
+"""
+    ran = await bubblewrap.run(commands(["python3", "-c", code]))
+    assert ran.output == f"{[errno.ENOSYS] * 10} True\n"
 
 
 async def test_there_is_a_loopback_of_its_own(bubblewrap: Sandbox) -> None:
