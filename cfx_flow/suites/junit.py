@@ -9,7 +9,9 @@ without declarations of its own (no entity is ever expanded).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from xml.parsers import expat
 
 import msgspec
@@ -17,13 +19,18 @@ import msgspec
 MAX_NAME_CHARS = 300
 MAX_STORY_CHARS = 8_000
 """of what is told about one failure"""
+MAX_SUITES = 8
+"""around a test, that are part of its name"""
+_CLASS_OF_ALL = "test"
+"""Node says it of each test: only its suites and its file tell it from others of the same name."""
 
 
 class Cases(msgspec.Struct, frozen=True):
     passed: int
     skipped: int
     failed: Mapping[str, str]
-    """name → what the report tells of it"""
+    """name → what the report tells of it. One that is there before has its number behind it: of two tests of
+    one name, a second that fails is news."""
 
 
 def read_report(report: bytes) -> Cases | None:
@@ -31,7 +38,7 @@ def read_report(report: bytes) -> Cases | None:
     reader = _Reader()
     try:
         reader.parser.Parse(report, True)
-    except (expat.ExpatError, _Declares):
+    except (expat.ExpatError, LookupError, ValueError, _Declares):  # two of them for the encoding it names
         return None
     return reader.cases()
 
@@ -49,6 +56,9 @@ class _Reader:
         self.parser.EndElementHandler = self._ends
         self.parser.CharacterDataHandler = self._says
         self._failed: dict[str, str] = {}
+        self._times: Counter[str] = Counter()
+        """that a test of a name failed"""
+        self._suites: list[str] = []
         self._passed = self._skipped = 0
         self._name: str | None = None
         self._is_skipped = False
@@ -66,8 +76,10 @@ class _Reader:
         raise _Declares
 
     def _begins(self, kind: str, told: dict[str, str]) -> None:
-        if kind == "testcase":
-            self._name = _name_of(told)
+        if kind == "testsuite":
+            self._suites.append(told.get("name", "")[:MAX_NAME_CHARS])
+        elif kind == "testcase":
+            self._name = _name_of(told, self._suites[-MAX_SUITES:])
             self._is_skipped, self._told, self._story = False, [], None
         elif self._name is not None and kind in ("failure", "error"):
             self._story = [told.get("message", "")]
@@ -82,20 +94,33 @@ class _Reader:
         if self._story is not None and kind in ("failure", "error"):
             self._told.append("\n".join(part.strip("\n") for part in self._story if part.strip()))
             self._story = None
+        elif kind == "testsuite":
+            self._suites.pop()
         elif kind == "testcase" and self._name is not None:
             self._count(self._name)
             self._name = None
 
     def _count(self, name: str) -> None:
         if self._told:
-            known = self._failed.get(name, "")
-            self._failed[name] = "\n".join([known, *self._told]).strip("\n")[:MAX_STORY_CHARS]
+            self._times[name] += 1
+            once_more = f" ({self._times[name]})" if self._times[name] > 1 else ""
+            self._failed[name + once_more] = "\n".join(self._told).strip("\n")[:MAX_STORY_CHARS]
         elif self._is_skipped:
             self._skipped += 1
         else:
             self._passed += 1
 
 
-def _name_of(told: Mapping[str, str]) -> str:
-    parts = [part for part in (told.get("classname") or told.get("file"), told.get("name")) if part]
-    return " ".join("::".join(parts).split())[:MAX_NAME_CHARS] or "(a test without a name)"
+def _name_of(told: Mapping[str, str], suites: Sequence[str]) -> str:
+    file, kind = told.get("file"), told.get("classname")
+    where = [file, *suites] if kind == _CLASS_OF_ALL else [kind or file]
+    name = " ".join("::".join(part for part in (*where, told.get("name")) if part).split())
+    return _bounded(name) or "(a test without a name)"
+
+
+def _bounded(name: str) -> str:
+    """Long ones that differ at their end only, as pytest's with parameters do, stay apart."""
+    if len(name) <= MAX_NAME_CHARS:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: MAX_NAME_CHARS - len(mark) - 1]}…{mark}"

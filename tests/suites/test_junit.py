@@ -36,7 +36,26 @@ def test_what_failed_is_known_by_its_name_and_told_as_the_report_tells_it() -> N
 def test_a_failure_without_a_word_is_a_failure() -> None:
     cases = read_report(NODE)
     assert cases is not None
-    assert (cases.passed, dict(cases.failed)) == (1, {"test::removes": ""})
+    assert (cases.passed, dict(cases.failed)) == (1, {"cart::removes": ""})
+
+
+def test_tests_of_one_name_stay_apart() -> None:
+    """Else a patch that breaks one of them would hide behind another that failed before."""
+    failure = "<failure/></testcase>"
+    node = "".join(f'<testcase name="works" classname="test" file="{file}">{failure}' for file in "ab")
+    cases = read_report(f"<testsuite name='x'>{node}<testsuite name='y'>{node}</testsuite></testsuite>".encode())
+    assert cases is not None
+    assert list(cases.failed) == ["a::x::works", "b::x::works", "a::x::y::works", "b::x::y::works"]
+
+    same = f'<testcase name="works">{failure}' * 3
+    cases = read_report(f"<t><testcase name='works'/>{same}</t>".encode())
+    assert cases is not None
+    assert (cases.passed, list(cases.failed)) == (1, ["works", "works (2)", "works (3)"])
+
+    long = "".join(f'<testcase name="{"n" * MAX_NAME_CHARS}[{n}]">{failure}' for n in range(2))
+    cases = read_report(f"<t>{long}</t>".encode())
+    assert cases is not None
+    assert len({name[:MAX_NAME_CHARS] for name in cases.failed}) == 2
 
 
 @pytest.mark.parametrize(
@@ -50,6 +69,9 @@ def test_a_failure_without_a_word_is_a_failure() -> None:
         b"<!DOCTYPE x SYSTEM 'file:///etc/passwd'><testsuite><testcase name='x'/></testsuite>",
         b"\xff\xfe\x00",
         b"<a>" * 100_000,
+        b"<?xml version='1.0' encoding='unheard-of'?><testsuite><testcase name='x'/></testsuite>",
+        b"<?xml version='1.0' encoding='shift_jis'?><testsuite><testcase name='x'/></testsuite>",
+        b"<?xml version='1.0' encoding='idna'?><testsuite><testcase name='x'/></testsuite>",
     ],
 )
 def test_what_is_cut_off_or_declares_something_is_no_report(report: bytes) -> None:
