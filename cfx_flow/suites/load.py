@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -19,9 +19,11 @@ def _storable(text: str) -> str:
 
 
 def _inside(path: str) -> str:
-    if path.startswith("/") or ".." in path.split("/"):
-        raise ValueError("must be a path within the working folder, relative to it")
-    return _storable(path)
+    """As paths of a tree are written: a file of the tree that has this one's place is known by it."""
+    plain = PurePosixPath(_storable(path))
+    if plain.is_absolute() or ".." in plain.parts or not plain.parts:
+        raise ValueError("must be the path of a file within the working folder, relative to it")
+    return str(plain)
 
 
 def _absolute(path: str) -> str:

@@ -43,7 +43,9 @@ def test_tests_of_one_name_stay_apart() -> None:
     """Else a patch that breaks one of them would hide behind another that failed before."""
     failure = "<failure/></testcase>"
     node = "".join(f'<testcase name="works" classname="test" file="{file}">{failure}' for file in "ab")
-    cases = read_report(f"<testsuite name='x'>{node}<testsuite name='y'>{node}</testsuite></testsuite>".encode())
+    cases = read_report(
+        f"<testsuite name='x'>{node}<testsuite name='y'>{node}</testsuite></testsuite>".encode()
+    )
     assert cases is not None
     assert list(cases.failed) == ["a::x::works", "b::x::works", "a::x::y::works", "b::x::y::works"]
 

@@ -9,9 +9,10 @@ import pytest
 from cfx_flow.errors import ConfigError
 from cfx_flow.settings import HOUSE
 from cfx_flow.suites.load import load_suites
+from cfx_flow.suites.model import Suites
 
 
-def load(tmp_path: Path, text: str) -> object:
+def load(tmp_path: Path, text: str) -> Suites:
     file = tmp_path / "test_policies.yaml"
     file.write_text(text)
     return load_suites(file)
@@ -26,12 +27,8 @@ def test_the_file_that_the_project_ships_is_in_order() -> None:
 def test_the_examples_in_its_comments_are_in_order_too(tmp_path: Path) -> None:
     text = (HOUSE / "config" / "test_policies.yaml").read_text()
     shown = text.partition("policies:")[2].replace("\n  # ", "\n  ").replace("\n  #\n", "\n")
-    suites = load_suites_of(tmp_path, "policies:" + shown.replace("\n  With pytest", "\n  # With pytest"))
+    suites = load(tmp_path, "policies:" + shown.replace("\n  With pytest", "\n  # With pytest"))
     assert set(suites) == {"unittest", "pytest", "npm"}
-
-
-def load_suites_of(tmp_path: Path, text: str) -> dict[str, object]:
-    return dict(load(tmp_path, text))  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +41,7 @@ def load_suites_of(tmp_path: Path, text: str) -> dict[str, object]:
         ("policies:\n  unit:\n    commands: [[x]]\n    timeout_s: 0\n", 4, "policies.unit.timeout_s"),
         ("policies:\n  unit:\n    commands: [[x]]\n    report: ../x\n", 4, "policies.unit.report"),
         ("policies:\n  unit:\n    commands: [[x]]\n    report: /x\n", 4, "policies.unit.report"),
+        ("policies:\n  unit:\n    commands: [[x]]\n    report: ./\n", 4, "policies.unit.report"),
         ("policies:\n  unit:\n    commands: [[x]]\n    read_only: [venv]\n", 4, "policies.unit.read_only[0]"),
         ("policies:\n  unit:\n    commands: [[x]]\n    read_only: [/]\n", 4, "policies.unit.read_only[0]"),
         ("policies:\n  unit:\n    commands: [[x]]\n    image: --privileged\n", 4, "policies.unit.image"),
@@ -55,6 +53,12 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, line: int, key: str) 
     with pytest.raises(ConfigError) as refusal:
         load(tmp_path, text)
     assert (refusal.value.line, refusal.value.key) == (line, key)
+
+
+def test_a_report_is_known_by_the_name_that_a_tree_would_give_it(tmp_path: Path) -> None:
+    """Else one that lies in the tree would be handed in, and read as if the commands had written it."""
+    suites = load(tmp_path, "policies:\n  unit: {commands: [[x]], report: .//out/./report.xml}\n")
+    assert suites["unit"].report == "out/report.xml"
 
 
 def test_a_server_may_have_none(tmp_path: Path) -> None:
