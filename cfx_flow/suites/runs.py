@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from cfx_flow.aside import aside
 from cfx_flow.suites.junit import read_report
@@ -12,24 +13,32 @@ from cfx_flow.suites.verdict import Run
 from cfx_flow.workspace.sandbox.model import Commands, NoSandbox, Sandbox
 
 FindSandbox = Callable[[], Awaitable[Sandbox | NoSandbox]]
+LOOK_AGAIN_S = 60.0
 
 
 class SuiteRuns:
     """``at_once``: of this process; who comes later waits, on their flow's time."""
 
-    def __init__(self, suites: Suites, find: FindSandbox, at_once: int) -> None:
+    def __init__(
+        self, suites: Suites, find: FindSandbox, at_once: int, look_again_s: float = LOOK_AGAIN_S
+    ) -> None:
         self.suites = suites
-        self._find = find
+        self._find, self._look_again_s = find, look_again_s
         self._turns = asyncio.Semaphore(at_once)
         self._finding = asyncio.Lock()
         self._found: Sandbox | NoSandbox | None = None
+        self._found_at = 0.0
 
     async def sandbox(self) -> Sandbox | NoSandbox:
-        """Looked for once, when the first flow asks for tests."""
+        """Looked for when the first flow asks for tests; where there was none, again after a while: an engine
+        that is started anew, or a machine that was out of memory, must not leave all later tests out."""
+        now = asyncio.get_running_loop().time
         async with self._finding:
-            if self._found is None:
+            is_old = now() - self._found_at >= self._look_again_s
+            if self._found is None or (isinstance(self._found, NoSandbox) and is_old):
                 self._found = await self._find()
-        return self._found
+                self._found_at = now()
+            return self._found
 
     async def run(
         self,
@@ -54,4 +63,5 @@ class SuiteRuns:
         async with self._turns:
             ran = await sandbox.run(commands)
         report = ran.report
-        return Run(ran, None if report is None else await aside(len(report), read_report, report))
+        cases = None if report is None else await aside(len(report), read_report, report)
+        return Run(replace(ran, report=None), cases)  # one run may be remembered for as long as its flow runs

@@ -1,12 +1,14 @@
-"""Suites take turns, and the machine's sandbox is looked for once."""
+"""Suites take turns, and the machine's sandbox is looked for once, if there is one."""
 
 from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from cfx_flow.suites.model import Suite
 from cfx_flow.suites.runs import FindSandbox, SuiteRuns
-from cfx_flow.workspace.sandbox.model import Commands, Limits, Ran, Sandbox
+from cfx_flow.workspace.sandbox.model import Commands, Limits, NoSandbox, Ran, Sandbox
 
 SUITE = Suite("unit", (("true",),), Limits(5, 64, 16, 8, 1000), report="report.xml")
 
@@ -49,6 +51,25 @@ async def test_the_sandbox_is_looked_for_once_however_many_ask() -> None:
     found = await asyncio.gather(*(runs.sandbox() for _ in range(10)))
     assert len(asked) == 1
     assert len(set(map(id, found))) == 1
+
+
+@pytest.mark.parametrize(("after_s", "times"), [(0.0, 3), (3600.0, 1)])
+async def test_where_there_is_none_it_is_looked_for_again_after_a_while(after_s: float, times: int) -> None:
+    looked: list[None] = []
+
+    async def find() -> Sandbox | NoSandbox:
+        looked.append(None)
+        return NoSandbox("the engine does not answer") if len(looked) < 3 else Slow()
+
+    runs = SuiteRuns({}, find, at_once=1, look_again_s=after_s)
+    found = [await runs.sandbox() for _ in range(5)]
+    assert len(looked) == times
+    assert isinstance(found[-1], NoSandbox) == (times == 1)
+
+
+async def test_what_a_run_leaves_behind_does_not_hold_the_report() -> None:
+    ran = (await SuiteRuns({}, _found(Slow(), []), at_once=1).run(Slow(), SUITE, {}, {})).ran
+    assert (ran.exit_code, ran.report) == (0, None)
 
 
 async def test_a_report_of_the_tree_is_left_out_of_it() -> None:
