@@ -43,9 +43,9 @@ async def _tested(work: Work, suite: Suite, sandbox: Sandbox | NoSandbox, checke
     if isinstance(sandbox, NoSandbox):
         return skipped(sandbox.reason)
     diff = checked.output or ""
-    tree = await aside(len(diff) + work.snapshot.total_bytes, _patched, diff, work.snapshot)
+    tree = await aside(len(diff) + work.snapshot.total_bytes, patched, diff, work.snapshot)
     after = await _run(work, sandbox, suite, tree)
-    if after.is_good:
+    if after.is_good and (after.cases is not None or suite.report is None):
         return passed(after)
     if suite.name not in work.unpatched:
         work.unpatched[suite.name] = await _run(work, sandbox, suite, work.snapshot)
@@ -67,11 +67,13 @@ async def _run(work: Work, sandbox: Sandbox, suite: Suite, tree: Snapshot) -> Ru
         ) from None
 
 
-def _patched(diff: str, snapshot: Snapshot) -> Snapshot:
+def patched(diff: str, snapshot: Snapshot) -> Snapshot:
+    """Raises FlowFailed where it does not fit any more: without it the tests would say nothing of it."""
     patch = placed(diff, snapshot)
-    changes = patch.changes if isinstance(patch, Patch) else ()
-    gone = {change.path for change in changes if change.after is None}
-    made = {change.path: change.after.encode() for change in changes if change.after is not None}
+    if not isinstance(patch, Patch):
+        raise FlowFailed(Reason.STATE, f"The patch does not fit the files any more ({patch.code}).")
+    gone = {change.path for change in patch.changes if change.after is None}
+    made = {change.path: change.after.encode() for change in patch.changes if change.after is not None}
     files = {path: content for path, content in snapshot.files.items() if path not in gone} | made
     return Snapshot(files, {path: snapshot.modes.get(path, PLAIN) for path in files})
 
@@ -87,7 +89,12 @@ async def _finished(
 
 
 def _suite(work: Work, name: str) -> Suite:
-    """Raises FlowFailed when the operator has taken it away since the flow was accepted."""
+    """Raises FlowFailed when the operator has taken it away since the flow was accepted, or this worker's
+    machine does not have it."""
     if name not in work.tools.suites.suites:
-        raise FlowFailed(Reason.STATE, f"The test policy {name!r} is no longer configured on this server.")
+        raise FlowFailed(
+            Reason.INTERNAL,
+            f"The test policy {name!r} is not configured on this server (test_policies.yaml). "
+            "Resume the flow when it is.",
+        )
     return work.tools.suites.suites[name]

@@ -156,7 +156,7 @@ async def test_what_failed_before_is_not_the_patchs_fault_and_the_reviewer_is_to
 
     assert flow["status"] == "approved"
     first, second = [e["data"] for e in await house.events(flow["id"]) if e["type"] == "tests.completed"]
-    assert (first["status"], first["failures"], first["new_failures"]) == ("failed", ["old", "new"], ["new"])
+    assert (first["status"], first["failures"], first["new_failures"]) == ("failed", ["new", "old"], ["new"])
     assert (first["passed"], first["failed"], first["before"]["failed"]) == (1, 2, 1)
     assert (second["status"], second["new_failures"]) == ("failed_before", [])
     told = asked(provider, CODE)[1]
@@ -175,6 +175,19 @@ async def test_a_report_that_the_patch_brings_along_is_not_read(house: House, pr
 
     assert (flow["status"], flow["reason"]) == ("rejected", "max_rounds")
     assert (await said_of(house, flow["id"]))["failures"] == []
+
+
+async def test_commands_that_succeed_without_their_report_do_not_pass(
+    house: House, provider: Provider
+) -> None:
+    """A patch with which nothing runs any more."""
+    script = "grep -q Hello greet.py && printf '<t><testcase name=\"fine\"/></t>' > report.xml; exit 0"
+    provider.script(*loop([says(BROKEN)]))
+
+    flow = await house.run(workspace=tree(script), tests="named", max_rounds=1)
+
+    assert (flow["status"], flow["reason"], provider.calls(REVIEW)) == ("rejected", "max_rounds", [])
+    assert "without a report" in flow["message"]
 
 
 async def test_a_deleted_file_is_gone_for_them_and_a_new_one_is_there(
@@ -266,18 +279,23 @@ async def test_after_a_restart_they_run_again_and_nothing_is_paid_again(
 
 
 @pytest.mark.e2e
-async def test_a_policy_that_was_taken_away_ends_the_flow_and_says_so(
+async def test_a_policy_that_was_taken_away_stops_the_flow_which_goes_on_when_it_is_back(
     open_house: OpenHouse, sqlite_url: str, policies: Path, provider: Provider
 ) -> None:
     provider.script(*loop([says(GOOD_DIFF, first_byte_delay_s=30), says(GOOD_DIFF)]))
     async with open_house(sqlite_url, CFX_TEST_POLICIES_FILE=str(policies)) as house:
         flow_id = await house.start(workspace=tree(), tests="unit")
         await asyncio.to_thread(provider.wait_for_calls, 1, CODE)
+    named = policies.read_text()
     policies.write_text("policies: {}")
     async with open_house(sqlite_url, CFX_TEST_POLICIES_FILE=str(policies)) as house:
         flow = await house.ended(flow_id)
-    assert (flow["status"], flow["reason"]) == ("failed", "state")
-    assert "'unit' is no longer configured" in flow["message"]
+        assert (flow["status"], flow["reason"]) == ("failed", "internal")
+        assert "'unit' is not configured" in flow["message"]
+    policies.write_text(named)
+    async with open_house(sqlite_url, CFX_TEST_POLICIES_FILE=str(policies)) as house:
+        assert (await resumed(house, flow_id))["status"] == "approved"
+    assert len(provider.calls(CODE)) == 2
 
 
 async def test_a_sandbox_that_breaks_stops_the_flow_which_goes_on_when_it_is_mended(

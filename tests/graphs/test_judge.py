@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cfx_flow.contract.policy import Policy
 from cfx_flow.diffs import JUDGEMENT_REPAIRS
 from cfx_flow.diffs import Policy as DiffPolicy
+from cfx_flow.flows.model import FlowFailed
 from cfx_flow.workspace.snapshot import from_files
 from graphs.judge import Judged, Terms, judge
+from graphs.testing import patched
 
 FILES = {"x": "first line\nsecond line\nthird line\n"}
 MISSPELT = "--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n first line\n-second line\n+2\n thrd line\n"
@@ -20,6 +24,12 @@ def test_a_judgement_is_taken_unless_the_operator_switched_it_off() -> None:
     assert judged(DiffPolicy()).accepted
     strict = judged(DiffPolicy(judgement=JUDGEMENT_REPAIRS - {"context_typo"}))
     assert (strict.code, "     3|third line" in strict.text) == ("context_not_found", True)
+
+
+def test_a_patch_that_fits_no_longer_is_not_tested_as_if_it_were_none() -> None:
+    with pytest.raises(FlowFailed, match="does not fit the files any more"):
+        patched(MISSPELT.replace("first line", "no such line"), from_files(FILES))
+    assert patched(MISSPELT, from_files(FILES)).texts["x"].splitlines()[1] == "2"
 
 
 def test_protected_paths_and_limits_are_the_operators() -> None:

@@ -7,13 +7,14 @@ import pytest
 from cfx_flow.suites.junit import Cases
 from cfx_flow.suites.verdict import MAX_REASONS_CHARS, Run, compared, passed, skipped
 from cfx_flow.workspace.sandbox.model import Ran
+from cfx_flow.workspace.sandbox.output import Output
 
 
 def run(exit_code: int | None = 1, output: str = "boom", failed: int | None = 0, **names: str) -> Run:
     """``names``: tests that failed, with what the report tells; without any there is no report."""
     ran = Ran(
         exit_code=exit_code,
-        failed=failed if exit_code else None,
+        failed=None if exit_code == 0 else failed,
         output=output,
         report=None,
         timed_out=exit_code is None,
@@ -45,6 +46,22 @@ GOOD = Run(run(0).ran, Cases(3, 0, {}))
         (run(a="x"), run(), "failed", ["a"]),
         (run(), run(a="x"), "failed", []),
         (run(None), run(None), "failed_before", []),
+        (run(None, "2 failed"), run(None, "ok"), "failed", []),
+        (run(None, failed=0), run(None, failed=1), "failed", []),
+        (run(2, a="x"), run(1, a="x", b="y"), "failed", []),
+        (run(2, a="x"), run(3, a="x"), "failed_before", []),
+        (run(1, a="x"), run(1, a="x", b="y"), "failed_before", []),
+        (run(failed=1, a="x"), run(failed=0, a="x"), "failed", []),
+        (run(0, a="x"), run(1, a="x", b="y"), "failed_before", []),
+        (run(output="FAIL: test_1"), run(output="FAIL: test_2"), "failed", []),
+        (
+            run(output="12 ms, 2026-11-30T12:00:01.5Z, greet.py:3"),
+            run(output="9 ms, 2026-11-30T12:00:09.1Z, greet.py:14"),
+            "failed_before",
+            [],
+        ),
+        (run(0), GOOD, "failed", []),
+        (run(0), run(a="x"), "failed", []),
         (run(None), run(1), "failed", []),
         (run(None), run(0), "failed", []),
         (run(1), run(None), "failed", []),
@@ -58,6 +75,30 @@ def test_it_failed_before_only_if_that_is_certain(
     assert (verdict.status, told["status"], told["new_failures"]) == (status, status, new)
     assert told["before"] is not None
     assert verdict.message
+
+
+def test_output_that_lacks_its_middle_is_not_like_another() -> None:
+    output = Output(100)
+    output.take(b"x" * 10_000)
+    cut = Output(1_000)
+    cut.take("µ".encode() * 1_200)
+    for text in (output.text(), cut.text()):
+        assert compared(run(output=text), run(output=text)).status == "failed"
+        assert compared(run(output=text), run(output="x")).status == "failed"
+
+
+def test_commands_that_never_leave_a_report_may_succeed_without_one() -> None:
+    verdict = compared(run(0), run(0))
+    assert (verdict.status, "no readable report" in verdict.message) == ("passed", True)
+
+
+def test_new_failures_are_told_first_and_long_names_are_cut_in_sentences() -> None:
+    old = {f"old{n}": "x" for n in range(60)}
+    before = Run(run().ran, Cases(3, 0, old))
+    verdict = compared(Run(run().ran, Cases(3, 0, old | {"n" * 300: "x"})), before)
+    told = verdict.to_json("unit", "bubblewrap")
+    assert (told["failures"][0], len(told["failures"]), told["failed"]) == ("n" * 300, 50, 61)
+    assert len(verdict.message) < 200
 
 
 def test_a_run_whose_report_names_failures_is_not_good_whatever_its_exit_code() -> None:
