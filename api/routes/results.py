@@ -23,7 +23,7 @@ from cfx_flow.flows.application import (
     roll_back,
     workspace_of,
 )
-from cfx_flow.flows.evidence import bundle_of, newest_tests
+from cfx_flow.flows.evidence import bundle_of, tests_of
 from cfx_flow.flows.model import Flow
 from cfx_flow.flows.request import read_as
 from cfx_flow.workspace.edits import Done
@@ -40,8 +40,7 @@ GZIP: dict[int | str, dict[str, Any]] = {
 @router.get("/tests")
 async def get_tests(flow_id: str, house: House, caller: Caller) -> dict[str, Any]:
     """What the flow's tests said last; `not_run` where there were none."""
-    flow = await house.flows.get(caller.user_id, flow_id)
-    return newest_tests(await house.flows.steps_for(flow.user_id, flow.id))
+    return tests_of(await house.flows.newest(caller.user_id, flow_id, "test"))
 
 
 @router.get("/bundle", response_class=Response, responses=GZIP)

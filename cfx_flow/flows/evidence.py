@@ -35,11 +35,6 @@ def tests_of(tested: Step | None) -> dict[str, Any]:
     return {**told, "step": tested.n, "round": tested.round, "output": tested.output or ""}
 
 
-def newest_tests(steps: Sequence[Step]) -> dict[str, Any]:
-    """``steps``: all of the flow's, in order."""
-    return tests_of(_last(steps, "test"))
-
-
 def reversed_patch(patch: str) -> str:
     """Of one that passed the check, which can always be read again."""
     turned = reverse_text(patch)

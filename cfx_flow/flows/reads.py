@@ -61,19 +61,24 @@ class FlowReads:
 
     async def plan(self, user_id: str, flow_id: str) -> Step:
         """The step whose output is the plan that counts. Raises NotFound while there is none."""
+        step = await self.newest(user_id, flow_id, "plan", "approve_plan")
+        if step is None:
+            raise NotFound("This flow has no plan yet.")
+        return step
+
+    async def newest(self, user_id: str, flow_id: str, *nodes: str) -> Step | None:
+        """The finished step of these nodes that came last. Raises NotFound for a flow that is not there."""
         await self.get(user_id, flow_id)
         query = (
             select(flow_steps)
-            .where(flow_steps.c.flow_id == flow_id, flow_steps.c.node.in_(["plan", "approve_plan"]))
+            .where(flow_steps.c.flow_id == flow_id, flow_steps.c.node.in_(nodes))
             .where(flow_steps.c.status == "completed")
             .order_by(flow_steps.c.n.desc())
             .limit(1)
         )
         async with self._store.read(person=user_id) as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
-        if row is None:
-            raise NotFound("This flow has no plan yet.")
-        return step_of(row)
+        return None if row is None else step_of(row)
 
     async def step_for(self, user_id: str, flow_id: str, n: int) -> Step:
         """Raises NotFound."""
