@@ -49,7 +49,7 @@ async def _tested(work: Work, suite: Suite, sandbox: Sandbox | NoSandbox, checke
         return passed(after)
     if suite.name not in work.unpatched:
         work.unpatched[suite.name] = await _run(work, sandbox, suite, work.snapshot)
-    return compared(after, work.unpatched[suite.name])
+    return await aside(len(after.ran.output), compared, after, work.unpatched[suite.name])
 
 
 async def _run(work: Work, sandbox: Sandbox, suite: Suite, tree: Snapshot) -> Run:

@@ -29,8 +29,8 @@ class Cases(msgspec.Struct, frozen=True):
     passed: int
     skipped: int
     failed: Mapping[str, str]
-    """name → what the report tells of it. One that is there before has its number behind it: of two tests of
-    one name, a second that fails is news."""
+    """name → what the report tells of it. Of several tests of one name each but the first has its number
+    behind it: that another of them fails is news."""
 
 
 def read_report(report: bytes) -> Cases | None:
@@ -57,7 +57,7 @@ class _Reader:
         self.parser.CharacterDataHandler = self._says
         self._failed: dict[str, str] = {}
         self._times: Counter[str] = Counter()
-        """that a test of a name failed"""
+        """that there is a test of a name"""
         self._suites: list[str] = []
         self._passed = self._skipped = 0
         self._name: str | None = None
@@ -101,10 +101,10 @@ class _Reader:
             self._name = None
 
     def _count(self, name: str) -> None:
+        self._times[name] += 1
         if self._told:
-            self._times[name] += 1
-            once_more = f" ({self._times[name]})" if self._times[name] > 1 else ""
-            self._failed[name + once_more] = "\n".join(self._told).strip("\n")[:MAX_STORY_CHARS]
+            number = f" ({self._times[name]})" if self._times[name] > 1 else ""
+            self._failed[name + number] = "\n".join(self._told).strip("\n")[:MAX_STORY_CHARS]
         elif self._is_skipped:
             self._skipped += 1
         else:

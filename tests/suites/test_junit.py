@@ -52,7 +52,7 @@ def test_tests_of_one_name_stay_apart() -> None:
     same = f'<testcase name="works">{failure}' * 3
     cases = read_report(f"<t><testcase name='works'/>{same}</t>".encode())
     assert cases is not None
-    assert (cases.passed, list(cases.failed)) == (1, ["works", "works (2)", "works (3)"])
+    assert (cases.passed, list(cases.failed)) == (1, ["works (2)", "works (3)", "works (4)"])
 
     long = "".join(f'<testcase name="{"n" * MAX_NAME_CHARS}[{n}]">{failure}' for n in range(2))
     cases = read_report(f"<t>{long}</t>".encode())
