@@ -145,7 +145,9 @@ def _by_name(after: Run, before: Run) -> Verdict:
         return _otherwise(after, before)
     count = len(after.failed)
     same = "1 test fails" if count == 1 else f"{count} tests fail"
-    return Verdict("failed_before", f"{same}, as without the patch.", after, before)
+    fewer = after.count < before.count
+    gone = f" Fewer are run than without it: {after.count} of {before.count}." if fewer else ""
+    return Verdict("failed_before", f"{same}, as without the patch.{gone}", after, before)
 
 
 def _broke_off(after: Run, before: Run) -> bool:

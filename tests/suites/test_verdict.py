@@ -87,6 +87,13 @@ def test_output_that_lacks_its_middle_is_not_like_another() -> None:
         assert compared(run(output=text), run(output="x")).status == "failed"
 
 
+def test_the_reviewer_is_told_where_tests_are_gone() -> None:
+    """What was deleted is the contract's business; what ended the run early may look like it."""
+    gone = compared(run(a="x"), run(a="x", b="y"))
+    assert gone.message == "1 test fails, as without the patch. Fewer are run than without it: 5 of 6."
+    assert compared(run(a="x"), run(a="x")).message == "1 test fails, as without the patch."
+
+
 def test_commands_that_never_leave_a_report_may_succeed_without_one() -> None:
     verdict = compared(run(0), run(0))
     assert (verdict.status, "no readable report" in verdict.message) == ("passed", True)
