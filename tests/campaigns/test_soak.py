@@ -91,7 +91,7 @@ def a_flow_fails(fleet: Fleet) -> None:
 
 
 def a_flow_is_tested(fleet: Fleet) -> None:
-    flow = fleet.flows.run("Greet, tested", tests="unittest", max_rounds=1)
+    flow = fleet.flows.run("Greet, tested", tests="short", max_rounds=1)
     tests = fleet.server.client.get(f"/v1/flows/{flow['id']}/tests").json()
     assert tests["status"] != "not_run", flow["message"]
 
