@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -244,7 +243,7 @@ def _session(settings: Settings) -> Mapping[str, str]:
 
 def _suite_runs(settings: Settings, suites: Suites) -> SuiteRuns:
     find = partial(find_sandbox, settings.sandbox, image=settings.sandbox_image)
-    return SuiteRuns(suites, find, os.cpu_count() or 1)
+    return SuiteRuns(suites, find, settings.tests_at_once)
 
 
 async def import_graph() -> ModuleType:

@@ -58,6 +58,8 @@ class Settings(BaseModel):
     sandbox: Literal["auto", "bubblewrap", "container", "none"] = Field(
         "auto", validation_alias="CFX_SANDBOX"
     )
+    tests_at_once: int = Field(2, ge=1, le=1000, validation_alias="CFX_TESTS_AT_ONCE")
+    """In one process."""
     sandbox_image: str | None = Field(None, validation_alias="CFX_SANDBOX_IMAGE")
     """Of a container, where a test policy names none."""
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="CFX_MAX_BODY_BYTES")

@@ -22,8 +22,10 @@ MAX_SHOWN_TOKENS = 60_000
 
 MAX_LAST_ANSWER_CHARS = 100_000
 MAX_REASONS_CHARS = 40_000
+MAX_FAILURES = 20
+"""of tests, by name, in a review's prompt: the diff was measured before anybody knew of them"""
 RESERVE_TOKENS = 2_000
-"""for the system prompt and the estimate's error"""
+"""for the system prompt, what the machine found, and the estimate's error"""
 
 
 async def plan(work: Work, state: FlowState) -> str:
@@ -204,10 +206,10 @@ async def _tested(work: Work, state: FlowState) -> list[str]:
     if n is None:
         return []
     detail = (await work.run.output_of(n)).detail
-    return [
-        f"Tests ({detail['policy']}): {detail['message']}",
-        *(f"- fails: {name}" for name in detail["failures"]),
-    ]
+    names = detail["failures"]
+    more = [f"- … and {len(names) - MAX_FAILURES} more"] if len(names) > MAX_FAILURES else []
+    fails = [f"- fails: {name}" for name in names[:MAX_FAILURES]]
+    return [f"Tests ({detail['policy']}): {detail['message']}", *fails, *more]
 
 
 def _machine(work: Work, checked: Step, planned: Step, tested: Sequence[str]) -> str:

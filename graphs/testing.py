@@ -30,7 +30,7 @@ async def test(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     step = await work.run.begin(n, "test", state["round"], input=asked)
     if step.status != "completed":
         suite = _suite(work, name)
-        sandbox = await work.tools.suites.sandbox()
+        sandbox = await _sandbox(work, state)
         checked = await work.run.output_of(state["check_step"])
         verdict = await _tested(work, suite, sandbox, checked)
         step = await _finished(work, step, verdict, suite, sandbox)
@@ -52,6 +52,19 @@ async def _tested(work: Work, suite: Suite, sandbox: Sandbox | NoSandbox, checke
     return await aside(len(after.ran.output), compared, after, work.unpatched[suite.name])
 
 
+async def _sandbox(work: Work, state: FlowState) -> Sandbox | NoSandbox:
+    """Raises FlowFailed (internal) where an earlier patch of the flow was tested and this machine, another
+    perhaps, cannot: what broke tests there must not pass here for want of them."""
+    sandbox = await work.tools.suites.sandbox()
+    if isinstance(sandbox, NoSandbox) and state.get("tested", "skipped") != "skipped":
+        raise FlowFailed(Reason.INTERNAL, _not_run(sandbox.reason))
+    return sandbox
+
+
+def _not_run(why: str) -> str:
+    return f"The tests could not be run: {why} Resume the flow when that is mended."
+
+
 async def _run(work: Work, sandbox: Sandbox, suite: Suite, tree: Snapshot) -> Run:
     """Raises FlowFailed: budget when the flow's time is up, internal where the sandbox breaks."""
     try:
@@ -62,9 +75,7 @@ async def _run(work: Work, sandbox: Sandbox, suite: Suite, tree: Snapshot) -> Ru
             raise work.run.out_of_time() from None
         raise
     except SandboxFailed as failure:
-        raise FlowFailed(
-            Reason.INTERNAL, f"The tests could not be run: {failure} Resume the flow when that is mended."
-        ) from None
+        raise FlowFailed(Reason.INTERNAL, _not_run(str(failure))) from None
 
 
 def patched(diff: str, snapshot: Snapshot) -> Snapshot:

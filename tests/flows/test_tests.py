@@ -231,6 +231,23 @@ async def test_who_approves_the_patch_is_told_what_they_said(house: House, provi
     assert (await house.ended(flow_id))["status"] == "approved"
 
 
+async def test_a_flow_that_was_tested_is_not_approved_untested_elsewhere(
+    open_house: OpenHouse, sqlite_url: str, policies: Path, provider: Provider
+) -> None:
+    """Its first patch broke the tests; then a machine without a sandbox takes it up."""
+    provider.script(*loop([says(BROKEN), says(GOOD_DIFF, first_byte_delay_s=1)]))
+    async with open_house(sqlite_url, CFX_TEST_POLICIES_FILE=str(policies)) as house:
+        flow_id = await house.start(workspace=tree(), tests="unit")
+        await asyncio.to_thread(provider.wait_for_calls, 2, CODE)
+    async with open_house(sqlite_url, CFX_TEST_POLICIES_FILE=str(policies), CFX_SANDBOX="none") as house:
+        flow = await house.ended(flow_id)
+        assert (flow["status"], flow["reason"]) == ("failed", "internal")
+        assert "could not be run: CFX_SANDBOX is none" in flow["message"]
+    async with open_house(sqlite_url, CFX_TEST_POLICIES_FILE=str(policies)) as house:
+        flow = await resumed(house, flow_id)
+    assert flow["status"] == "approved"
+
+
 @pytest.mark.parametrize("name", ["unit tests", "nobody", "../unit", "\0", "x" * 65])
 async def test_an_unknown_policy_is_refused_with_those_that_there_are(house: House, name: str) -> None:
     answer = await house.client.post("/v1/flows", json={"task": "Greet", "workspace": tree(), "tests": name})
