@@ -99,13 +99,15 @@ class Said:
 def read_said(raw: bytes) -> Said:
     reported = _REPORTED.search(raw)
     spoken = raw[: reported.start()] if reported else raw
-    words = list(_SAID.finditer(spoken))
-    steps = [int(word[2]) for word in words if word[2]]
-    codes = [int(word[3]) for word in words if word[3]]
+    begins, step, code = None, 0, None
+    for word in _SAID.finditer(spoken):  # one by one: whoever fakes them can say very many
+        begins = word.start() if begins is None else begins
+        step = int(word[2]) if word[2] else step
+        code = min(int(word[3]), 255) if word[3] else code
     return Said(
-        ready=bool(words),
-        step=steps[-1] if steps else 0,
-        exit_code=codes[-1] if codes else None,
+        ready=begins is not None,
+        step=step,
+        exit_code=code,
         report=raw[reported.end() :] if reported else None,
-        before=spoken[: words[0].start() if words else None].decode("utf-8", "replace").strip(),
+        before=spoken[:begins].decode("utf-8", "replace").strip(),
     )

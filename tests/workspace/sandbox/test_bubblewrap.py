@@ -72,6 +72,23 @@ async def test_no_further_namespace_can_be_made(bubblewrap: Sandbox) -> None:
     assert ran.exit_code not in (0, None, 127)
 
 
+async def test_sockets_are_of_families_that_namespaces_hold(bubblewrap: Sandbox) -> None:
+    """AF_VSOCK would reach the hypervisor, and whatever listens there."""
+    code = """
+import socket
+def errno(family):
+    try:
+        socket.socket(family, socket.SOCK_RAW if family == 16 else socket.SOCK_STREAM).close()
+    except OSError as error:
+        return error.errno
+for family in (1, 2, 10, 16, 40, 38, 21, 31):
+    print(errno(family))
+"""
+    ran = await bubblewrap.run(commands(["python3", "-c", code]))
+    refused = f"{errno.EAFNOSUPPORT}"
+    assert ran.output.split() == [*["None"] * 4, *[refused] * 4]
+
+
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the calls' numbers are x86-64's")
 async def test_keys_and_doubtful_parts_of_the_kernel_are_out_of_reach(bubblewrap: Sandbox) -> None:
     code = """
