@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -55,15 +57,17 @@ def container(busybox_image: str) -> Sandbox:
 
 
 @pytest.fixture(scope="session")
-def busybox_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Of a shell and what goes with it, in a store of Podman's that goes with the tests."""
+def busybox_image() -> Iterator[str]:
+    """Of a shell and what goes with it, in a store of Podman's that goes with the tests, at a short path:
+    below pytest's own for many workers, each client waits 20 s for its container's end."""
     podman = shutil.which("podman")
     if podman is None or not BUSYBOX.exists():
         pytest.skip("podman (with runc) and busybox-static are not installed: no container was run.")
-    folder = tmp_path_factory.mktemp("podman")
+    folder = Path(tempfile.mkdtemp(prefix="cfx-"))
     (folder / "storage.conf").write_text(_STORAGE.format(folder=folder))
     (folder / "containers.conf").write_text(_ENGINE)
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, contextlib.ExitStack() as closing:
+        closing.callback(shutil.rmtree, folder)
         patched.setenv("CONTAINERS_STORAGE_CONF", str(folder / "storage.conf"))
         patched.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
         made = subprocess.run(

@@ -56,7 +56,7 @@ class _Child:
         self._commands = commands
         self._said = bytearray()
         self._output = Output(commands.limits.output_chars)
-        self._ready = False
+        self._timed = False
         self._killed_for: str | None = None
         self._readers = asyncio.gather(self._hear_output(), self._hear_script())
         self._timer = _after(SETUP_S, self._out_of_time)
@@ -121,6 +121,7 @@ class _Child:
         """Inside first, so that bubblewrap can bury its own; where its child is not there yet, or it does not
         end of that, the whole group."""
         self._timer.cancel()
+        self._timed = True
         if self._process.returncode is not None:
             return
         self._killed_for = self._killed_for or why
@@ -155,8 +156,8 @@ class _Child:
             self._said += chunk[: MAX_SAID_BYTES - len(self._said)]
             if len(self._said) == MAX_SAID_BYTES:
                 await asyncio.sleep(BREATH_S)
-            if not self._ready and read_said(bytes(self._said)).ready:
-                self._ready = True
+            if not self._timed and read_said(bytes(self._said)).ready:
+                self._timed = True
                 self._timer.cancel()
                 self._timer = _after(self._commands.limits.timeout_s, self._out_of_time)
 
