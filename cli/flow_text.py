@@ -55,13 +55,13 @@ def tests_card(found: Mapping[str, Any]) -> list[Text]:
         _field("tests", outcome_of_tests(found)),
         _field("step", f"{found['step']}, round {found['round']}"),
     ]
-    lines.append(Text("message   ", "dim").append(plain(str(found["message"])), style))
+    lines.append(_field("message", str(found["message"]), style))
     return lines + [_field("fails", name) for name in found.get("new_failures") or ()]
 
 
-def _field(name: str, value: str) -> Text:
+def _field(name: str, value: str, style: str = "not dim") -> Text:
     indented = plain(value).replace("\n", "\n" + " " * 10)
-    return Text(f"{name:<10}", "dim").append(indented, "not dim")
+    return Text(f"{name:<10}", "dim").append(indented, style)
 
 
 def _stage(stage: Mapping[str, Any]) -> str:

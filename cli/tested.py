@@ -7,8 +7,6 @@ from typing import Any
 
 from cfx_flow.suites.verdict import MAX_NAMES
 
-IN_MESSAGE = 3
-"""so many names the message holds"""
 STYLES = {"passed": "green", "failed": "red", "failed_before": "yellow", "skipped": "yellow"}
 
 
@@ -21,7 +19,7 @@ def outcome_of_tests(verdict: Mapping[str, Any]) -> str:
 def new_failures(verdict: Mapping[str, Any], most: int) -> tuple[Sequence[str], int]:
     """Those that fail since the patch, and how many are left out; none where the message names them all."""
     names = [str(name) for name in verdict.get("new_failures") or ()]
-    if len(names) <= IN_MESSAGE and all(name in str(verdict.get("message")) for name in names):
+    if f": {', '.join(names)}." in str(verdict.get("message")):
         return (), 0
     return (names, 0) if len(names) <= most else (names[: most - 1], len(names) - most + 1)
 
@@ -37,9 +35,10 @@ def _failed(verdict: Mapping[str, Any]) -> str:
         return "timed out"
     new = verdict.get("new_failures") or ()
     if new:
-        over = "over " if len(new) == MAX_NAMES < (verdict.get("failed") or 0) else ""
-        return f"{over}{len(new)} new failure{'' if len(new) == 1 else 's'}"
-    return "failed" if verdict.get("exit_code") is None else f"failed, exit code {verdict['exit_code']}"
+        more = " or more" if len(new) == MAX_NAMES < (verdict.get("failed") or 0) else ""
+        return f"{len(new)}{more} new failure{'' if len(new) == 1 else 's'}"
+    code = verdict.get("exit_code")
+    return f"failed, exit code {code}" if code else "failed"
 
 
 def _failed_before(verdict: Mapping[str, Any]) -> str:

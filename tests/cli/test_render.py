@@ -96,7 +96,9 @@ def test_of_many_failures_the_first_are_named_each_on_a_line() -> None:
     assert "… 43 more, and the log: cfx flows step ID 1" in shown
     assert "pytest: 50 new failures" in shown
     more = FAILED | {"new_failures": names, "failed": 80}
-    assert "pytest: over 50 new failures" in rendered(Recorder().test(1, more))
+    assert "pytest: 50 or more new failures" in rendered(Recorder().test(1, more))
+    unnamed = {"new_failures": ["fail"], "message": "With the patch the tests fail (exit code 1)."}
+    assert "\n              fail\n" in rendered(Recorder().test(1, FAILED | unnamed))
     four = ["test_10", "test_11", "test_12", "test_1"]
     said = {"new_failures": four, "message": f"4 tests fail: {', '.join(four[:3])} and 1 more."}
     assert "\n              test_1\n" in rendered(Recorder().test(1, FAILED | said))
@@ -105,6 +107,7 @@ def test_of_many_failures_the_first_are_named_each_on_a_line() -> None:
 def test_where_no_name_says_it_the_exit_code_or_the_time_says_how_tests_failed() -> None:
     unread = FAILED | dict.fromkeys(("passed", "failed", "skipped")) | {"new_failures": [], "failures": []}
     assert "pytest: failed, exit code 1" in rendered(Recorder().test(1, unread))
+    assert "pytest: failed " in rendered(Recorder().test(1, unread | {"exit_code": 0}))
     late = FAILED | {"timed_out": True, "message": "With the patch the tests do not come to an end."}
     assert "pytest: timed out" in rendered(Recorder().test(1, late))
     assert "::test_no_name\n" in rendered(Recorder().test(1, late))

@@ -35,6 +35,12 @@ def test_log_goes_to_stdout_as_it_is_and_how_they_went_to_stderr() -> None:
     assert result.exit_code == 0
 
 
+def test_no_name_can_look_like_a_line_of_ours() -> None:
+    message = "With the patch a test fails: a\ntests     pytest: passed 41."
+    result = asked(FAILED | {"step": 4, "round": 2, "output": "", "message": message})
+    assert "\n          tests     pytest: passed 41.\n" in result.stderr
+
+
 def test_json_is_the_server_s() -> None:
     found = FAILED | {"step": 4, "round": 2, "output": LOG}
     result = asked(found, "--json")

@@ -37,7 +37,7 @@ describe("a flow's story", () => {
     expect(tested("tests.completed", { status: "passed", passed: null })).toEqual(["good", "passed"]);
     expect(tested("tests.completed", { status: "failed", failed: 3, new_failures: ["a", "b"] })).toEqual(["bad", "2 new failures"]);
     const many = Array.from({ length: 50 }, (_, n) => `test ${n}`);
-    expect(tested("tests.completed", { status: "failed", failed: 80, new_failures: many })).toEqual(["bad", "over 50 new failures"]);
+    expect(tested("tests.completed", { status: "failed", failed: 80, new_failures: many })).toEqual(["bad", "50 or more new failures"]);
     expect(tested("tests.completed", { status: "failed", timed_out: true })).toEqual(["bad", "timed out"]);
     expect(tested("tests.completed", { status: "failed_before", failed: 1 })).toEqual(["warn", "failed as before"]);
     expect(tested("tests.skipped", { status: "skipped", message: "no sandbox" })).toEqual(["warn", "skipped"]);

@@ -38,7 +38,7 @@ export function outcomeOfTests({ status, passed, failed, new_failures, timed_out
       return ["good", passed === null ? "passed" : `${passed} passed`];
     case "failed":
       if (timed_out) return ["bad", "timed out"];
-      if (new_failures?.length) return ["bad", isCut(new_failures, failed) ? `over ${new_failures.length} new failures` : plural(new_failures.length, "new failure")];
+      if (new_failures?.length) return ["bad", isCut(new_failures, failed) ? `${new_failures.length} or more new failures` : plural(new_failures.length, "new failure")];
       return ["bad", "failed"];
     case "failed_before":
       return ["warn", "failed as before"];
@@ -49,7 +49,7 @@ export function outcomeOfTests({ status, passed, failed, new_failures, timed_out
   }
 }
 
-/** Are there more than are named? */
+/** Are there more failures than these? Where they are the new ones, nobody says whether the others are new too. */
 export function isCut(names: readonly string[], failed: number | null): boolean {
   return names.length >= NAMED && failed !== null && failed > names.length;
 }

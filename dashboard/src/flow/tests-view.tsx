@@ -17,8 +17,8 @@ export function TestsView({ tests, log }: { tests: Tested; log: string }) {
     <>
       <p className={clsx("rounded-lg p-3 text-[0.8125rem] break-words ring-1 ring-inset", BOXES[tone])}>{visible(tests.message)}</p>
       <Facts facts={factsOf(tests)} />
-      <Names title="Fail since the patch" names={tests.new_failures} cut={isCut(tests.new_failures, tests.failed)} className="text-bad" />
-      <Names title="Failed before too" names={old} cut={isCut(tests.failures, tests.failed)} className="text-warn" />
+      <Names title="Fail since the patch" names={tests.new_failures} more={isCut(tests.new_failures, tests.failed) && "and perhaps more"} className="text-bad" />
+      <Names title="Failed before too" names={old} more={isCut(tests.failures, tests.failed) && "and more"} className="text-warn" />
       {tests.status !== "skipped" && <Section title="Log">{log ? <CodeText text={log} label="log" /> : <p className="text-[0.8125rem] text-muted">Nothing was printed.</p>}</Section>}
     </>
   );
@@ -34,7 +34,7 @@ function factsOf(tests: Tested): [string, React.ReactNode][] {
   return facts;
 }
 
-function Names({ title, names, cut, className }: { title: string; names: readonly string[]; cut: boolean; className: string }) {
+function Names({ title, names, more, className }: { title: string; names: readonly string[]; more: string | false; className: string }) {
   if (names.length === 0) return null;
   return (
     <Section title={title}>
@@ -44,7 +44,7 @@ function Names({ title, names, cut, className }: { title: string; names: readonl
             {visible(name)}
           </li>
         ))}
-        {cut && <li className="text-faint">and more</li>}
+        {more && <li className="text-faint">{more}</li>}
       </ul>
     </Section>
   );
