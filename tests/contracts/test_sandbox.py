@@ -180,6 +180,13 @@ async def test_out_of_time_it_ends_with_all_it_has_begun(sandbox: Sandbox, marke
     await gone(marker)
 
 
+async def test_who_keeps_our_end_from_being_heard_ends_all_the_same(sandbox: Sandbox, marker: str) -> None:
+    deaf = "for p in /proc/[0-9]*; do read name < $p/comm; [ $name = cat ] && kill -STOP ${p#/proc/}; done"
+    ran = await sandbox.run(shell(f"{deaf}; sleep {marker}", limits=replace(LIMITS, timeout_s=0.5)))
+    assert (ran.exit_code, ran.timed_out) == (None, True)
+    await gone(marker)
+
+
 async def test_what_its_commands_leave_running_ends_with_them(sandbox: Sandbox, marker: str) -> None:
     assert await printed(sandbox, STUBBORN.format(marker=marker)) == "begun\n"
     await gone(marker)

@@ -21,6 +21,7 @@ from cfx_flow.workspace.sandbox.tar import tar
 SETUP_S = 60.0
 DIES_WITHIN_S = 10.0
 BURIES_WITHIN_S = 1.0
+ENGINE_ENDS_WITHIN_S = 3.0
 CHUNK_BYTES = 64 * 1024
 FREELY_READ_BYTES = 4 * 1024 * 1024
 BREATH_S = 0.001
@@ -58,6 +59,7 @@ class _Child:
         self._output = Output(commands.limits.output_chars)
         self._timed = False
         self._killed_for: str | None = None
+        self._killed: list[int] = []
         self._readers = asyncio.gather(self._hear_output(), self._hear_script())
         self._timer = _after(SETUP_S, self._out_of_time)
 
@@ -73,12 +75,12 @@ class _Child:
     async def gone(self) -> None:
         """Raises SandboxFailed where it does not die: the kernel holds it."""
         self._kill()
-        if not self._stdin.transport.is_closing():
-            self._stdin.transport.abort()  # what nobody takes any more included
         try:
             async with asyncio.timeout(DIES_WITHIN_S):
                 await self._readers
                 await self._process.wait()
+                for child in self._killed:
+                    await asyncio.to_thread(_buried, child)
         except TimeoutError:
             raise SandboxFailed(f"Process {self._process.pid} of the sandbox does not die.") from None
         finally:
@@ -118,18 +120,22 @@ class _Child:
         self._kill("time")
 
     def _kill(self, why: str | None = None) -> None:
-        """Inside first, so that bubblewrap can bury its own; where its child is not there yet, or it does not
-        end of that, the whole group."""
+        """Inside first, so that bubblewrap can bury its own. A container ends when its stdin does, while
+        a client that is killed on the way may leave half of one behind. Who does not end then is killed."""
         self._timer.cancel()
         self._timed = True
         if self._process.returncode is not None:
             return
         self._killed_for = self._killed_for or why
-        inside = children_of(self._process.pid) if self._descends else []
-        for child in inside:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        if inside:
+        if not self._stdin.transport.is_closing():
+            self._stdin.transport.abort()  # with what nobody has taken yet
+        if not self._descends:
+            self._timer = _after(ENGINE_ENDS_WITHIN_S, self._kill_group)
+        elif inside := children_of(self._process.pid):
+            for child in inside:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            self._killed += inside
             self._timer = _after(BURIES_WITHIN_S, self._kill_group)
         else:
             self._kill_group()
@@ -142,6 +148,8 @@ class _Child:
         """Leaves the pipe open: its end would be the sandbox's."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # whoever ended says why elsewhere
             for piece in pieces:
+                if self._stdin.transport.is_closing():
+                    return
                 self._stdin.write(piece)
                 await self._stdin.drain()
 
@@ -177,6 +185,12 @@ def _why(said: Said, killed_for: str | None) -> str:
     if killed_for == "time":
         return f"The sandbox was not ready within {SETUP_S:g} s. {said.before}".strip()
     return said.before or "The sandbox ended before it was ready, and did not say why."
+
+
+def _buried(child: int) -> None:
+    """It falls to us where we are a container's first process, and bubblewrap ended before it."""
+    with contextlib.suppress(ChildProcessError):  # it did not
+        os.waitpid(child, 0)
 
 
 async def _started(
