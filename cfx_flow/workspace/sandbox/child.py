@@ -9,10 +9,11 @@ import signal
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 from cfx_flow.aside import aside
-from cfx_flow.workspace.sandbox.family import children_of, memory_mb
+from cfx_flow.workspace.sandbox.family import children_of, memory_mb, share_left
 from cfx_flow.workspace.sandbox.model import MAX_REPORT_BYTES, Commands, Ran, SandboxFailed
 from cfx_flow.workspace.sandbox.output import Output
 from cfx_flow.workspace.sandbox.script import MAX_SAID_BYTES, Said, read_said
@@ -27,16 +28,26 @@ FREELY_READ_BYTES = 4 * 1024 * 1024
 BREATH_S = 0.001
 """between two chunks of who prints more than that"""
 WATCH_EVERY_S = 0.25
+LEAST_SHARE_LEFT = 0.05
+"""of the machine's memory"""
 KILLED = 128 + signal.SIGKILL
+_GONE = (ProcessLookupError, PermissionError)
+"""It ended, and is not reaped yet; or we are a root that may not kill: then its stdin's end is its own."""
 
 
 async def carry_out(
-    argv: Sequence[str], environ: Mapping[str, str], commands: Commands, *, descends: bool
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    commands: Commands,
+    *,
+    descends: bool,
+    least_left: float = LEAST_SHARE_LEFT,
 ) -> Ran:
     """``argv`` sets a sandbox up around the script. ``descends``: what runs inside is its offspring, to be
-    counted and killed by us; otherwise it is an engine's. Raises SandboxFailed."""
+    counted and killed by us; otherwise it is an engine's. ``least_left``: of the machine's memory, else the
+    offspring is ended. Raises SandboxFailed."""
     began = time.monotonic()
-    child = await _started(argv, environ, lambda process: _Child(process, commands, descends))
+    child = await _started(argv, environ, lambda process: _Child(process, commands, descends, least_left))
     try:
         await child.end()
     finally:
@@ -48,8 +59,9 @@ async def carry_out(
 class _Child:
     """Whoever wants an end kills the process; the end itself is one: its pipes end, it is reaped."""
 
-    def __init__(self, process: Process, commands: Commands, descends: bool) -> None:
+    def __init__(self, process: Process, commands: Commands, descends: bool, least_left: float) -> None:
         self._process = process
+        self._least_left = least_left
         self._descends = descends
         self._stdin = cast(asyncio.StreamWriter, process.stdin)
         self._stdout = cast(asyncio.StreamReader, process.stdout)
@@ -80,7 +92,7 @@ class _Child:
                 await self._readers
                 await self._process.wait()
                 for child in self._killed:
-                    await asyncio.to_thread(_buried, child)
+                    await _buried(child)
         except TimeoutError:
             raise SandboxFailed(f"Process {self._process.pid} of the sandbox does not die.") from None
         finally:
@@ -91,17 +103,19 @@ class _Child:
         return len(self._said) + self._output.total_bytes
 
     def ran(self, duration_ms: int) -> Ran:
+        """Raises SandboxFailed where it was not ready, or the machine, not the commands, put an end to it."""
         said = read_said(bytes(self._said))
-        if not said.ready:
+        if not said.ready or self._killed_for == "machine":
             raise SandboxFailed(_why(said, self._killed_for))
         timed_out = self._killed_for == "time"
-        code = said.exit_code if said.exit_code is not None else KILLED
+        code = KILLED if said.exit_code is None or self._killed_for == "memory" else said.exit_code
+        ended = said.exit_code is not None and code != KILLED
         fits = said.report is None or len(said.report) <= MAX_REPORT_BYTES
         return Ran(
             exit_code=None if timed_out else code,
-            failed=said.step if timed_out or code else None,
+            failed=min(said.step, len(self._commands.argv) - 1) if timed_out or code else None,
             output=self._output.text() + self._remarks(said, fits),
-            report=said.report if fits and said.exit_code is not None else None,
+            report=said.report if fits and ended else None,
             timed_out=timed_out,
             duration_ms=duration_ms,
         )
@@ -133,7 +147,7 @@ class _Child:
             self._timer = _after(ENGINE_ENDS_WITHIN_S, self._kill_group)
         elif inside := children_of(self._process.pid):
             for child in inside:
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(*_GONE):
                     os.kill(child, signal.SIGKILL)
             self._killed += inside
             self._timer = _after(BURIES_WITHIN_S, self._kill_group)
@@ -141,7 +155,7 @@ class _Child:
             self._kill_group()
 
     def _kill_group(self) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it ended, and is not reaped yet
+        with contextlib.suppress(*_GONE):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _feed(self, pieces: Iterator[bytes]) -> None:
@@ -170,11 +184,18 @@ class _Child:
                 self._timer = _after(self._commands.limits.timeout_s, self._out_of_time)
 
     async def _watch(self) -> None:
-        """The kernel bounds each process; the sum of them we do."""
-        while True:
-            await asyncio.sleep(WATCH_EVERY_S)
-            if await asyncio.to_thread(memory_mb, self._process.pid) > self._commands.limits.memory_mb:
-                self._kill("memory")
+        """The kernel bounds each process; the sum of them we do, and what nobody can count (memory that no
+        process maps, buffers, inodes) by what it leaves the machine. In a thread of its own: the house's
+        may all be busy."""
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, "sandbox-watch") as aside_:
+            while self._killed_for is None:
+                await asyncio.sleep(WATCH_EVERY_S)
+                held = await loop.run_in_executor(aside_, memory_mb, self._process.pid)
+                if held > self._commands.limits.memory_mb:
+                    self._kill("memory")
+                elif await loop.run_in_executor(aside_, share_left) < self._least_left:
+                    self._kill("machine")
 
 
 def _after(seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
@@ -182,15 +203,18 @@ def _after(seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
 
 
 def _why(said: Said, killed_for: str | None) -> str:
+    if killed_for == "machine":
+        return "The memory of this machine was nearly used up, so the run was ended."
     if killed_for == "time":
         return f"The sandbox was not ready within {SETUP_S:g} s. {said.before}".strip()
     return said.before or "The sandbox ended before it was ready, and did not say why."
 
 
-def _buried(child: int) -> None:
+async def _buried(child: int) -> None:
     """It falls to us where we are a container's first process, and bubblewrap ended before it."""
     with contextlib.suppress(ChildProcessError):  # it did not
-        os.waitpid(child, 0)
+        while os.waitpid(child, os.WNOHANG) == (0, 0):  # noqa: ASYNC110, ASYNC222 - it waits for nothing
+            await asyncio.sleep(BREATH_S)
 
 
 async def _started(

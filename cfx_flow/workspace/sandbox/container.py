@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfx_flow.workspace.sandbox.child import carry_out, through
+from cfx_flow.workspace.sandbox.child import KILLED, carry_out, through
 from cfx_flow.workspace.sandbox.model import Commands, Limits, Ran, SandboxFailed
 from cfx_flow.workspace.sandbox.script import ENVIRON, FIRST, OWN_PROCESSES, script_of
 
@@ -55,7 +55,7 @@ class Container:
         try:
             script = script_of(commands, count_processes=False)
             ran = await carry_out([*argv, script], client_environ(), commands, descends=False)
-            ended = not ran.timed_out
+            ended = ran.exit_code not in (None, KILLED)
         finally:
             if not ended:
                 await through(self._remove(called))

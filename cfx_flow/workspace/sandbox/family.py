@@ -1,4 +1,4 @@
-"""A process and what it has started: who they are, and how much memory they hold."""
+"""A process and what it has started: who they are, what memory they hold, and what they leave the machine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-_HELD = re.compile(r"^Rss(?:Anon|Shmem):\s+(\d+) kB$", re.MULTILINE)
+_HELD = re.compile(r"^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB$", re.MULTILINE)
+
+_OF_MACHINE = ("MemAvailable", "MemTotal")
+_MACHINES = re.compile(rf"^({'|'.join(_OF_MACHINE)}):\s+(\d+) kB$", re.MULTILINE)
 
 
 def memory_mb(pid: int) -> int:
     """Of what is theirs alone: programs' own files do not count. What two share counts twice."""
     return sum(_held_kb(each) for each in _family(pid)) // 1024
+
+
+def share_left() -> float:
+    """Of the machine's memory, from 0 to 1; 1 where nobody says."""
+    said = dict(_MACHINES.findall(_text(Path("/proc/meminfo"))))
+    return int(said["MemAvailable"]) / int(said["MemTotal"]) if len(said) == len(_OF_MACHINE) else 1.0
 
 
 def _family(pid: int) -> Iterator[int]:

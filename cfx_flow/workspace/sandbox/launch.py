@@ -29,11 +29,21 @@ def main(argument: str) -> None:
         least = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (least, least))
     if order["user"] is not None:
-        os.setgroups([])
-        os.setgid(order["user"])
-        os.setuid(order["user"])
+        _become(order["user"])
     os.chdir("/")
     os.execve(argv[0], argv, {})  # noqa: S606 an empty environment: bubblewrap's own can be read inside
+
+
+def _become(user: int) -> None:
+    try:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+    except OSError as error:
+        sys.exit(
+            f"The sandbox cannot give up being root: {error.strerror}. "
+            "Let the server keep CAP_SETUID and CAP_SETGID, or run it as another user."
+        )
 
 
 def _descriptor(word: dict[str, str]) -> int:

@@ -51,6 +51,9 @@ step() {{
 ended 0
 """
 _REPORT = "[ -f {path} ] && echo 'cfx: report' >&3 && head -c {most} <{path} >&3"
+_NICENESS = "{ echo 10 >/proc/self/autogroup; } 2>/dev/null"
+"""A session of its own is a group of its own to the kernel's scheduler, which then does not care for the
+niceness of its processes."""
 _PROCESSES = "ulimit -u {most} 2>/dev/null || ulimit -p {most} || exit"
 """bash and busybox call it ``-u``, dash ``-p``. Set inside: the kernel counts by namespace there, and our own
 processes do not count."""
@@ -69,7 +72,7 @@ def script_of(commands: Commands, *, count_processes: bool) -> str:
         else ":"
     )
     script = _SCRIPT.format(
-        limit=_PROCESSES.format(most=commands.limits.processes + OWN_PROCESSES) if count_processes else ":",
+        limit=_limit(commands) if count_processes else ":",
         home=HOME,
         work=WORK,
         size=tar_size(commands.files),
@@ -80,6 +83,10 @@ def script_of(commands: Commands, *, count_processes: bool) -> str:
     if len(script.encode()) > MAX_SCRIPT_BYTES or "\0" in script:
         raise SandboxFailed(f"The commands are longer than {MAX_SCRIPT_BYTES} bytes, or hold a NUL.")
     return script
+
+
+def _limit(commands: Commands) -> str:
+    return f"{_NICENESS}\n{_PROCESSES.format(most=commands.limits.processes + OWN_PROCESSES)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from cfx_flow.workspace.sandbox.child import carry_out
+from cfx_flow.workspace.sandbox.family import share_left
 from cfx_flow.workspace.sandbox.model import Sandbox, SandboxFailed
 from tests.support.sandboxes import LIMITS, commands, printed, running, shell
 from tests.support.stores import eventually
@@ -141,6 +143,38 @@ async def test_the_sum_of_all_processes_memory_is_bounded(bubblewrap: Sandbox) -
     ran = await bubblewrap.run(shell(f"for n in 1 2 3 4; do python3 -c '{hog}' & done; wait"))
     assert (ran.exit_code, ran.failed, ran.timed_out) == (137, 0, False)
     assert ran.output.endswith(f"[stopped: more than {LIMITS.memory_mb} MB of memory]")
+
+
+HOG = """
+echo cfx: ready >&2; echo cfx: ended 0 >&2
+exec python3 -c 'import time; held = bytearray(150 << 20); time.sleep(30)'
+"""
+"""Says that all went well, and then takes too much."""
+
+
+async def test_who_took_too_much_memory_has_not_passed_whatever_was_said_in_the_script_s_name() -> None:
+    asked = commands(["true"], limits=replace(LIMITS, memory_mb=100))
+    ran = await carry_out(["/bin/sh", "-c", HOG], dict(os.environ), asked, descends=True)
+    assert (ran.exit_code, ran.report) == (137, None)
+
+
+async def test_memory_is_watched_though_all_the_house_s_threads_are_busy() -> None:
+    asked = commands(["true"], limits=replace(LIMITS, memory_mb=100))
+    enough = threading.Event()
+    busy = asyncio.gather(*(asyncio.to_thread(enough.wait, 60) for _ in range(64)))
+    await asyncio.sleep(0)
+    ran = await carry_out(["/bin/sh", "-c", HOG], dict(os.environ), asked, descends=True)
+    enough.set()
+    assert ran.exit_code == 137
+    assert all(await busy)
+
+
+async def test_a_run_that_leaves_the_machine_without_memory_is_ended_as_no_fault_of_the_patch() -> None:
+    """What nobody can count counts here."""
+    assert 0 < share_left() < 1
+    sleeps = ["/bin/sh", "-c", "echo cfx: ready >&2; sleep 30"]
+    with pytest.raises(SandboxFailed, match="nearly used up"):
+        await carry_out(sleeps, dict(os.environ), commands(["true"]), descends=True, least_left=1.0)
 
 
 async def test_what_is_only_reserved_counts_for_nothing(bubblewrap: Sandbox) -> None:
