@@ -163,9 +163,17 @@ def _what_fails(after: Run, names: Sequence[str]) -> str:
     if after.ran.timed_out:
         return "With the patch the tests do not come to an end in their time."
     if not names:
-        return f"With the patch the tests fail (exit code {after.ran.exit_code})."
+        return (
+            f"With the patch the tests fail (exit code {after.ran.exit_code}{_last_words(after.ran.output)})."
+        )
     shown = ", ".join(map(_short, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return f"With the patch {'a test fails' if len(names) == 1 else f'{len(names)} tests fail'}: {shown}."
+
+
+def _last_words(output: str) -> str:
+    """Where no report names anything, what was printed last often does."""
+    last = output.strip().rpartition("\n")[2]
+    return f": {_short(last)}" if last else ""
 
 
 def _short(name: str) -> str:

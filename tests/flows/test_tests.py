@@ -137,7 +137,7 @@ async def test_whoever_would_approve_it_a_patch_that_breaks_them_is_never_review
     flow = await any_house.run(workspace=tree(), tests="unit", max_rounds=1)
 
     assert (flow["status"], flow["reason"]) == ("rejected", "max_rounds")
-    assert "With the patch the tests fail (exit code 3). Without the patch they pass." in flow["message"]
+    assert "tests fail (exit code 3: greet.py greets nobody). Without the patch they pass." in flow["message"]
     assert (len(provider.calls(CODE)), provider.calls(REVIEW)) == (3, [])
 
     flow = await resumed(any_house, flow["id"], max_rounds=2)

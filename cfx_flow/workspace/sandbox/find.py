@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from typing import Literal
 
@@ -11,6 +12,7 @@ from cfx_flow.workspace.sandbox.model import Commands, Limits, NoSandbox, Sandbo
 
 Wanted = Literal["auto", "bubblewrap", "container", "none"]
 
+AGAIN_AFTER_S = 1.0
 _LIMITS = Limits(timeout_s=30, memory_mb=256, disk_mb=16, processes=32, output_chars=1000)
 _TRUE = Commands(files={}, modes={}, argv=[["true"]], limits=_LIMITS)
 
@@ -38,7 +40,7 @@ async def _bubblewrap(search: str | None) -> Bubblewrap | NoSandbox:
     if program is None:
         return NoSandbox("bubblewrap is not installed.")
     found = Bubblewrap(program)
-    problem = await _problem(found)
+    problem = await _lasting_problem(found)
     return NoSandbox(f"bubblewrap does not work here: {_sentence(problem)}") if problem else found
 
 
@@ -51,11 +53,19 @@ async def _container(image: str | None, search: str | None) -> Container | NoSan
             problems.append(f"{name} is not installed.")
             continue
         found = Container(program, image)
-        problem = await answered(program, "info") or (await _problem(found) if image else None)
+        problem = await answered(program, "info") or (await _lasting_problem(found) if image else None)
         if problem is None:
             return found
         problems.append(f"{name} does not work here: {_sentence(problem)}")
     return NoSandbox(" ".join(problems))
+
+
+async def _lasting_problem(sandbox: Sandbox) -> str | None:
+    """Tests are skipped where there is no sandbox, so a moment without memory or processes must not count."""
+    if await _problem(sandbox) is None:
+        return None
+    await asyncio.sleep(AGAIN_AFTER_S)
+    return await _problem(sandbox)
 
 
 async def _problem(sandbox: Sandbox) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cfx_flow.workspace.sandbox.bubblewrap import Bubblewrap
 from cfx_flow.workspace.sandbox.container import Container
 from cfx_flow.workspace.sandbox.find import find_sandbox
 from cfx_flow.workspace.sandbox.model import NoSandbox, SandboxFailed
@@ -55,6 +56,16 @@ async def test_a_program_that_is_there_and_does_not_work_is_not_taken(path: Path
     assert await reason(path, "bubblewrap") == (
         "bubblewrap does not work here: bwrap: setting up uid map: Permission denied."
     )
+
+
+async def test_a_moment_in_which_it_does_not_work_is_let_pass(path: Path) -> None:
+    real = shutil.which("bwrap")
+    if real is None:
+        pytest.skip("bubblewrap is not installed")
+    path.chmod(0o777)
+    stand_in(path, "bwrap", f'mkdir {path}/once 2>/dev/null && exit 1\nexec {real} "$@"')
+    found = await find_sandbox("bubblewrap", search=str(path))
+    assert isinstance(found, Bubblewrap)
 
 
 async def test_the_first_engine_that_answers_is_taken(path: Path) -> None:
