@@ -69,7 +69,7 @@ async def _run(work: Work, sandbox: Sandbox, suite: Suite, tree: Snapshot) -> Ru
     """Raises FlowFailed: budget when the flow's time is up, internal where the sandbox breaks."""
     try:
         async with asyncio.timeout(max(work.run.seconds_left, 0)) as deadline:
-            return await work.tools.suites.run(sandbox, suite, tree.files, tree.modes)
+            return await work.tools.suites.run(work.flow.user_id, sandbox, suite, tree)
     except TimeoutError:
         if deadline.expired():
             raise work.run.out_of_time() from None

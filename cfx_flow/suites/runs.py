@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from cfx_flow.aside import aside
 from cfx_flow.suites.junit import read_report
 from cfx_flow.suites.model import Suite, Suites
+from cfx_flow.suites.turns import Turns
 from cfx_flow.suites.verdict import Run
 from cfx_flow.workspace.sandbox.model import Commands, NoSandbox, Sandbox
+from cfx_flow.workspace.snapshot import Snapshot
 
 FindSandbox = Callable[[], Awaitable[Sandbox | NoSandbox]]
 LOOK_AGAIN_S = 60.0
 
 
 class SuiteRuns:
-    """``at_once``: of this process; who comes later waits, on their flow's time."""
+    """``at_once``: of this process; who comes later waits, on their flow's time, and no user for
+    all of another's."""
 
     def __init__(
         self, suites: Suites, find: FindSandbox, at_once: int, look_again_s: float = LOOK_AGAIN_S
     ) -> None:
         self.suites = suites
         self._find, self._look_again_s = find, look_again_s
-        self._turns = asyncio.Semaphore(at_once)
+        self._turns = Turns(at_once)
         self._finding = asyncio.Lock()
         self._found: Sandbox | NoSandbox | None = None
         self._found_at = 0.0
@@ -42,17 +45,18 @@ class SuiteRuns:
 
     async def run(
         self,
+        user_id: str,
         sandbox: Sandbox,
         suite: Suite,
-        files: Mapping[str, bytes],
-        modes: Mapping[str, int],
+        tree: Snapshot,
     ) -> Run:
-        """Raises SandboxFailed."""
+        """``user_id``: whose flow it is. Raises SandboxFailed."""
+        files = tree.files
         if suite.report in files:  # an old one, or a forged one, is not this run's
             files = {path: content for path, content in files.items() if path != suite.report}
         commands = Commands(
             files=files,
-            modes=modes,
+            modes=tree.modes,
             argv=suite.commands,
             limits=suite.limits,
             env=suite.env,
@@ -60,7 +64,7 @@ class SuiteRuns:
             report=suite.report,
             image=suite.image,
         )
-        async with self._turns:
+        async with self._turns.turn(user_id):
             ran = await sandbox.run(commands)
         report = ran.report
         cases = None if report is None else await aside(len(report), read_report, report)

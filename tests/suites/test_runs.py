@@ -8,8 +8,11 @@ import pytest
 
 from cfx_flow.suites.model import Suite
 from cfx_flow.suites.runs import FindSandbox, SuiteRuns
+from cfx_flow.suites.turns import Turns
 from cfx_flow.workspace.sandbox.model import Commands, Limits, NoSandbox, Ran, Sandbox
+from cfx_flow.workspace.snapshot import from_files
 
+NOTHING = from_files({})
 SUITE = Suite("unit", (("true",),), Limits(5, 64, 16, 8, 1000), report="report.xml")
 
 
@@ -36,13 +39,46 @@ class Slow:
 async def test_no_more_run_at_once_than_may_and_one_that_is_cancelled_gives_its_turn_back() -> None:
     sandbox = Slow()
     runs = SuiteRuns({}, _found(sandbox, []), at_once=2)
-    tasks = [asyncio.create_task(runs.run(sandbox, SUITE, {}, {})) for _ in range(8)]
+    tasks = [asyncio.create_task(runs.run("alice", sandbox, SUITE, NOTHING)) for _ in range(8)]
     await asyncio.sleep(0)
     tasks[0].cancel()
     tasks[7].cancel()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
     assert [isinstance(each, asyncio.CancelledError) for each in ended] == [True, *[False] * 6, True]
     assert (sandbox.most, sandbox.inside) == (2, 0)
+
+
+async def test_no_user_waits_for_all_of_anothers() -> None:
+    """Alice's five came first; then Bob's one."""
+    turns, order = Turns(1), list[str]()
+
+    async def run(name: str) -> None:
+        async with turns.turn(name.partition(" ")[0]):
+            order.append(name)
+            await asyncio.sleep(0)
+
+    names = [*(f"alice {n}" for n in range(5)), "bob 0", "alice 5", "carol 0", "bob 1"]
+    await asyncio.gather(*map(run, names))
+    last = [f"alice {n}" for n in range(2, 6)]
+    assert order == ["alice 0", "bob 0", "carol 0", "alice 1", "bob 1", *last]
+
+
+async def test_turns_that_are_given_up_at_any_moment_are_not_lost() -> None:
+    turns = Turns(2)
+
+    async def run(user: str) -> None:
+        async with turns.turn(user):
+            await asyncio.sleep(0)
+
+    for cancel_after in range(6):
+        tasks = [asyncio.create_task(run(f"user {n % 3}")) for n in range(9)]
+        for _ in range(cancel_after):
+            await asyncio.sleep(0)
+        for task in tasks[::2]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    async with asyncio.timeout(1), turns.turn("a"), turns.turn("a"):
+        pass
 
 
 async def test_the_sandbox_is_looked_for_once_however_many_ask() -> None:
@@ -68,16 +104,15 @@ async def test_where_there_is_none_it_is_looked_for_again_after_a_while(after_s:
 
 
 async def test_what_a_run_leaves_behind_does_not_hold_the_report() -> None:
-    ran = (await SuiteRuns({}, _found(Slow(), []), at_once=1).run(Slow(), SUITE, {}, {})).ran
+    ran = (await SuiteRuns({}, _found(Slow(), []), at_once=1).run("alice", Slow(), SUITE, NOTHING)).ran
     assert (ran.exit_code, ran.report) == (0, None)
 
 
 async def test_a_report_of_the_tree_is_left_out_of_it() -> None:
     sandbox = Slow()
     runs = SuiteRuns({}, _found(sandbox, []), at_once=1)
-    await runs.run(
-        sandbox, SUITE, {"report.xml": b"<old/>", "a.py": b""}, {"report.xml": 0o644, "a.py": 0o644}
-    )
+    tree = from_files({"report.xml": "<old/>", "a.py": ""})
+    await runs.run("alice", sandbox, SUITE, tree)
     assert list(sandbox.seen[0].files) == ["a.py"]
 
 
