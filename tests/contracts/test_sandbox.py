@@ -170,6 +170,7 @@ async def test_what_takes_too_much_memory_is_ended(sandbox: Sandbox) -> None:
     hog = "head -c 400m /dev/zero | tail -n 1 | wc -c"
     ran = await sandbox.run(shell(f"{hog}; [ $({hog}) = 419430400 ]", limits=replace(LIMITS, memory_mb=32)))
     assert ran.exit_code not in (0, None), ran.output
+    assert not Path("oom").exists(), "conmon's, which leaves one where it was started"
 
 
 async def test_out_of_time_it_ends_with_all_it_has_begun(sandbox: Sandbox, marker: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -31,6 +32,8 @@ WATCH_EVERY_S = 0.25
 LEAST_SHARE_LEFT = 0.05
 """of the machine's memory"""
 KILLED = 128 + signal.SIGKILL
+_NOWHERE = "/proc" if sys.platform == "linux" else "/"
+"""Where nobody can make a file: an engine notes down, where it was started, who ran out of memory."""
 _GONE = (ProcessLookupError, PermissionError)
 """It ended, and is not reaped yet; or we are a root that may not kill: then its stdin's end is its own."""
 
@@ -223,7 +226,13 @@ async def _started(
     """In a group of its own, to be killed as one. Cancelled while it starts, it is ended all the same."""
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
-            *argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=dict(environ), start_new_session=True
+            *argv,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=dict(environ),
+            cwd=_NOWHERE,
+            start_new_session=True,
         )
     )
     try:
