@@ -18,7 +18,7 @@ errors="1" failures="1" skipped="1" tests="4" time="0.02">
 <skipped type="pytest.skip" message="later">...</skipped></testcase>
 </testsuite></testsuites>"""
 
-NODE = b"""<testsuites><testsuite name="cart"><testcase name="adds" file="/work/cart.test.js"/>
+NODE = b"""<testsuites><testsuite name="cart"><testcase name="adds" file="/src/cart.test.js"/>
 <testcase name="removes" classname="test"><failure type="testCodeFailure"/></testcase>
 </testsuite></testsuites>"""
 
