@@ -82,7 +82,9 @@ def patched(diff: str, snapshot: Snapshot) -> Snapshot:
     """Raises FlowFailed where it does not fit any more: without it the tests would say nothing of it."""
     patch = placed(diff, snapshot)
     if not isinstance(patch, Patch):
-        raise FlowFailed(Reason.STATE, f"The patch does not fit the files any more ({patch.code}).")
+        raise FlowFailed(
+            Reason.STATE, f"The patch does not fit the files any more ({patch.code}). Start it as a new flow."
+        )
     gone = {change.path for change in patch.changes if change.after is None}
     made = {change.path: change.after.encode() for change in patch.changes if change.after is not None}
     files = {path: content for path, content in snapshot.files.items() if path not in gone} | made

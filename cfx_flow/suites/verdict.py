@@ -15,6 +15,7 @@ import msgspec
 
 from cfx_flow.suites.junit import Cases
 from cfx_flow.workspace.sandbox.model import Ran
+from cfx_flow.workspace.sandbox.output import cut
 
 Status = Literal["passed", "failed", "failed_before", "skipped"]
 
@@ -91,7 +92,7 @@ class Verdict(msgspec.Struct, frozen=True):
             return ""
         failed = self.after.failed
         told = "\n\n".join(f"{name}\n{failed[name]}" for name in self.new if name in failed)
-        return _both_ends(f"{self.message}\n\n{told or self.after.ran.output}", MAX_REASONS_CHARS)
+        return cut(f"{self.message}\n\n{told or self.after.ran.output}", MAX_REASONS_CHARS)
 
 
 def skipped(reason: str) -> Verdict:
@@ -199,11 +200,3 @@ def _before_json(before: Run | None) -> dict[str, Any] | None:
         return None
     failed = len(before.cases.failed) if before.cases else None
     return {"status": "passed" if before.is_good else "failed", "failed": failed}
-
-
-def _both_ends(text: str, max_chars: int) -> str:
-    """What went wrong often stands at the end, where it began at the beginning."""
-    if len(text) <= max_chars:
-        return text
-    half = max_chars // 2
-    return f"{text[:half]}\n[… {len(text) - 2 * half} characters are left out here]\n{text[-half:]}"

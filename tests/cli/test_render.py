@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -163,9 +164,9 @@ def test_plain_text_keeps_letters_of_every_script() -> None:
     assert plain("naïve 日本語 emoji 🙂\n") == "naïve 日本語 emoji 🙂\n"
 
 
-def coloured(**options: object) -> str:
+def coloured(**options: Any) -> str:
     file = io.StringIO()
-    console = Console(file=file, force_terminal=True, color_system="standard", width=80, **options)  # type: ignore[arg-type]
+    console = Console(file=file, force_terminal=True, color_system="standard", width=80, **options)
     print_lines(console, patch_lines("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n same\n"))
     return file.getvalue()
 

@@ -173,6 +173,13 @@ async def test_what_takes_too_much_memory_is_ended(sandbox: Sandbox) -> None:
     assert not Path("oom").exists(), "conmon's, which leaves one where it was started"
 
 
+async def test_a_command_that_ends_with_a_killed_ones_code_has_ended_and_its_report_is_read(
+    sandbox: Sandbox,
+) -> None:
+    ran = await sandbox.run(shell("echo '<t/>' > report.xml; exit 137", report="report.xml"))
+    assert (ran.exit_code, ran.failed, ran.report) == (137, 0, b"<t/>\n")
+
+
 async def test_out_of_time_it_ends_with_all_it_has_begun(sandbox: Sandbox, marker: str) -> None:
     script = STUBBORN.format(marker=marker) + f"sleep {marker}"
     ran = await sandbox.run(shell(script, limits=replace(LIMITS, timeout_s=1.0)))

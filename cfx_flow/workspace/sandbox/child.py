@@ -111,8 +111,8 @@ class _Child:
         if not said.ready or self._killed_for == "machine":
             raise SandboxFailed(_why(said, self._killed_for))
         timed_out = self._killed_for == "time"
-        code = KILLED if said.exit_code is None or self._killed_for == "memory" else said.exit_code
-        ended = said.exit_code is not None and code != KILLED
+        ended = said.exit_code is not None and self._killed_for != "memory"
+        code = said.exit_code if ended else KILLED
         fits = said.report is None or len(said.report) <= MAX_REPORT_BYTES
         return Ran(
             exit_code=None if timed_out else code,
@@ -190,15 +190,17 @@ class _Child:
         """The kernel bounds each process; the sum of them we do, and what nobody can count (memory that no
         process maps, buffers, inodes) by what it leaves the machine. In a thread of its own: the house's
         may all be busy."""
-        loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1, "sandbox-watch") as aside_:
+        loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "sandbox-watch")
+        try:
             while self._killed_for is None:
                 await asyncio.sleep(WATCH_EVERY_S)
-                held = await loop.run_in_executor(aside_, memory_mb, self._process.pid)
+                held = await loop.run_in_executor(thread, memory_mb, self._process.pid)
                 if held > self._commands.limits.memory_mb:
                     self._kill("memory")
-                elif await loop.run_in_executor(aside_, share_left) < self._least_left:
+                elif await loop.run_in_executor(thread, share_left) < self._least_left:
                     self._kill("machine")
+        finally:
+            thread.shutdown(wait=False)  # the loop waits for no look at /proc
 
 
 def _after(seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
@@ -207,7 +209,10 @@ def _after(seconds: float, act: Callable[[], None]) -> asyncio.TimerHandle:
 
 def _why(said: Said, killed_for: str | None) -> str:
     if killed_for == "machine":
-        return "The memory of this machine was nearly used up, so the run was ended."
+        return (
+            "The memory of this machine was nearly used up, so the run was ended. Give the machine more, or "
+            "lower CFX_TESTS_AT_ONCE, or memory_mb and disk_mb of the test policies."
+        )
     if killed_for == "time":
         return f"The sandbox was not ready within {SETUP_S:g} s. {said.before}".strip()
     return said.before or "The sandbox ended before it was ready, and did not say why."

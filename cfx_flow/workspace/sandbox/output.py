@@ -43,7 +43,7 @@ class Output:
         last = b"".join(self._last)
         dropped = self.total_bytes - len(self._first) - len(last)
         if not dropped:
-            return _cut(plain(bytes(self._first) + last), self._max_chars)
+            return cut(plain(bytes(self._first) + last), self._max_chars)
         half = self._max_chars // 2
         first, end = plain(bytes(self._first))[:half], plain(last)
         kept = end[max(0, len(end) - half) :]
@@ -57,7 +57,8 @@ def plain(raw: bytes) -> str:
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
-def _cut(text: str, max_chars: int) -> str:
+def cut(text: str, max_chars: int) -> str:
+    """Without its middle: what went wrong often stands at the end, where it began at the beginning."""
     if len(text) <= max_chars:
         return text
     half = max_chars // 2

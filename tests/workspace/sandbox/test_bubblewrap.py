@@ -7,13 +7,10 @@ import errno
 import os
 import platform
 import random
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,15 +25,6 @@ from tests.support.stores import eventually
 pytestmark = pytest.mark.e2e
 
 HERE = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture
-def reachable() -> Iterator[Path]:
-    """A folder that others may look into, ``nobody`` among them; pytest's are their owner's alone."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 async def test_of_the_machine_only_programs_are_seen(bubblewrap: Sandbox, tmp_path: Path) -> None:
@@ -120,12 +108,12 @@ for address in [("127.0.0.1", {ours.getsockname()[1]}), ("192.0.2.1", 80)]:
     assert ran.output == "Connection refused\nNetwork is unreachable\n"
 
 
-async def test_folders_that_were_named_are_seen_at_their_place(bubblewrap: Sandbox, reachable: Path) -> None:
-    shown = reachable / "venv"
+async def test_named_folders_are_seen_at_their_place(bubblewrap: Sandbox, open_folder: Path) -> None:
+    shown = open_folder / "venv"
     shown.mkdir()
     (shown / "tool").write_text("#!/bin/sh\necho works\n")
     (shown / "tool").chmod(0o755)
-    (reachable / "beside").write_text("not this")
+    (open_folder / "beside").write_text("not this")
     seen = await printed(
         bubblewrap, f"{shown}/tool; touch {shown}/x 2>&- || echo no; ls {shown.parent}", read_only=[shown]
     )

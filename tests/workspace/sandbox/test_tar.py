@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cfx_flow.workspace.sandbox.tar import PIECE_BYTES, tar, tar_size
+from tests.support.browser import absent
 
 ODD = {
     "a": b"",
@@ -47,7 +48,7 @@ def test_python_reads_the_same_files() -> None:
 @pytest.mark.parametrize("program", [["tar"], ["busybox", "tar"]])
 def test_tars_read_the_same_files(program: list[str], tmp_path: Path) -> None:
     if program[0] == "busybox" and not Path("/bin/busybox").exists():
-        pytest.skip("busybox is not installed")
+        absent("busybox-static is not installed")
     stream = b"".join(tar(ODD, dict.fromkeys(ODD, 0o644)))
     subprocess.run([*program, "-x", "-m", "-f", "-"], input=stream, cwd=tmp_path, check=True)
     found = {
