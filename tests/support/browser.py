@@ -77,6 +77,29 @@ class Visit:
         if heading:
             self.page.get_by_role("heading", name=heading, exact=True).wait_for()
 
+    def is_awake(self) -> bool:
+        """Whether the page's frames and timers come; seen from outside, since it cannot time itself."""
+        self.page.evaluate(
+            "() => { window.cfxAwake = [];"
+            " requestAnimationFrame(() => window.cfxAwake.push('frame'));"
+            " setTimeout(() => window.cfxAwake.push('timer')) }"
+        )
+        self.page.wait_for_timeout(1000)
+        return len(self.page.evaluate("window.cfxAwake")) == 2
+
+    def state(self) -> str:
+        """For whoever reads of a failed test."""
+        from playwright.sync_api import Error as PlaywrightError
+
+        try:
+            seen = self.page.evaluate(
+                "({at: location.href, is: document.visibilityState, scrolled: scrollY,"
+                " high: document.documentElement.scrollHeight, says: document.body.innerText.slice(0, 2000)})"
+            )
+            return f"{'awake' if self.is_awake() else 'no frames or timers come'}: {json.dumps(seen)}"
+        except PlaywrightError as error:  # it has crashed, or is closed
+            return str(error)
+
     def _hear(self, message: ConsoleMessage) -> None:
         """A refusal by the server is logged by the browser, and is no fault of the page's."""
         if message.type == "error" and "Failed to load resource" not in message.text:

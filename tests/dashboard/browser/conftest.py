@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 BUILD_TIMEOUT_S = 900
 POLICIES = "policies:\n  junit: {commands: [[sh, tests.sh]], report: report.xml}\n"
-Visiting = Callable[..., Visit]
 AtGate: TypeAlias = "tuple[Page, str]"
 
 
@@ -101,23 +100,36 @@ def at_the_patch(visiting: Visiting, flows: Flows, provider: Provider) -> AtGate
 @pytest.fixture
 def visiting(browser: Browser, dashboard: Server) -> Iterator[Visiting]:
     """``visiting()`` is signed in; at the end no page may have broken, met the policy, or asked elsewhere."""
-    visits: list[Visit] = []
+    visiting = Visiting(browser, dashboard)
+    yield visiting
+    for visit in visiting.visits:
+        visit.page.context.close()
+    assert [complaint for visit in visiting.visits for complaint in visit.complaints] == []
 
-    def make(
+
+class Visiting:
+    def __init__(self, browser: Browser, server: Server) -> None:
+        self._browser, self._server = browser, server
+        self.visits: list[Visit] = []
+
+    def __call__(
+        self,
         *,
         viewport: ViewportSize = WIDE,
         signed_in: bool = True,
         key: str | None = None,
-        server: Server = dashboard,
+        server: Server | None = None,
         others: Sequence[str] = (),
     ) -> Visit:
-        context = browser.new_context(viewport=viewport, permissions=["clipboard-read", "clipboard-write"])
+        server = server or self._server
+        context = self._browser.new_context(
+            viewport=viewport, permissions=["clipboard-read", "clipboard-write"]
+        )
         if signed_in:
             with_key(context, key or server.key)
-        visits.append(Visit(context.new_page(), server, *others))
-        return visits[-1]
+        self.visits.append(Visit(context.new_page(), server, *others))
+        return self.visits[-1]
 
-    yield make
-    for visit in visits:
-        visit.page.context.close()
-    assert [complaint for visit in visits for complaint in visit.complaints] == []
+    def log_tail(self) -> str:
+        """What the pages of a failed test are like."""
+        return "\n".join(visit.state() for visit in self.visits)
