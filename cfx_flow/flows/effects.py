@@ -2,7 +2,8 @@
 
 ``started`` is written before a call, ``done`` with its answer before the node goes on. A node
 that runs again after a crash gets what was answered from here; only a call that was in flight
-is made, and perhaps billed, once more. What a step's calls have cost stands here, for its row is
+is made, and perhaps billed, once more (as is, after a power cut, one whose answer had come in
+the milliseconds before: ADR 0058). What a step's calls have cost stands here, for its row is
 written later.
 """
 

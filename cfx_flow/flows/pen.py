@@ -36,11 +36,11 @@ class Pen:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LAZY_S, self._start_flush)
 
-    async def commit(self, *entries: Entry) -> None:
+    async def commit(self, *entries: Entry, is_lazy: bool = False) -> None:
         """All that was put, and this, in one transaction. Raises Fenced; StoreUnavailable, or an ``also``'s
         FlowFailed, and then what was put waits on, and the same may be committed once more. So it does when
-        whoever waits is cancelled."""
-        await self._write(entries)
+        whoever waits is cancelled. ``is_lazy``: as of ``Store.run``."""
+        await self._write(entries, is_lazy)
 
     async def settle(self) -> None:
         """Nothing that was put stays behind. Raises Fenced, StoreUnavailable."""
@@ -58,14 +58,14 @@ class Pen:
         self._notes = []
         self._stop_timer()
 
-    async def _write(self, entries: tuple[Entry, ...]) -> None:
+    async def _write(self, entries: tuple[Entry, ...], is_lazy: bool = False) -> None:
         self._stop_timer()
         async with self._turn:
             notes, self._notes = self._notes, []
             if not (notes or entries):
                 return
             try:
-                await self._flows.write(self._fence, *notes, *entries)
+                await self._flows.write(self._fence, *notes, *entries, is_lazy=is_lazy)
             except (StoreUnavailable, FlowFailed, asyncio.CancelledError):  # or a call's time has run out
                 self._notes = [*notes, *self._notes]  # whoever commits next takes them along
                 raise

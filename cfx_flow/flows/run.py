@@ -231,7 +231,7 @@ class FlowRun:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                return await self.pen.commit(entry)
+                return await self.pen.commit(entry, is_lazy=True)
             except StoreUnavailable:
                 log.warning("paid_answer_waits", flow_id=self.flow.id, exc_info=True)
             await asyncio.sleep(pause_s)

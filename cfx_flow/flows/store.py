@@ -166,9 +166,9 @@ class FlowStore(FlowReads):
         self.feed.ring(flow_id, claimed.user_id if claimed else None)
         return claimed
 
-    async def write(self, fence: Fence, *entries: Entry) -> None:
-        """All of it or nothing. Raises Fenced, and what an ``also`` raises."""
-        await self._store.run(lambda: jobs.write(fence, entries, self._upserts))
+    async def write(self, fence: Fence, *entries: Entry, is_lazy: bool = False) -> None:
+        """All of it or nothing; ``is_lazy``: as ``Store.run``. Raises Fenced, and what an ``also`` raises."""
+        await self._store.run(lambda: jobs.write(fence, entries, self._upserts), is_lazy=is_lazy)
         if any(entry.events for entry in entries):
             self.feed.ring(fence.flow_id)
 

@@ -87,10 +87,14 @@ class Store:
                 async with (self._lazy if is_lazy else self._writing).begin() as connection:
                     yield connection
 
-    async def run(self, job: Job[T]) -> T:
-        """A job as one transaction, or on SQLite as its part of one. Raises what the job raises."""
+    async def run(self, job: Job[T], *, is_lazy: bool = False) -> T:
+        """A job as one transaction, or on SQLite as its part of one. Raises what the job raises.
+
+        ``is_lazy``: as of ``transaction``; but a moment later it is on the disk, with the next job that waits
+        for that, or by itself.
+        """
         if self._jobs is not None:
-            return await self._jobs.run(job)
+            return await self._jobs.run(job, is_lazy=is_lazy)
         async with self.transaction() as connection:
             return await self.work_through(connection, job())
 

@@ -1,7 +1,7 @@
 """Jobs on SQLite: all that wait are one transaction, on one connection, and share one fsync.
 
-Their statements run inside the event loop, in microseconds each; only the commit, which waits for
-the disk, runs in a thread. A job that raises takes nobody with it.
+Their statements run inside the event loop, in microseconds each; only a commit that waits for the
+disk runs in a thread. A job that raises takes nobody with it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sqlalchemy import Dialect
 from cfx_flow.store.commit_thread import CommitThread
 from cfx_flow.store.group_commit import GroupCommit, NowOrLater
 from cfx_flow.store.jobs import Ask, Job, Row, Steps
+from cfx_flow.store.log_sync import LogSync
 from cfx_flow.store.quick_sqlite import POLL_S, is_busy, sqlite_errors, trouble_of
 from cfx_flow.store.sqlite_statements import SqliteStatements
 from cfx_flow.store.trouble import BUSY, unavailable
@@ -29,6 +30,15 @@ CACHED_STATEMENTS = 256
 FULL, NORMAL = "FULL", "NORMAL"
 PAGES_BEFORE_CHECKPOINT = 4_000
 """16 MB of log: a flow writes the same pages again and again, and each is moved once"""
+_FOR_THE_DISK = f"PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={PAGES_BEFORE_CHECKPOINT}"
+_FOR_NO_DISK = "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0"
+"""Written to the log inside the event loop, and no page moved out of it. SQLite then waits for the disk only
+where the log begins anew, once in 16 MB."""
+
+
+class _Asked(NamedTuple):
+    job: Job[Any]
+    is_lazy: bool
 
 
 class _Outcome(NamedTuple):
@@ -64,16 +74,19 @@ class SqliteJobs:
         self._held = _Held(turn)
         self._synchronous = synchronous
         self._statements = SqliteStatements(dialect)
-        self._queue: GroupCommit[Job[Any], _Outcome] = GroupCommit(self._commit)
+        self._queue: GroupCommit[_Asked, _Outcome] = GroupCommit(self._commit)
+        self._waits_for_disk: bool | None = None
+        """as the writer is set; None while nobody knows"""
         self._disk = CommitThread()
+        self._sync = LogSync(path, self._disk)
         self._writer: sqlite3.Connection | None = None
         self._is_committing = False
         self._reader: sqlite3.Connection | None = None
 
-    async def run(self, job: Job[T]) -> T:
-        """Returns when what it wrote is as durable as the setting says. Raises what the job raises, and
-        StoreUnavailable."""
-        outcome = await self._queue.ask(job)
+    async def run(self, job: Job[T], *, is_lazy: bool = False) -> T:
+        """Returns when what it wrote is as durable as the setting says; ``is_lazy``: see Store.run. Raises
+        what the job raises, and StoreUnavailable."""
+        outcome = await self._queue.ask(_Asked(job, is_lazy))
         if outcome.error is not None:
             raise outcome.error
         made: T = outcome.value
@@ -86,6 +99,7 @@ class SqliteJobs:
 
     def close(self) -> None:
         """After the last job."""
+        self._sync.close()
         self._disk.close()
         for connection in (self._writer, self._reader):
             if connection is not None:
@@ -102,54 +116,56 @@ class SqliteJobs:
             self._reader.execute("PRAGMA query_only=ON")
         return self._reader
 
-    def _commit(self, jobs: list[Job[Any]]) -> NowOrLater[Sequence[_Outcome]]:
+    def _commit(self, asked: list[_Asked]) -> NowOrLater[Sequence[_Outcome]]:
         if self._turn.take():
             with suppress(_HalfDone, _Busy):
-                return self._transact_now(jobs)
-        return self._commit_later(jobs)
+                return self._transact_now(asked)
+        return self._commit_later(asked)
 
-    async def _commit_later(self, jobs: Sequence[Job[Any]]) -> Sequence[_Outcome]:
+    async def _commit_later(self, asked: Sequence[_Asked]) -> Sequence[_Outcome]:
         try:
-            return await self._transact(jobs)
+            return await self._transact(asked)
         except _HalfDone:
-            return [await self._alone(job) for job in jobs]
+            return [await self._alone(each) for each in asked]
 
-    async def _alone(self, job: Job[Any]) -> _Outcome:
+    async def _alone(self, asked: _Asked) -> _Outcome:
         try:
-            return (await self._transact([job]))[0]
+            return (await self._transact([asked]))[0]
         except _HalfDone as spoilt:
             return _Outcome(error=spoilt.error)
 
-    def _transact_now(self, jobs: Sequence[Job[Any]]) -> NowOrLater[Sequence[_Outcome]]:
+    def _transact_now(self, asked: Sequence[_Asked]) -> NowOrLater[Sequence[_Outcome]]:
         """Has the turn. Later only if there is the disk to wait for. Raises _Busy before anything is done."""
         with self._held:
-            connection = self._writer or self._opened()
+            connection = self._ready_for(asked)
             if not _begun(connection):
                 raise _Busy
-            return self._written(connection, jobs)
+            return self._written(connection, asked)
 
-    async def _transact(self, jobs: Sequence[Job[Any]]) -> Sequence[_Outcome]:
+    async def _transact(self, asked: Sequence[_Asked]) -> Sequence[_Outcome]:
         await self._turn.wait()
         with self._held:
-            connection = self._writer or self._opened()
+            connection = self._ready_for(asked)
             await self._begin(connection)
-            written = self._written(connection, jobs)
+            written = self._written(connection, asked)
         if not isinstance(written, asyncio.Future):
             return written
         return await asyncio.shield(written)  # whoever waits may go; the commit does not
 
     def _written(
-        self, connection: sqlite3.Connection, jobs: Sequence[Job[Any]]
+        self, connection: sqlite3.Connection, asked: Sequence[_Asked]
     ) -> Sequence[_Outcome] | asyncio.Future[Sequence[_Outcome]]:
         """The transaction that has begun, to its end; then the turn is given back."""
         try:
-            outcomes = [self._outcome(connection, job) for job in jobs]
-            if self._synchronous == FULL:
+            outcomes = [self._outcome(connection, each.job) for each in asked]
+            if self._waits_for_disk:
                 return self._committed(connection, outcomes)
             connection.commit()
         except BaseException:
             _undo(connection)
             raise
+        if self._synchronous == FULL:
+            self._sync.soon()
         self._turn.give_back()
         return outcomes
 
@@ -171,6 +187,17 @@ class SqliteJobs:
         self._disk.run(connection.commit, told)
         self._is_committing = True
         return later
+
+    def _ready_for(self, asked: Sequence[_Asked]) -> sqlite3.Connection:
+        """The writer, set as those in the batch need it; a transaction that is open could not be told."""
+        connection = self._writer or self._opened()
+        waits = self._synchronous == FULL and not all(each.is_lazy for each in asked)
+        if waits != self._waits_for_disk:
+            self._waits_for_disk = None
+            # A script: such a PRAGMA works while it is prepared, and one from the cache would do nothing.
+            connection.executescript(_FOR_THE_DISK if waits else _FOR_NO_DISK)
+            self._waits_for_disk = waits
+        return connection
 
     async def _begin(self, connection: sqlite3.Connection) -> None:
         """Polls as SQLite's own busy handler does, but without a thread."""
@@ -197,7 +224,7 @@ class SqliteJobs:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(f"PRAGMA synchronous={self._synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint={PAGES_BEFORE_CHECKPOINT}")
-        self._writer = connection
+        self._writer, self._waits_for_disk = connection, self._synchronous == FULL
         return connection
 
     def _connect(self) -> sqlite3.Connection:

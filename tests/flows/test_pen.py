@@ -22,10 +22,10 @@ CHECKPOINT: dict[str, Any] = {"ns": "", "id": "1", "parent_id": None, "body": "{
 class SlowAtFirst(FlowStore):
     pause_s = 4 * LAZY_S
 
-    async def write(self, fence: Fence, *entries: Entry) -> None:
+    async def write(self, fence: Fence, *entries: Entry, is_lazy: bool = False) -> None:
         pause_s, self.pause_s = self.pause_s, 0.0
         await asyncio.sleep(pause_s)
-        await super().write(fence, *entries)
+        await super().write(fence, *entries, is_lazy=is_lazy)
 
 
 async def test_notes_that_a_slow_database_still_takes_are_not_overtaken_by_later_ones(store: Store) -> None:

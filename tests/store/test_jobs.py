@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import sqlite3
+import threading
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,18 +13,20 @@ from threading import Event, Thread
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy import bindparam, column, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.jobs import Ask, Job, Steps
+from cfx_flow.store.sqlite_jobs import PAGES_BEFORE_CHECKPOINT
 from cfx_flow.store.tables import idempotency_keys as keys
 from cfx_flow.store.write_turn import WriteTurn
 from tests.support.stores import eventually, opened
 
 NEW = insert(keys).values({column.name: bindparam(column.name) for column in keys.c})
 SLEEP = text("SELECT pg_sleep(:seconds)")
+SYNCHRONOUS = select(column("synchronous")).select_from(text("pragma_synchronous"))
 ALL = select(keys.c.key, keys.c.created_at).order_by(keys.c.key)
 USER, FLOW, NOW = str(uuid4()), str(uuid4()), datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -94,6 +97,49 @@ async def test_jobs_asked_together_are_one_transaction(sqlite_store: Store) -> N
         await asyncio.gather(*(sqlite_store.run(writing(f"{n:03}")) for n in range(100)))
         assert version() == before + 1
     assert len(await names_in(sqlite_store)) == 101
+
+
+async def test_lazy_jobs_wait_for_no_disk_unless_they_share_a_commit_with_one_that_does(
+    sqlite_store: Store,
+) -> None:
+    def told(name: str) -> Steps[int]:
+        yield from writing(name)()
+        return int((yield Ask(SYNCHRONOUS, {}))[0]["synchronous"])
+
+    async def level(name: str, *, is_lazy: bool) -> int:
+        return await sqlite_store.run(lambda: told(name), is_lazy=is_lazy)
+
+    lazy, durable = 1, 2
+    assert await level("a", is_lazy=True) == lazy
+    assert await level("b", is_lazy=False) == durable
+    assert await level("c", is_lazy=True) == lazy
+    assert await asyncio.gather(level("d", is_lazy=True), level("e", is_lazy=False)) == [durable, durable]
+    assert await names_in(sqlite_store) == ["a", "b", "c", "d", "e"]
+
+
+async def test_what_a_lazy_job_wrote_comes_to_the_disk_by_itself(sqlite_store: Store) -> None:
+    def waiting_for_the_disk() -> int:
+        return [thread.name for thread in threading.enumerate()].count("sqlite-commit")
+
+    before = waiting_for_the_disk()
+    await sqlite_store.run(writing("a"), is_lazy=True)
+    assert waiting_for_the_disk() == before
+    await eventually(lambda: waiting_for_the_disk() == before + 1)
+
+
+async def test_lazy_jobs_leave_it_to_others_to_move_pages_out_of_the_log(sqlite_store: Store) -> None:
+    file = sqlite_store.file
+    assert file is not None
+    many = PAGES_BEFORE_CHECKPOINT * 4096
+
+    def big() -> Steps[None]:
+        yield Ask(NEW, row("big") | {"body_hash": bytes(many)})
+
+    await sqlite_store.run(big, is_lazy=True)
+    await sqlite_store.run(writing("lazy"), is_lazy=True)
+    assert file.stat().st_size < many
+    await sqlite_store.run(writing("durable"))
+    assert file.stat().st_size > many
 
 
 async def test_jobs_and_transactions_take_turns(store: Store) -> None:
