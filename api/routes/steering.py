@@ -16,7 +16,7 @@ from cfx_flow.flows.decision import DecisionRequest, must_be_awaited
 from cfx_flow.flows.fork import ForkRequest, fork, story_of
 from cfx_flow.flows.idempotency import ticket_of
 from cfx_flow.flows.model import Flow
-from cfx_flow.flows.request import Strict, read_as
+from cfx_flow.flows.request import Strict, read_as, require_policy
 from cfx_flow.flows.resume import ResumeRequest, resumed_options
 from cfx_flow.flows.submit import Origin
 
@@ -56,6 +56,7 @@ async def resume_flow(
     wanted = read_as(ResumeRequest, await request.body() or b"{}")
     flow = await flow_to_steer(house, caller, flow_id)
     options = resumed_options(flow, wanted, house.models.flow)
+    require_policy(options.tests, house.suites.suites)
     await admission.require_left()
     resumed = await house.flows.resume(flow, options)
     await house.dispatcher.wake(flow_id, caller.user_id)
@@ -75,6 +76,7 @@ async def fork_flow(
         parent = await house.flows.get(caller.user_id, flow_id)
         origin = Origin(caller, context_of(request.scope).request_id, house.clock.now())
         steps = await house.flows.steps_for(caller.user_id, flow_id)
+        require_policy(parent.options.tests, house.suites.suites)
         flow, kept = fork(parent, steps, read_as(ForkRequest, body), house.models, origin)
         await admission.require_left()
         story = story_of(flow, kept, await house.flows.all_events(flow_id, person=caller.user_id))

@@ -148,7 +148,7 @@ def options_of(
     off the whitelist.
     """
     require_models(request.stages, models, principal)
-    _require_policy(request.tests, policies)
+    require_policy(request.tests, policies)
     limits = models.flow
     most = Budget(limits.usd, limits.tokens, limits.seconds)
     return FlowOptions(
@@ -164,7 +164,8 @@ def options_of(
     )
 
 
-def _require_policy(name: str | None, policies: Collection[str]) -> None:
+def require_policy(name: str | None, policies: Collection[str]) -> None:
+    """Raises InvalidRequest for tests that this server does not know, or knows no longer."""
     if name is not None and name not in policies:
         known = f"Known here: {', '.join(sorted(policies))}" if policies else "This server has none"
         raise InvalidRequest(

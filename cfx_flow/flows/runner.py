@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from itertools import count
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 
@@ -15,8 +15,8 @@ from cfx_flow.flows.model import Fenced, Flow, FlowFailed, FlowStatus, Outcome, 
 from cfx_flow.flows.retakes import Later, given_up
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.store import Entry, FlowStore
+from cfx_flow.to_its_end import to_its_end
 
-T = TypeVar("T")
 log = structlog.stdlib.get_logger(__name__)
 
 STORE_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -93,12 +93,13 @@ class FlowRunner:
         if isinstance(outcome, Waits):
             await self._wait(flow, outcome, last)
             return
-        if await _whatever_comes(self._flows.end(flow_id, flow.epoch, outcome, last)):
+        # A shutdown that comes just now must not lose an outcome that was paid for.
+        if await to_its_end(self._flows.end(flow_id, flow.epoch, outcome, last)):
             log.info("flow_ended", flow_id=flow_id, status=outcome.status, reason=outcome.reason)
 
     async def _wait(self, flow: Flow, waits: Waits, last: Sequence[Entry]) -> None:
         try:
-            await _whatever_comes(self._flows.wait(flow, waits, last))
+            await to_its_end(self._flows.wait(flow, waits, last))
         except Fenced:
             log.info("flow_fenced", flow_id=flow.id)
 
@@ -141,13 +142,3 @@ async def _is_over_within(drain: Drain, pause_s: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-async def _whatever_comes(ending: Coroutine[Any, Any, T]) -> T:
-    """A shutdown that comes just now must not lose an outcome that was paid for."""
-    task = asyncio.ensure_future(ending)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

@@ -309,6 +309,10 @@ async def test_a_policy_that_was_taken_away_stops_the_flow_which_goes_on_when_it
         flow = await house.ended(flow_id)
         assert (flow["status"], flow["reason"]) == ("failed", "internal")
         assert "'unit' is not configured" in flow["message"]
+        for way, body in (("resume", {}), ("fork", {"step": 1})):
+            refusal = await house.client.post(f"/v1/flows/{flow_id}/{way}", json=body)
+            assert (refusal.status_code, refusal.json()["error"]["param"]) == (400, "tests")
+            assert "'unit'" in refusal.json()["error"]["message"]
     policies.write_text(named)
     async with open_house(sqlite_url, CFX_TEST_POLICIES_FILE=str(policies)) as house:
         assert (await resumed(house, flow_id))["status"] == "approved"

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 from cfx_flow.aside import aside
+from cfx_flow.to_its_end import to_its_end
 from cfx_flow.workspace.sandbox.family import children_of, memory_mb, share_left
 from cfx_flow.workspace.sandbox.model import MAX_REPORT_BYTES, Commands, Ran, SandboxFailed
 from cfx_flow.workspace.sandbox.output import Output
@@ -54,7 +55,7 @@ async def carry_out(
     try:
         await child.end()
     finally:
-        await through(child.gone())
+        await to_its_end(child.gone())
     duration_ms = round((time.monotonic() - began) * 1000)
     return await aside(child.said_bytes, child.ran, duration_ms)
 
@@ -245,24 +246,10 @@ async def _started(
     except OSError as error:
         raise SandboxFailed(f"{argv[0]} cannot be started: {error.strerror}.") from None
     except asyncio.CancelledError:
-        await through(_ended(starting, child_of))
+        await to_its_end(_ended(starting, child_of))
         raise
 
 
 async def _ended(starting: Awaitable[Process], child_of: Callable[[Process], _Child]) -> None:
     with contextlib.suppress(OSError):  # it never started
         await child_of(await starting).gone()
-
-
-async def through(work: Awaitable[None]) -> None:
-    """To its end, also where we are cancelled meanwhile, again and again."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled:
-        raise cancelled
-    task.result()

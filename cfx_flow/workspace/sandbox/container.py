@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfx_flow.workspace.sandbox.child import KILLED, carry_out, through
+from cfx_flow.to_its_end import to_its_end
+from cfx_flow.workspace.sandbox.child import KILLED, carry_out
 from cfx_flow.workspace.sandbox.model import Commands, Limits, Ran, SandboxFailed
 from cfx_flow.workspace.sandbox.script import ENVIRON, FIRST, OWN_PROCESSES, script_of
 
@@ -58,7 +59,7 @@ class Container:
             ended = ran.exit_code not in (None, KILLED)
         finally:
             if not ended:
-                await through(self._remove(called))
+                await to_its_end(self._remove(called))
         return ran
 
     def _options(self, commands: Commands) -> Iterator[str]:
