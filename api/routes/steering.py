@@ -55,7 +55,8 @@ async def resume_flow(
     answers that were paid for, are not asked for again."""
     wanted = read_as(ResumeRequest, await request.body() or b"{}")
     flow = await flow_to_steer(house, caller, flow_id)
-    options = resumed_options(flow, wanted, house.models.flow)
+    tested = await house.flows.seconds_of_tests(flow)
+    options = resumed_options(flow, wanted, house.models.flow, seconds_of_tests=tested)
     require_policy(options.tests, house.suites.suites)
     await admission.require_left()
     resumed = await house.flows.resume(flow, options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -111,6 +111,15 @@ class FlowReads:
     async def step(self, flow_id: str, n: int) -> Step | None:
         found = await self._find(Ask(sql.STEP, {"flow_id": flow_id, "n": n}))
         return step_of(found[0]) if found else None
+
+    async def seconds_of_tests(self, flow: Flow) -> float:
+        """What its tests took that have finished; those of its parent are not its own."""
+        if flow.options.tests is None:
+            return 0.0
+        own = {"flow_id": flow.id, "after": flow.parent_step or 0}
+        found = await self._find(Ask(sql.TIMES_OF_TESTS, own))
+        took: list[timedelta] = [row["completed_at"] - row["started_at"] for row in found]
+        return sum(each.total_seconds() for each in took)
 
     async def effect(self, flow_id: str, step: int, call: int, request_hash: bytes) -> Effect | None:
         keys = {"flow_id": flow_id, "step": step, "call": call, "request_hash": request_hash}

@@ -45,7 +45,9 @@ def may_resume(outcome: Outcome) -> bool:
     )
 
 
-def resumed_options(flow: Flow, request: ResumeRequest, limits: FlowLimits) -> FlowOptions:
+def resumed_options(
+    flow: Flow, request: ResumeRequest, limits: FlowLimits, *, seconds_of_tests: float = 0.0
+) -> FlowOptions:
     """Raises Conflict for a flow that cannot go on, InvalidRequest for wishes that would end it at once."""
     reason = Reason(flow.reason) if flow.reason else None
     if not may_resume(Outcome(flow.status, reason, "")):
@@ -54,7 +56,7 @@ def resumed_options(flow: Flow, request: ResumeRequest, limits: FlowLimits) -> F
             f"This flow is {ended}. What can be resumed is a failed flow whose state can be read, or one "
             "rejected by max_rounds or no_progress. Start a new flow instead."
         )
-    budget = _budget(flow, request.budget, limits)
+    budget = _budget(flow, request.budget, limits, seconds_of_tests)
     if reason is Reason.BUDGET and budget == flow.options.budget:
         raise InvalidRequest(f"budget: send a larger one. {flow.message}", param="budget")
     rejected = (flow.step,) if flow.status is FlowStatus.REJECTED else ()
@@ -67,12 +69,13 @@ def resumed_options(flow: Flow, request: ResumeRequest, limits: FlowLimits) -> F
     )
 
 
-def _budget(flow: Flow, asked: BudgetRequest, limits: FlowLimits) -> Budget:
+def _budget(flow: Flow, asked: BudgetRequest, limits: FlowLimits, seconds_of_tests: float) -> Budget:
     """What is spent stays spent; each resume may add as much as a new flow may have."""
     before, spent = flow.options.budget, flow.spent + flow.broken_off
     usd = before.usd if asked.usd is None else Decimal(str(asked.usd))
     chosen = Budget(usd, asked.tokens or before.tokens, asked.seconds or before.seconds)
-    tokens, seconds = Decimal(spent.tokens), Decimal(spent.duration_ms) / 1000
+    tokens = Decimal(spent.tokens)
+    seconds = (Decimal(spent.duration_ms) + round(seconds_of_tests * 1000)) / 1000
     for name, value, gone, ceiling in (
         ("usd", chosen.usd, spent.cost_usd, limits.usd),
         ("tokens", chosen.tokens, tokens, limits.tokens),

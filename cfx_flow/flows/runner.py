@@ -116,6 +116,7 @@ class FlowRunner:
 
     async def _told(self, flow: Flow, run: FlowRun, drain: Drain) -> Outcome | Waits:
         try:
+            await run.look_back()
             return await self._graph.run(run, drain)
         except (Drained, Fenced, StoreUnavailable):
             raise

@@ -97,6 +97,12 @@ NEW_EVENT = insert(flow_events).values({column.name: bindparam(column.name) for 
 STEP = select(flow_steps).where(
     flow_steps.c.flow_id == bindparam("flow_id"), flow_steps.c.n == bindparam("n")
 )
+TIMES_OF_TESTS = select(flow_steps.c.started_at, flow_steps.c.completed_at).where(
+    flow_steps.c.flow_id == bindparam("flow_id"),
+    flow_steps.c.n > bindparam("after"),
+    flow_steps.c.node == "test",
+    flow_steps.c.status == "completed",
+)
 _STEP_KEYS = ("flow_id", "n")
 STEP_WITHOUT_INPUT = (
     update(flow_steps)

@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import delete, update
 
 from cfx_flow.flows.model import Flow, FlowStatus, Outcome, Reason, Step
@@ -15,7 +16,7 @@ from cfx_flow.flows.usage import Usage
 from cfx_flow.store.engine import Store
 from cfx_flow.store.jobs import Steps
 from cfx_flow.store.tables import effects, flows
-from tests.flows.test_store import Desk
+from tests.flows.test_store import OPTIONS, Desk
 from tests.support.answers import answer
 
 ASKED, ASKED_OTHERWISE = b"1" * 32, b"2" * 32
@@ -235,3 +236,25 @@ async def test_a_call_that_broke_off_is_counted_though_time_runs_out_before_anot
 def nothing() -> Steps[None]:
     """A transaction that is under way: on SQLite the next one waits for it."""
     yield from ()
+
+
+async def test_what_tests_took_in_an_earlier_run_is_spent_of_the_flows_time(desk: Desk) -> None:
+    flow, process = await desk.flow(replace(OPTIONS, tests="unit")), Process(desk)
+    await process.begins(flow.id)
+    await process.run.finish(process.step, Result("# Plan"), stage="plan")
+    test = await process.run.begin(2, "test", 1, input={})
+    desk.clock.advance(seconds=90)
+    await process.run.finish(test, Result("passed"))
+    await process.run.pen.settle()
+    left = process.run.seconds_left
+    process.dies()
+    desk.clock.advance(days=1)  # a person thinks
+
+    claimed = await desk.flows.claim(flow.id)
+    assert claimed is not None
+    again = FlowRun(claimed, desk.flows, desk.clock)
+    await again.look_back()
+
+    assert again.seconds_left == left == OPTIONS.budget.seconds - 90
+    fork = replace(claimed, parent_step=2)
+    assert await desk.flows.seconds_of_tests(fork) == 0

@@ -34,11 +34,11 @@ class Desk:
         self.snapshots = SnapshotStore(store, self.clock)
         self.user = Principal(str(uuid.uuid4()), "alice", "user", str(uuid.uuid4()), 10)
 
-    async def flow(self) -> Flow:
+    async def flow(self, options: FlowOptions = OPTIONS) -> Flow:
         snapshot = from_files({"a.txt": "a\n"})
         await self.snapshots.put(self.user.user_id, snapshot)
         origin = Origin(self.user, str(uuid.uuid4()), self.clock.now())
-        return await self.flows.create(new_flow("do it", snapshot.id, OPTIONS, origin))
+        return await self.flows.create(new_flow("do it", snapshot.id, options, origin))
 
 
 @pytest.fixture
