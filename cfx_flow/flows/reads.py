@@ -119,7 +119,7 @@ class FlowReads:
         own = {"flow_id": flow.id, "after": flow.parent_step or 0}
         found = await self._find(Ask(sql.TIMES_OF_TESTS, own))
         took: list[timedelta] = [row["completed_at"] - row["started_at"] for row in found]
-        return sum(each.total_seconds() for each in took)
+        return sum(max(each.total_seconds(), 0.0) for each in took)  # the clock may have been put back
 
     async def effect(self, flow_id: str, step: int, call: int, request_hash: bytes) -> Effect | None:
         keys = {"flow_id": flow_id, "step": step, "call": call, "request_hash": request_hash}

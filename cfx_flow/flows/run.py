@@ -65,7 +65,7 @@ class FlowRun:
         """an earlier run had opened this step: the journal may know its calls"""
 
     async def look_back(self) -> None:
-        """Before the first step: what the tests of earlier runs took is spent of the flow's time."""
+        """Before the first step: what tests took that an earlier run has finished is spent of the time."""
         if self.flow.step:
             self._active_before_s += await self._flows.seconds_of_tests(self.flow)
 
@@ -200,7 +200,7 @@ class FlowRun:
 
     @property
     def seconds_left(self) -> float:
-        """Of the budget: time on model calls and tests in earlier runs, and all of this one, is spent."""
+        """Of the budget: this run's time is spent, and that of model calls and finished tests before it."""
         active_s = self._active_before_s + self._clock.monotonic() - self._began
         return self.flow.options.budget.seconds - active_s
 

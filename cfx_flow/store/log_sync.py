@@ -24,7 +24,7 @@ class LogSync:
     could take away."""
 
     def __init__(self, database: Path, disk: CommitThread) -> None:
-        self._log = database.with_name(f"{database.name}-wal")
+        self._log = Path(f"{os.path.realpath(database)}-wal")  # SQLite follows a link too
         self._disk = disk
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -34,7 +34,7 @@ class LogSync:
             self._timer = asyncio.get_running_loop().call_later(after_s, self._now)
 
     def close(self) -> None:
-        """Before the thread is closed, which does what it was asked to."""
+        """Before the thread is closed, which does what it was asked to. Then nothing more is synced."""
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()

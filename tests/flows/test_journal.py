@@ -256,5 +256,10 @@ async def test_what_tests_took_in_an_earlier_run_is_spent_of_the_flows_time(desk
     await again.look_back()
 
     assert again.seconds_left == left == OPTIONS.budget.seconds - 90
+    test = await again.begin(3, "test", 2, input={})
+    desk.clock.advance(hours=-1)  # somebody puts the clock back
+    await again.finish(test, Result("passed"))
+    await again.pen.settle()
+    assert await desk.flows.seconds_of_tests(claimed) == 90
     fork = replace(claimed, parent_step=2)
     assert await desk.flows.seconds_of_tests(fork) == 0

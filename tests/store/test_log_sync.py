@@ -10,7 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from cfx_flow.store.commit_thread import CommitThread, Told
+from cfx_flow.store.engine import open_store
 from cfx_flow.store.log_sync import AGAIN_S, LAZY_S, LogSync
+from tests.store.test_jobs import writing
 from tests.support.stores import eventually
 
 
@@ -44,8 +46,22 @@ async def test_many_commits_are_taken_along_at_once(tmp_path: Path, disk: Disk) 
         sync.soon()
         sync.soon()
         assert disk.ended == []
-        await asyncio.sleep(3 * LAZY_S)
+        await eventually(lambda: disk.ended != [])
+        await asyncio.sleep(2 * LAZY_S)
         assert disk.ended == [None]
+
+
+async def test_the_log_is_sqlites_own_where_the_database_is_a_link(sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(sqlite_url.removeprefix("sqlite:///"))
+    store = await open_store(f"sqlite:///{tmp_path / 'link.db'}")
+    try:
+        await store.run(writing("a"), is_lazy=True)
+        jobs = store._jobs
+        assert jobs is not None
+        assert jobs._sync._log.stat().st_size > 0
+        assert not (tmp_path / "link.db-wal").exists()
+    finally:
+        await store.close()
 
 
 async def test_a_log_that_is_empty_and_gone_needs_nothing(tmp_path: Path, disk: Disk) -> None:

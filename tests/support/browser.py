@@ -85,7 +85,7 @@ class Visit:
             " setTimeout(() => window.cfxAwake.push('timer')) }"
         )
         self.page.wait_for_timeout(1000)
-        return len(self.page.evaluate("window.cfxAwake")) == 2
+        return self.page.evaluate("(window.cfxAwake ?? []).length") == 2  # none: it was loaded anew
 
     def state(self) -> str:
         """For whoever reads of a failed test."""

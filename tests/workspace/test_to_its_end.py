@@ -39,3 +39,18 @@ async def test_it_ends_though_we_are_cancelled_twice_and_then_we_are() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert done.is_set()
+
+
+async def test_an_error_that_comes_after_a_cancel_is_told_to_the_loop() -> None:
+    async def broken() -> None:
+        await asyncio.sleep(0.02)
+        raise ValueError("broken")
+
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: told.append(str(what["exception"])))
+    waiting = asyncio.ensure_future(to_its_end(broken()))
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert told == ["broken"]
