@@ -57,6 +57,6 @@ def _sync(file: Path) -> None:
     with suppress(FileNotFoundError):  # SQLite has moved all of it into the database, and waited for the disk
         descriptor = os.open(file, os.O_RDONLY)
         try:
-            os.fdatasync(descriptor)
+            os.fsync(descriptor)
         finally:
             os.close(descriptor)
