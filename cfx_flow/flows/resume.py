@@ -46,7 +46,7 @@ def may_resume(outcome: Outcome) -> bool:
 
 
 def resumed_options(
-    flow: Flow, request: ResumeRequest, limits: FlowLimits, *, seconds_of_tests: float = 0.0
+    flow: Flow, request: ResumeRequest, limits: FlowLimits, *, seconds_of_tests: float
 ) -> FlowOptions:
     """Raises Conflict for a flow that cannot go on, InvalidRequest for wishes that would end it at once."""
     reason = Reason(flow.reason) if flow.reason else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import delete
@@ -22,7 +23,7 @@ from cfx_flow.workspace.snapshot import from_files
 from cfx_flow.workspace.store import SnapshotStore
 from tests.support.clock import FakeClock
 
-OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(1, 1000, 60))  # type: ignore[arg-type]
+OPTIONS = FlowOptions(max_rounds=3, max_fixes=2, budget=Budget(Decimal(1), 1000, 60))
 
 
 class Desk:

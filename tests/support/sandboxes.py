@@ -76,8 +76,8 @@ def busybox_image() -> Iterator[str]:
         patched.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
         for argv in (["import", "-q", _root_of(folder), IMAGE], ["run", *_BOUNDED, IMAGE, "/bin/true"]):
             done = subprocess.run([podman, *argv], capture_output=True, check=False, text=True)
-            if done.returncode:  # skipped wherever it is: cgroups and nesting are no package's to install
-                pytest.skip(f"podman itself does not work here: {done.stderr.strip()}")
+            if done.returncode:
+                absent(f"podman itself does not work here: {done.stderr.strip()}")
         yield IMAGE
 
 
