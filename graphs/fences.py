@@ -1,27 +1,29 @@
 """Fences: what comes from a repository, a model or a caller stands in a prompt as data.
 
 A fence is a word that none of the texts contains, so that no text can end its own block and speak as
-the one who asks. Whoever wrote a text cannot have known it either: the flow's id is part of it.
+the one who asks. Whoever wrote the repository cannot have known it either: it is made of the flow's id.
+The prompts of a flow have the same one, so that they begin alike and the provider's cache knows them
+(ADR 0061); a text that repeats it, as a model can, gets another.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 
 MAX_LISTED = 2_000
 
 
 def fence_for(flow_id: str, texts: Iterable[str]) -> str:
-    """The same for the same flow and texts, and in none of them."""
-    joined = "\n".join(texts)
-    salt = 0
-    while True:
-        seed = f"{salt}\n{flow_id}\n{joined}".encode("utf-8", "replace")
-        digest = hashlib.sha256(seed).hexdigest()[:12]
-        if digest not in joined:
-            return f"DATA-{digest}"
-        salt += 1
+    """The first of the flow's fences that none of them knows."""
+    told = list(texts)
+    words = (_word(flow_id, n) for n in count())
+    return "DATA-" + next(word for word in words if not any(word in text for text in told))
+
+
+def _word(flow_id: str, n: int) -> str:
+    return hashlib.sha256(f"{n}\n{flow_id}".encode()).hexdigest()[:12]
 
 
 def block(fence: str, kind: str, text: str) -> str:
@@ -29,9 +31,9 @@ def block(fence: str, kind: str, text: str) -> str:
 
 
 def shown(fence: str, texts: Mapping[str, str], whole: Sequence[str], *, listing: bool = True) -> str:
-    """The list of files, then the chosen ones whole; a path is data as well."""
+    """The list of files, then the chosen ones whole, in the order given; a path is data as well."""
     blocks = [block(fence, "list of all files", _listing(texts))] if listing else []
-    blocks += [block(fence, f"file {path}", texts[path]) for path in sorted(whole)]
+    blocks += [block(fence, f"file {path}", texts[path]) for path in whole]
     return "\n\n".join(blocks)
 
 

@@ -1,6 +1,8 @@
 """The user turns: the task, what the models may see of the repository, and the last attempt's faults.
 
-Whatever comes from a repository, a caller or a model stands between fences (fences.py).
+Whatever comes from a repository, a caller or a model stands between fences (fences.py). What changes from
+round to round comes last, and what has been shown keeps its place: a provider that caches what a prompt
+has in common with the one before it then charges a tenth for it (ADR 0061).
 """
 
 from __future__ import annotations
@@ -47,10 +49,11 @@ async def code(work: Work, state: FlowState) -> str:
     last = await _output(work, state["code_step"]) if has_feedback(state) else ""
     last, reasons = clipped(last, MAX_LAST_ANSWER_CHARS), await _reasons(work, state)
     said = work.flow.options.comment or ""
-    room = len(planned) + len(last) + len(reasons) + sum(map(len, work.files))
-    first = await aside(room, _named_first, work.files, planned, f"{last}\n{reasons}")
-    files = await _files(work, StageName.CODE, spent=[task, planned, last, reasons, said], first=first)
-    fence = _fence(work, [task, planned, last, reasons, said], work.files, files)
+    spent = [task, planned, last, reasons, said]
+    size = sum(map(len, [*spent, *work.files.values()]))
+    first, since = await aside(size, _named, work.files, planned, f"{last}\n{reasons}")
+    files = await _files(work, StageName.CODE, spent=spent, first=first, since=since)
+    fence = _fence(work, spent, work.files, files)
     return work.tools.prompts.render(
         "flow/code.md",
         fence=fence,
@@ -62,8 +65,8 @@ async def code(work: Work, state: FlowState) -> str:
     )
 
 
-def _named_first(files: Mapping[str, str], *texts: str) -> list[str]:
-    return [path for text in texts for path in named_in(text, files)]
+def _named(files: Mapping[str, str], *texts: str) -> list[Sequence[str]]:
+    return [named_in(text, files) for text in texts]
 
 
 async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str, str]) -> str:
@@ -72,7 +75,7 @@ async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str
     plan_, diff = planned.output or "", checked.output or ""
     found = _machine(work, checked, planned, await _tested(work, state))
     spent = [task, plan_, diff, found]
-    files = fitting(after, list(after), budget_tokens=_budget_tokens(work, StageName.REVIEW, spent)).whole
+    files = fitting(after, list(after), budget_tokens=_budget_tokens(work, StageName.REVIEW, spent))
     fence = _fence(work, spent, after, files)
     return work.tools.prompts.render(
         "flow/review.md",
@@ -118,10 +121,15 @@ def _fence(work: Work, texts: Sequence[str], files: Mapping[str, str], chosen: I
 
 
 async def _files(
-    work: Work, name: StageName, *, spent: Sequence[str], first: Sequence[str] = ()
+    work: Work,
+    name: StageName,
+    *,
+    spent: Sequence[str],
+    first: Sequence[str] = (),
+    since: Sequence[str] = (),
 ) -> Sequence[str]:
     budget = _budget_tokens(work, name, spent)
-    return fitting(work.files, await _ranked(work), budget_tokens=budget, first=first).whole
+    return fitting(work.files, await _ranked(work), budget_tokens=budget, first=first, since=since)
 
 
 def _budget_tokens(work: Work, name: StageName, spent: Sequence[str]) -> int:

@@ -11,8 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 
-import msgspec
-
 CHARS_PER_TOKEN = 4
 MAX_SCORED_CHARS = 200_000
 PATH_WEIGHT = 5.0
@@ -20,30 +18,38 @@ PATH_WEIGHT = 5.0
 _WORD = re.compile(r"[A-Za-z][a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
-class Chosen(msgspec.Struct, frozen=True):
-    whole: Sequence[str]
-    """paths whose content is shown, most relevant first"""
-    left_out: int
-    """files that exist and are not shown"""
-
-
-def choose(files: Mapping[str, str], task: str, *, budget_tokens: int, first: Iterable[str] = ()) -> Chosen:
-    """``first`` goes before everything that the score prefers. A file that does not fit is passed over."""
-    return fitting(files, ranked(files, task), budget_tokens=budget_tokens, first=first)
-
-
 def fitting(
-    files: Mapping[str, str], best: Sequence[str], *, budget_tokens: int, first: Iterable[str] = ()
-) -> Chosen:
-    """``best``: all paths, as ``ranked`` gives them."""
-    order = list(dict.fromkeys([*(path for path in first if path in files), *best]))
+    files: Mapping[str, str],
+    best: Sequence[str],
+    *,
+    budget_tokens: int,
+    first: Iterable[str] = (),
+    since: Iterable[str] = (),
+) -> Sequence[str]:
+    """The paths to show, in the order to show them in. ``best``: all of them, as ``ranked`` gives them;
+    ``first`` goes before them. A file that does not fit is passed over.
+
+    ``since``: what has turned out to matter since the prompt before was written. Chosen before ``best``, but
+    what that one did not show comes last, so that this one begins as it did.
+    """
+    whole = _fitting(files, [*first, *best], budget_tokens)
+    since = list(since)
+    if files.keys() & since <= set(whole):
+        return whole
+    now = _fitting(files, [*first, *since, *best], budget_tokens)
+    return [path for path in whole if path in now] + [path for path in now if path not in whole]
+
+
+def _fitting(files: Mapping[str, str], order: Iterable[str], budget_tokens: int) -> list[str]:
     left, whole = budget_tokens * CHARS_PER_TOKEN, []
-    for path in order:
+    for path in dict.fromkeys(order):
+        if path not in files:
+            continue
         cost = len(files[path]) + len(path) + 40
         if cost <= left:
             whole.append(path)
             left -= cost
-    return Chosen(whole, len(files) - len(whole))
+    return whole
 
 
 def ranked(files: Mapping[str, str], task: str) -> Sequence[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from cfx_flow.workspace.choose import choose, named_in, ranked, words
+from cfx_flow.workspace.choose import fitting, named_in, ranked, words
 
 FILES = {
     "src/billing/invoice.py": "def total(invoice):\n    return sum(invoice.lines)\n",
@@ -33,10 +33,23 @@ def test_files_with_the_same_words_in_any_order_keep_the_alphabets_order() -> No
 
 
 def test_named_files_come_before_everything_and_the_budget_holds() -> None:
-    chosen = choose(FILES, "invoice total", budget_tokens=100, first=["README.md", "absent.py"])
-    assert list(chosen.whole) == ["README.md", "src/billing/invoice.py", "src/auth/login.py"]
-    assert chosen.left_out == 1
-    assert choose(FILES, "invoice", budget_tokens=0).whole == []
+    best = ranked(FILES, "invoice total")
+    chosen = fitting(FILES, best, budget_tokens=100, first=["README.md", "absent.py"])
+    assert list(chosen) == ["README.md", "src/billing/invoice.py", "src/auth/login.py"]
+    assert fitting(FILES, best, budget_tokens=0) == []
+
+
+def test_what_turned_out_to_matter_is_chosen_first_and_shown_last() -> None:
+    files = {name: name * 400 for name in "abcdefg"}
+
+    def chosen(*since: str) -> str:
+        return "".join(fitting(files, list(files), budget_tokens=450, first=["c"], since=since))
+
+    assert chosen() == "cabd"
+    assert chosen("b", "absent") == "cabd", "it was shown: nothing moves"
+    assert chosen("f") == "cabf"
+    assert chosen("g", "f") == "cagf"
+    assert chosen("f", "b", "g") == "cbfg", "what is named stays, though the score prefers another"
 
 
 def test_a_path_is_named_only_as_a_whole() -> None:
