@@ -102,14 +102,14 @@ async def changes_shown(house: Services, look: Look) -> list[Event]:
     ]
 
 
-def step_json(step: Step) -> dict[str, Any]:
+def step_json(step: Step, input: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "n": step.n,
         "round": step.round or None,
         "node": step.node,
         "model": step.model,
         "status": step.status,
-        "input": dict(step.input),
+        "input": dict(input),
         "output": step.output,
         "detail": dict(step.detail),
         "repairs": step.detail.get("repairs", []),

@@ -27,6 +27,7 @@
     │   ├── UpstreamAuth       503 the target refuses *our* credentials: next target
     │   └── CircuitOpen        503 next target, without asking this one
     ├── StoreUnavailable       503 the database does not answer
+    ├── DamagedRow             500 what it answers cannot be read
     ├── DashboardNotBuilt      503 its pages are not there (yet); the API is
     └── InternalError          500 our bug; its text never leaves the house
     ConfigError                    start-up only: file, line and key of what is wrong
@@ -227,6 +228,11 @@ class StoreUnavailable(CfxError):
     status = 503
     type = "server_error"
     code = "store_unavailable"
+
+
+class DamagedRow(CfxError):
+    code = "damaged_row"
+    should_retry = False
 
 
 class DashboardNotBuilt(CfxError):

@@ -19,7 +19,7 @@ from pydantic import Field, field_validator
 from cfx_flow.accounts.bounds import require_flow
 from cfx_flow.contract.read import MAX_PLAN_CHARS, contract_detail
 from cfx_flow.errors import InvalidRequest
-from cfx_flow.flows.model import Budget, Event, Flow, FlowOptions, Step, Story
+from cfx_flow.flows.model import Budget, Event, Flow, FlowOptions, Step, StoredInput, Story
 from cfx_flow.flows.request import (
     MAX_ROUNDS,
     BudgetRequest,
@@ -85,13 +85,15 @@ def fork(
     )
 
 
-def story_of(flow: Flow, kept: Sequence[Step], events: Sequence[Event]) -> Story:
-    """``events``: the parent's."""
+def story_of(
+    flow: Flow, kept: Sequence[Step], inputs: Mapping[int, StoredInput], events: Sequence[Event]
+) -> Story:
+    """``inputs``, ``events``: the parent's."""
     told = list(_told_again(kept, events, flow.created_at))
     patches = [
         step.output for step in kept if step.node == "check" and step.detail.get("status") == "accepted"
     ]
-    return Story(kept, told, patches[-1] if patches else None)
+    return Story(kept, told, patches[-1] if patches else None, inputs)
 
 
 def _kept(steps: Sequence[Step], request: ForkRequest) -> Sequence[Step]:

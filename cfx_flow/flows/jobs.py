@@ -16,10 +16,20 @@ from msgspec.structs import asdict, replace
 from cfx_flow.flows import statements as sql
 from cfx_flow.flows.checkpoints import CheckpointRow, Writes
 from cfx_flow.flows.effects import Calls, Effect, calls_of
-from cfx_flow.flows.model import Event, Fenced, Flow, FlowStatus, Outcome, Step, Story
+from cfx_flow.flows.model import (
+    NO_INPUT,
+    Event,
+    Fenced,
+    Flow,
+    FlowStatus,
+    Outcome,
+    Step,
+    StoredInput,
+    Story,
+)
 from cfx_flow.flows.resume import may_resume
 from cfx_flow.flows.retakes import AT_ONCE, Later
-from cfx_flow.flows.rows import event_row, flow_of, flow_row, row_without_input, step_row, storable
+from cfx_flow.flows.rows import event_row, flow_of, flow_row, step_row
 from cfx_flow.flows.search import search_row
 from cfx_flow.flows.usage import Usage
 from cfx_flow.store.jobs import Ask, Job, Row, Steps, Values
@@ -40,9 +50,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     changes: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """of the flow's row"""
     opens: Step | None = None
-    """a new step, with its input"""
+    """a new step"""
+    input: StoredInput = NO_INPUT
+    """of the step that it opens"""
     step: Step | None = None
-    """all but the input of one that is open"""
+    """one that is open"""
     effect: Effect | None = None
     """a model call of the step"""
     checkpoint: CheckpointRow | None = None
@@ -91,15 +103,18 @@ def write_rows(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> 
 
 def _write_steps(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:
     """Each once, as the last of the entries has it."""
-    opened = {entry.opens.n: entry.opens for entry in entries if entry.opens is not None}
+    opened = {entry.opens.n: (entry.opens, entry.input) for entry in entries if entry.opens is not None}
     newest = {entry.step.n: entry.step for entry in entries if entry.step is not None}
-    for n, step in opened.items():
-        yield Ask(
-            upserts.step, {**row_without_input(flow_id, newest.pop(n, step)), "input": storable(step.input)}
-        )
+    for n, (step, input) in opened.items():
+        yield from _open_step(flow_id, newest.pop(n, step), input, upserts)
     for n, step in newest.items():
-        values = {"b_flow_id": flow_id, "b_n": n, **row_without_input(flow_id, step)}
-        yield Ask(sql.STEP_WITHOUT_INPUT, values)
+        yield Ask(sql.OPEN_STEP, {"b_flow_id": flow_id, "b_n": n, **step_row(flow_id, step)})
+
+
+def _open_step(flow_id: str, step: Step, input: StoredInput, upserts: sql.Upserts) -> Steps[None]:
+    yield Ask(upserts.step, {**step_row(flow_id, step), "input": input.in_row})
+    if input.body is not None:
+        yield Ask(upserts.input, {"flow_id": flow_id, "n": step.n, "body": input.body})
 
 
 def change(fence: Fence, changes: Values, events: Sequence[Event]) -> Steps[None]:
@@ -124,7 +139,7 @@ def create(flow: Flow, story: Story, upserts: sql.Upserts) -> Steps[Flow]:
     yield Ask(sql.NEW_FLOW, {**flow_row(flow), "patch": story.patch})
     yield Ask(sql.NEW_SEARCH, search_row(flow))
     for step in story.steps:
-        yield Ask(upserts.step, step_row(flow.id, step))
+        yield from _open_step(flow.id, step, story.inputs.get(step.n, NO_INPUT), upserts)
     yield Ask(sql.NEW_EVENT, [event_row(flow.id, seq, event) for seq, event in enumerate(events, 1)])
     return flow
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -216,7 +216,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of ``flow_steps``: what went into a node and what came out."""
+    """One row of ``flow_steps``: what came out of a node, and what it took. What went in may be big: see
+    ``StoredInput``."""
 
     n: int
     round: int
@@ -224,7 +225,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
     status: str
     """``started``, ``completed``, ``failed`` or ``cancelled``"""
-    input: Mapping[str, Any]
     output: str | None
     detail: Mapping[str, Any]
     attempts: int
@@ -248,6 +248,17 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
             cost_usd=used.cost_usd,
         )
 
+
+class StoredInput(msgspec.Struct, frozen=True):
+    """What went into a step, as it is stored; see ``inputs``."""
+
+    in_row: Any
+    """in the step's own row; None: it has another"""
+    body: bytes | None = None
+    """of that one"""
+
+
+NO_INPUT = StoredInput({})
 
 ENDS_OF_STREAMS = frozenset({"flow.completed", "patch.applied", "patch.rolled_back"})
 
@@ -296,6 +307,8 @@ class Story:
     steps: Sequence[Step] = ()
     events: Sequence[Event] = ()
     patch: str | None = None
+    inputs: Mapping[int, StoredInput] = field(default_factory=dict)
+    """by the steps' numbers"""
 
 
 def iso(moment: datetime | None) -> str | None:

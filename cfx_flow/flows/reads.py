@@ -12,9 +12,9 @@ from cfx_flow.errors import NotFound
 from cfx_flow.flows import statements as sql
 from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow
 from cfx_flow.flows.effects import Effect
-from cfx_flow.flows.model import Event, Flow, Step
+from cfx_flow.flows.model import Event, Flow, Step, StoredInput
 from cfx_flow.flows.pages import EVERYTHING, Page, Wanted, read_page
-from cfx_flow.flows.rows import event_of, flow_of, step_of
+from cfx_flow.flows.rows import event_of, flow_of, input_of, step_of
 from cfx_flow.store.cursor import is_uuid
 from cfx_flow.store.engine import Store
 from cfx_flow.store.jobs import Ask, Row, Steps
@@ -70,30 +70,37 @@ class FlowReads:
         """The finished step of these nodes that came last. Raises NotFound for a flow that is not there."""
         await self.get(user_id, flow_id)
         query = (
-            select(flow_steps)
-            .where(flow_steps.c.flow_id == flow_id, flow_steps.c.node.in_(nodes))
-            .where(flow_steps.c.status == "completed")
+            sql.STEPS.where(flow_steps.c.node.in_(nodes), flow_steps.c.status == "completed")
             .order_by(flow_steps.c.n.desc())
             .limit(1)
         )
         async with self._store.read(person=user_id) as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
+            row = (await connection.execute(query, {"flow_id": flow_id})).mappings().one_or_none()
         return None if row is None else step_of(row)
 
-    async def step_for(self, user_id: str, flow_id: str, n: int) -> Step:
+    async def step_and_input(self, user_id: str, flow_id: str, n: int) -> tuple[Step, StoredInput]:
         """Raises NotFound."""
         await self.get(user_id, flow_id)
-        step = await self.step(flow_id, n)
-        if step is None:
+        found = await self._find(Ask(sql.STEP_AND_INPUT, {"flow_id": flow_id, "n": n}), person=user_id)
+        if not found:
             raise NotFound(f"This flow has no step {n}.")
-        return step
+        return step_of(found[0]), input_of(found[0])
 
     async def steps_for(self, user_id: str, flow_id: str) -> Sequence[Step]:
         """All of them, in order. Raises NotFound for a flow that is not there."""
         await self.get(user_id, flow_id)
-        query = select(flow_steps).where(flow_steps.c.flow_id == flow_id).order_by(flow_steps.c.n)
         async with self._store.read(person=user_id) as connection:
-            return [step_of(row) for row in (await connection.execute(query)).mappings()]
+            found = await connection.execute(sql.STEPS_IN_ORDER, {"flow_id": flow_id})
+            return [step_of(row) for row in found.mappings()]
+
+    async def steps_and_inputs(
+        self, user_id: str, flow_id: str
+    ) -> tuple[Sequence[Step], Mapping[int, StoredInput]]:
+        """As ``steps_for``, and what went into them, by their numbers."""
+        await self.get(user_id, flow_id)
+        async with self._store.read(person=user_id) as connection:
+            found = (await connection.execute(sql.STEPS_AND_INPUTS, {"flow_id": flow_id})).mappings().all()
+        return [step_of(row) for row in found], {row["n"]: input_of(row) for row in found}
 
     async def all_events(self, flow_id: str, *, person: str | None = None) -> Sequence[Event]:
         events: list[Event] = []

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from cfx_flow.flows.model import Event, Flow, FlowOptions, FlowStatus, Step
+from cfx_flow.flows.model import Event, Flow, FlowOptions, FlowStatus, Step, StoredInput
 from cfx_flow.flows.usage import StageUsage
 from cfx_flow.store.jobs import Row
 from cfx_flow.store.types import json_text
@@ -38,15 +38,14 @@ def step_of(row: Row) -> Step:
 
 
 def step_row(flow_id: str, step: Step) -> dict[str, Any]:
-    return {**row_without_input(flow_id, step), "input": storable(step.input)}
-
-
-def row_without_input(flow_id: str, step: Step) -> dict[str, Any]:
-    """What changes of a step that is open. Nothing else: SQLAlchemy sets whatever column is named."""
+    """All but its input."""
     row = structs.asdict(step)
-    del row["input"]
     row["flow_id"], row["detail"], row["output"] = flow_id, storable(step.detail), storable_text(step.output)
     return row
+
+
+def input_of(row: Row) -> StoredInput:
+    return StoredInput(row["input"], row["body"])
 
 
 def event_of(row: Row) -> Event:

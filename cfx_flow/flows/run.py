@@ -16,6 +16,7 @@ from cfx_flow.clock import Clock
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.budget import Left
 from cfx_flow.flows.effects import Calls, Effect, calls_of
+from cfx_flow.flows.inputs import pack_input
 from cfx_flow.flows.jobs import Entry, Fence
 from cfx_flow.flows.model import Event, Flow, FlowFailed, Reason, Step
 from cfx_flow.flows.pen import Pen
@@ -82,12 +83,13 @@ class FlowRun:
         if known is not None and (known.status, known.node) == ("completed", node):
             return known
         self._calls, self._is_again = 0, known is not None
-        step = _fresh(n, node, round_, input, self._clock)
+        step = _fresh(n, node, round_, self._clock)
         if known is not None and known.node == node:
             step = await self._with_calls_of(known, step, stage or node)
         again = {"again": True} if known is not None else {}
         event = self.event("step.started", step, stage=stage, data={"node": node, **again})
-        self.pen.put(Entry(opens=step, changes={"round": round_, "step": n}, events=[event]))
+        changes = {"round": round_, "step": n}
+        self.pen.put(Entry(opens=step, input=await pack_input(input), changes=changes, events=[event]))
         return step
 
     async def next_call(self, step: Step, request_hash: bytes) -> Effect:
@@ -177,7 +179,7 @@ class FlowRun:
         return step if step is not None and (step.status, step.node) == ("completed", node) else None
 
     async def output_of(self, n: int) -> Step:
-        """An earlier step of this flow, which must be there. Its input may be left out."""
+        """An earlier step of this flow, which must be there."""
         step = await self._step(n)
         if step is None or step.status != "completed":
             raise FlowFailed(Reason.STATE, f"Step {n}, on which this one builds, is missing from the store.")
@@ -258,17 +260,16 @@ class FlowRun:
     def _keep(self, step: Step) -> None:
         self._last = max(self._last, step.n)
         if len(step.output or "") <= MAX_KEPT_CHARS:
-            self._finished[step.n] = replace(step, input={})
+            self._finished[step.n] = step
 
 
-def _fresh(n: int, node: str, round_: int, input: Mapping[str, Any], clock: Clock) -> Step:
+def _fresh(n: int, node: str, round_: int, clock: Clock) -> Step:
     return Step(
         n=n,
         round=round_,
         node=node,
         model=None,
         status="started",
-        input=input,
         output=None,
         detail={},
         attempts=0,

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Table,
     Update,
+    and_,
     bindparam,
     delete,
     insert,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 
 from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow
 from cfx_flow.flows.effects import Effect
-from cfx_flow.flows.model import UNFINISHED, Flow, FlowStatus
+from cfx_flow.flows.model import UNFINISHED, Flow, FlowStatus, Step
 from cfx_flow.store.engine import Store
 from cfx_flow.store.tables import (
     accounts,
@@ -32,6 +33,7 @@ from cfx_flow.store.tables import (
     flow_checkpoints,
     flow_events,
     flow_search,
+    flow_step_inputs,
     flow_steps,
     flows,
     idempotency_keys,
@@ -94,17 +96,26 @@ EVENTS = (
 )
 NEW_EVENT = insert(flow_events).values({column.name: bindparam(column.name) for column in flow_events.c})
 
-STEP = select(flow_steps).where(
-    flow_steps.c.flow_id == bindparam("flow_id"), flow_steps.c.n == bindparam("n")
+_STEP_KEYS = ("flow_id", "n")
+STEPS = select(*(flow_steps.c[name] for name in Step.__struct_fields__)).where(
+    flow_steps.c.flow_id == bindparam("flow_id")
 )
+"""all but their inputs, which may be big"""
+
+STEP = STEPS.where(flow_steps.c.n == bindparam("n"))
+STEPS_IN_ORDER = STEPS.order_by(flow_steps.c.n)
+_AND_INPUTS = STEPS.outerjoin(
+    flow_step_inputs, and_(*(flow_step_inputs.c[key] == flow_steps.c[key] for key in _STEP_KEYS))
+).add_columns(flow_steps.c.input, flow_step_inputs.c.body)
+STEP_AND_INPUT = _AND_INPUTS.where(flow_steps.c.n == bindparam("n"))
+STEPS_AND_INPUTS = _AND_INPUTS.order_by(flow_steps.c.n)
 TIMES_OF_TESTS = select(flow_steps.c.started_at, flow_steps.c.completed_at).where(
     flow_steps.c.flow_id == bindparam("flow_id"),
     flow_steps.c.n > bindparam("after"),
     flow_steps.c.node == "test",
     flow_steps.c.status == "completed",
 )
-_STEP_KEYS = ("flow_id", "n")
-STEP_WITHOUT_INPUT = (
+OPEN_STEP = (
     update(flow_steps)
     .where(flow_steps.c.flow_id == bindparam("b_flow_id"), flow_steps.c.n == bindparam("b_n"))
     .values({c.name: bindparam(c.name) for c in flow_steps.c if c.name not in (*_STEP_KEYS, "input")})
@@ -190,6 +201,7 @@ class Upserts:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.step = self._replacing(flow_steps, _STEP_KEYS)
+        self.input = self._replacing(flow_step_inputs, _STEP_KEYS)
         self.effect = self._replacing(effects, _EFFECT_KEYS)
         self.checkpoint = self._replacing(flow_checkpoints, ("flow_id", "ns", "id"))
         write_keys = ("flow_id", "ns", "checkpoint_id", "task_id", "idx")

@@ -259,6 +259,14 @@ flow_steps = Table(
     Column("completed_at", UtcDateTime),
 )
 
+flow_step_inputs = Table(
+    "flow_step_inputs",  # of steps whose own row has null; see flows/inputs.py
+    metadata,
+    Column("flow_id", _id(), ForeignKey("flows.id", ondelete="CASCADE"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("body", LargeBinary, nullable=False),  # JSON, by zlib
+)
+
 effects = Table(
     "effects",  # see flows/effects.py
     metadata,

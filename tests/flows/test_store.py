@@ -71,7 +71,7 @@ async def test_another_users_flow_does_not_exist(desk: Desk) -> None:
         with pytest.raises(NotFound):
             await read(stranger, flow.id)
     with pytest.raises(NotFound):
-        await desk.flows.step_for(stranger, flow.id, 1)
+        await desk.flows.step_and_input(stranger, flow.id, 1)
 
 
 @pytest.mark.parametrize(

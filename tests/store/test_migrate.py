@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
+import zlib
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,7 +23,7 @@ from cfx_flow.errors import ConfigError, StoreUnavailable
 from cfx_flow.settings import HOUSE
 from cfx_flow.store.engine import open_engine, open_store
 from cfx_flow.store.migrate import MIGRATIONS, migrate, read_revisions, require_schema
-from cfx_flow.store.tables import flow_search, flows, metadata, snapshots
+from cfx_flow.store.tables import flow_search, flow_step_inputs, flow_steps, flows, metadata, snapshots
 from tests.support.postgres import PostgresServer
 from tests.support.rows import row_of
 
@@ -142,6 +144,22 @@ def test_tasks_of_before_can_be_searched_after_an_upgrade(empty_database_url: st
     assert [row.flow_id for row in rows] == ids
     assert {row.words for row in rows} == {(f"iyi {flow_id}" + "x" * 3000)[:2000] for flow_id in ids}
     assert len({row.created_at for row in rows}) > 1
+
+
+def test_a_release_from_before_finds_long_inputs_in_their_steps(empty_database_url: str) -> None:
+    """A damaged one it finds empty."""
+    migrate(empty_database_url)
+    flow_id, kept = str(uuid4()), {"messages": ["größer"]}
+    bodies = [zlib.compress(json.dumps(kept).encode()), b"no zlib", zlib.compress(b"no JSON")]
+    with open_engine(empty_database_url).begin() as connection:
+        _insert_flow(connection, flow_id)
+        for n, body in enumerate(bodies):
+            step = row_of(flow_steps, flow_id) | {"n": n, "input": None}
+            connection.execute(insert(flow_steps).values(**step))
+            connection.execute(insert(flow_step_inputs).values(flow_id=flow_id, n=n, body=body))
+        command.downgrade(alembic_config(connection), "sign_in_ends")
+        inputs = connection.execute(select(flow_steps.c.input).order_by(flow_steps.c.n)).scalars().all()
+    assert inputs == [kept, {}, {}]
 
 
 def _insert_flow(connection: Connection, flow_id: str, task: str = "") -> None:

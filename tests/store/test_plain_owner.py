@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+import zlib
 from collections.abc import Iterator
 
 import psycopg
@@ -17,7 +18,7 @@ from cfx_flow.errors import ConfigError
 from cfx_flow.store.engine import open_engine
 from cfx_flow.store.login import warning_of_login
 from cfx_flow.store.migrate import migrate
-from cfx_flow.store.tables import flow_search, flows, metadata, snapshots
+from cfx_flow.store.tables import flow_search, flow_step_inputs, flow_steps, flows, metadata, snapshots
 from tests.store.test_migrate import alembic_config
 from tests.support.clock import FakeClock
 from tests.support.postgres import PostgresServer, as_app, running_postgres
@@ -93,11 +94,15 @@ def test_its_migrations_see_the_rows_that_they_have_to_change(
         connection.exec_driver_sql("SET LOCAL ROLE service_role")
         for table in (snapshots, flows):
             connection.execute(insert(table).values(row_of(table, ADA)))
+        connection.execute(insert(flow_steps).values(row_of(flow_steps, ADA) | {"input": None}))
+        long = row_of(flow_step_inputs, ADA) | {"body": zlib.compress(b'{"messages": []}')}
+        connection.execute(insert(flow_step_inputs).values(long))
     with open_engine(owner_url).begin() as connection:
         command.downgrade(alembic_config(connection), "retention")
     migrate(owner_url)
     with psycopg.connect(as_app(owner_url), options="-c role=service_role") as connection:
         assert connection.execute(f"SELECT flow_id::text FROM {flow_search.name}").fetchall() == [(ADA,)]
+        assert connection.execute("SELECT input FROM flow_steps").fetchall() == [({"messages": []},)]
     with psycopg.connect(owner_url) as connection:
         assert connection.execute("SELECT * FROM flows").fetchall() == []
 

@@ -126,7 +126,7 @@ def _steps(began: datetime) -> list[Step]:
         ends, is_last = at + timedelta(seconds=LASTS_S[node]), round == ROUNDS
         steps.append(
             Step(
-                n=n, round=round, node=node, model=MODELS.get(node), status="completed", input={},
+                n=n, round=round, node=node, model=MODELS.get(node), status="completed",
                 output=LONG[node]() if node in LONG and is_last else f"{node} of round {round}",
                 detail=_detail(node, is_last), attempts=int(node in MODELS), input_tokens=900,
                 output_tokens=400, cost_usd=Decimal("0.0012"), started_at=at, completed_at=ends,
