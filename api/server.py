@@ -15,7 +15,7 @@ from api.app import create_app, late_rest
 from api.logs import WriteServed, tell_served
 from api.protocol import served_by_us
 from api.wiring import Services, import_graph, start_flows
-from cfx_flow.collector import keep_what_was_imported
+from cfx_flow.interpreter import after_imports
 
 GRACE_S = 5.0
 """for open responses after SIGTERM; below the 10 s after which Docker kills"""
@@ -59,7 +59,7 @@ class Server(uvicorn.Server):
             await self._rest.arrive()
             if self._services.runs_flows:
                 await import_graph()
-            keep_what_was_imported()
+            after_imports()
             await start_flows(self._services)
             if self._services.worker is not None:
                 await self._services.worker.until_broken()

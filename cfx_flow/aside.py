@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 IN_LOOP_CHARS = 16_000
+AT_ONCE = 2
+"""More get no more done, for one alone has the interpreter, and each that wants it keeps the loop waiting for
+a turn. Two, so that a long job does not hold up all others."""
+
+_threads = ThreadPoolExecutor(AT_ONCE, "aside")
 
 
 async def aside(chars: int, job: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
     """``chars``: of the texts that ``job`` goes through."""
     if chars <= IN_LOOP_CHARS:
         return job(*args, **options)
-    return await asyncio.to_thread(job, *args, **options)
+    inside = partial(copy_context().run, job, *args, **options)
+    return await asyncio.get_running_loop().run_in_executor(_threads, inside)

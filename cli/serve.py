@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import socket
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cfx_flow.errors import ConfigError
+from cfx_flow.interpreter import before_imports
 from cfx_flow.lean import import_leanly
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Voice:
 
 def _serve(settings: Settings, environ: dict[str, str], voice: Voice) -> None:
     """Whatever can be wrong is found out before anything is written."""
-    gc.disable()  # until the server has imported everything: see cfx_flow/collector.py
+    before_imports()
     import_leanly()
 
     import uvloop

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import socket
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cfx_flow.collector import keep_what_was_imported
 from cfx_flow.errors import ConfigError
+from cfx_flow.interpreter import after_imports, before_imports
 from cfx_flow.lean import import_leanly
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def worker(port: Port = None, drain: Drain = None, as_json: AsJson = False) -> N
 
 
 def _work(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
-    gc.disable()  # until everything is imported: see cfx_flow/collector.py
+    before_imports()
     import_leanly()
 
     import uvloop
@@ -100,7 +99,7 @@ async def _run(
 
 
 def _announce(settings: Settings, listener: socket.socket | None, as_json: bool) -> None:
-    keep_what_was_imported()
+    after_imports()
     port = listener.getsockname()[1] if listener else None
     if as_json:
         typer.echo(json.dumps({"pid": os.getpid(), "port": port, "flows_at_once": settings.running_flows}))

@@ -1,5 +1,5 @@
-"""``python -m benchmarks.flows [alone] [whole] [waiting] [finished] [peer]``: the figures of issue 4; all of
-them if none is named, but for ``peer``, which needs ``make peer``.
+"""``python -m benchmarks.flows [alone] [large] [whole] [waiting] [finished] [peer]``: the figures of issue 4,
+and of flows of a usual size; all if none is named, but for ``peer``, which needs ``make peer``.
 
 A flow is plan + 3 × code, check and review, durable after each step, with journal, checkpoints, events, daily
 counter and request log, on SQLite. The loop and the garbage collector are the server's. ``--flows N`` for
@@ -17,8 +17,8 @@ from typing import Any
 import structlog
 import uvloop
 
-from benchmarks.flows import alone, finished, peer, waiting, whole
-from cfx_flow.collector import keep_what_was_imported
+from benchmarks.flows import alone, finished, large, peer, waiting, whole
+from cfx_flow.interpreter import after_imports, before_imports
 from cfx_flow.store.sqlite_jobs import FULL, NORMAL
 
 Measure = Callable[[int], Coroutine[Any, Any, None]]
@@ -27,6 +27,7 @@ Measure = Callable[[int], Coroutine[Any, Any, None]]
 def figures() -> dict[str, list[Measure]]:
     return {
         "alone": [lambda flows: alone.measure(NORMAL, flows), lambda flows: alone.measure(FULL, flows)],
+        "large": [large.measure],
         "whole": [whole.measure],
         "waiting": [lambda _: waiting.measure()],
         "finished": [lambda _: finished.measure()],
@@ -41,7 +42,8 @@ def main() -> None:
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    keep_what_was_imported()
+    before_imports()
+    after_imports()
     for what in options.what or [name for name in figures() if name != "peer"]:
         for measure in figures()[what]:
             uvloop.run(measure(options.flows))

@@ -7,7 +7,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -51,7 +51,9 @@ class Measured:
 
 
 class Engine:
-    def __init__(self, services: Services, store: Store, asker: Asks, folder: Path) -> None:
+    def __init__(
+        self, services: Services, store: Store, asker: Asks, folder: Path, files: Mapping[str, str]
+    ) -> None:
         tools = Tools(
             models=services.models,
             prompts=services.prompts,
@@ -71,7 +73,7 @@ class Engine:
         )
         self.user: Principal
         self.key: str
-        self._files = from_files(FILES)
+        self._files = from_files(files)
 
     async def prepare(self) -> None:
         """Its user has an account: flows of others are stopped."""
@@ -117,7 +119,11 @@ class Engine:
 
 @asynccontextmanager
 async def open_flows(
-    asker: Asks | None = None, *, synchronous: str = FULL, upstream: str = "http://127.0.0.1:9/v1"
+    asker: Asks | None = None,
+    *,
+    synchronous: str = FULL,
+    upstream: str = "http://127.0.0.1:9/v1",
+    files: Mapping[str, str] = FILES,
 ) -> AsyncIterator[Engine]:
     """``asker`` None: ChatOpenAI, which asks ``upstream``."""
     async with AsyncExitStack() as closing:
@@ -131,8 +137,10 @@ async def open_flows(
             "CFX_HASH_SALT": "of the benchmark",
         }
         services = await closing.enter_async_context(open_services(Settings.load(environ), environ))
+        await services.dispatcher.close()  # it would take over, after a while, what is run here
         store = await open_store(url, synchronous=synchronous)
         closing.push_async_callback(store.close)
-        engine = Engine(services, store, asker or Asker(services.breakers, services.upstream), folder)
+        asker = asker or Asker(services.breakers, services.upstream)
+        engine = Engine(services, store, asker, folder, files)
         await engine.prepare()
         yield engine

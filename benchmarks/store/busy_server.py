@@ -4,7 +4,6 @@ many records a second, as calls of other users would bring them. ``busy_server.p
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ from api.logs import configure_logs
 from api.server import Server
 from api.wiring import open_services
 from benchmarks.store.calls import call_of
+from cfx_flow.interpreter import before_imports
 from cfx_flow.ledger import RequestLog
 from cfx_flow.settings import Settings
 from cli.serve import listen
@@ -52,6 +52,6 @@ async def _record(log: RequestLog, rows_per_s: int, users: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    gc.disable()
+    before_imports()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
