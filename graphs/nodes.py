@@ -71,8 +71,7 @@ async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
         work.keep_patched(n, patched_files(judged.result))
         text, detail = judged.text, judged.to_json()
         event = work.run.event("diff.checked", step, data=detail)
-        result = Result(text, detail, events=[event], patch=text if judged.accepted else None)
-        step = await work.run.finish(step, result)
+        step = await work.run.finish(step, Result(text, detail, events=[event]))
     if step.detail["status"] == "accepted":
         asks = any(breach["action"] == "ask" for breach in step.detail.get("breaches", ()))
         return {"step": n, "check_step": n, "check": "accepted", "asks": asks}

@@ -219,9 +219,9 @@ async def get_plan(request: Request, flow_id: str, house: House, caller: Caller)
 @router.get("/{flow_id}/report")
 async def get_report(flow_id: str, house: House, caller: Caller) -> Response:
     """The flow in Markdown: task, plan, rounds, findings, cost, outcome."""
+    flow = await house.flows.get(caller.user_id, flow_id)
     steps = await house.flows.steps_for(caller.user_id, flow_id)
-    flow, patch = await house.flows.with_patch(caller.user_id, flow_id)
-    return PlainTextResponse(report(flow, steps, patch), media_type="text/markdown")
+    return PlainTextResponse(report(flow, steps), media_type="text/markdown")
 
 
 @router.get("/{flow_id}/steps/{n}")

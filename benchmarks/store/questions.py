@@ -73,7 +73,7 @@ def of_flows(store: Store, flow_id: str) -> dict[str, Question]:
         ),
         "flows, an id's beginning": lambda: flows.list(HEAVY, WantedFlows(text=flow_id[:8]), limit=100),
         "a flow": lambda: flows.get(HEAVY, flow_id),
-        "its patch": lambda: flows.with_patch(HEAVY, flow_id),
+        "its patch": lambda: flows.patch(HEAVY, flow_id),
         "its steps": lambda: flows.steps_for(HEAVY, flow_id),
         "its events": lambda: flows.events(flow_id, person=HEAVY),
     }

@@ -54,11 +54,11 @@ SELECT user_id, 'sha256:0', 1, 1, '', now() FROM accounts
 """
 _FLOWS = """
 INSERT INTO flows (id, user_id, request_id, status, task, snapshot_id, options, epoch, version, last_seq,
-    round, step, stages, input_tokens, output_tokens, cost_usd, patch, created_at)
+    round, step, stages, input_tokens, output_tokens, cost_usd, created_at)
 SELECT {id}, {user}, gen_random_uuid(),
     CASE WHEN n <= 20 THEN 'in_progress' WHEN n % 7 = 0 THEN 'rejected' ELSE 'approved' END,
     'Task ' || n || repeat(' in words', 30), 'sha256:0', '{options}', 1, 3, 8, 1, 3, '{{}}',
-    4000, 900, 0.01, repeat('+line' || chr(10), 100), {at}
+    4000, 900, 0.01, {at}
 FROM generate_series(1, {count}) AS n
 """
 _SEARCH = """
@@ -68,8 +68,8 @@ SELECT id, user_id, created_at, lower(task) FROM flows
 _STEPS = """
 INSERT INTO flow_steps (flow_id, n, round, node, model, status, input, output, detail, attempts, input_tokens,
     output_tokens, cost_usd, started_at)
-SELECT id, n, 1, (ARRAY['plan', 'code', 'review'])[n], 'deepseek-v3', 'completed', '{{}}',
-    repeat('text ', 100), '{{}}', 1, 10, 10, 0.001, created_at
+SELECT id, n, 1, (ARRAY['plan', 'check', 'review'])[n], 'deepseek-v3', 'completed', '{{}}',
+    repeat('+line' || chr(10), 100), '{{"status": "accepted"}}', 1, 10, 10, 0.001, created_at
 FROM flows, generate_series(1, 3) AS n
 """
 _EVENTS = """

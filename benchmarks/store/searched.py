@@ -23,13 +23,13 @@ from benchmarks.store.rows import DAYS, HEAVY, OPTIONS, USERS
 from cfx_flow.flows.search import folded
 from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.migrate import migrate
-from cfx_flow.store.tables import flow_search, flows, snapshots
+from cfx_flow.store.tables import flow_search, flow_steps, flows, snapshots
 
 AT_ONCE = 5000
 
 
 async def fill(store: Store, count: int) -> None:
-    """Flows as those in ``rows.py``, newest first, without steps and events."""
+    """Flows as those in ``rows.py``, newest first, without events and with one step, the patch's check."""
     users = [str(uuid.UUID(int=n)) for n in range(1, USERS + 1)]
     upload = {"id": "sha256:0", "file_count": 1, "total_bytes": 1, "archive": b"", "created_at": NOW}
     rows = _flows(count)
@@ -37,12 +37,13 @@ async def fill(store: Store, count: int) -> None:
         await connection.execute(insert(snapshots), [{"user_id": user, **upload} for user in users])
         while some := list(islice(rows, AT_ONCE)):
             await connection.execute(insert(flows), some)
+            await connection.execute(insert(flow_steps), [_check(row) for row in some])
             await connection.execute(insert(flow_search), [_words(row) for row in some])
         await connection.execute(text("ANALYZE"))
 
 
 def _flows(count: int) -> Iterator[dict[str, Any]]:
-    options, patch = json.loads(OPTIONS), "+line\n" * 100
+    options = json.loads(OPTIONS)
     for n in range(1, count + 1):
         yield {
             "id": str(uuid.UUID(int=n)),
@@ -62,9 +63,26 @@ def _flows(count: int) -> Iterator[dict[str, Any]]:
             "input_tokens": 4000,
             "output_tokens": 900,
             "cost_usd": Decimal("0.01"),
-            "patch": patch,
             "created_at": NOW - timedelta(days=DAYS) * n / count,
         }
+
+
+def _check(flow: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "flow_id": flow["id"],
+        "n": 1,
+        "round": 1,
+        "node": "check",
+        "status": "completed",
+        "input": {"code_step": 2},
+        "output": "+line\n" * 100,
+        "detail": {"status": "accepted"},
+        "attempts": 0,
+        "input_tokens": 0,
+        "output_tokens": 0,
+        "cost_usd": Decimal(0),
+        "started_at": flow["created_at"],
+    }
 
 
 def _words(flow: dict[str, Any]) -> dict[str, Any]:

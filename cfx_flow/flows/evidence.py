@@ -11,6 +11,7 @@ from cfx_flow.flows.model import Flow, Step, iso
 from cfx_flow.workspace.bundle import Evidence, make_bundle
 from cfx_flow.workspace.snapshot import Snapshot
 
+NO_PATCH = "This flow has no patch: no diff has passed the check (yet)."
 NO_TESTS = {"status": "not_run", "reason": "No tests were run."}
 
 
@@ -45,9 +46,9 @@ def reversed_patch(patch: str) -> str:
 
 def bundle_of(flow: Flow, steps: Sequence[Step], snapshot: Snapshot) -> bytes:
     """``steps``: all of the flow's, in order. Raises NotFound while there is no patch."""
-    checked = _last(steps, "check", status="accepted")
+    checked = accepted(steps)
     if checked is None:
-        raise NotFound("This flow has no patch: no diff has passed the check (yet).")
+        raise NotFound(NO_PATCH)
     later = [step for step in steps if step.n > checked.n]
     planned = _last(steps, "approve_plan") or _last(steps, "plan")
     return make_bundle(
@@ -57,6 +58,11 @@ def bundle_of(flow: Flow, steps: Sequence[Step], snapshot: Snapshot) -> bytes:
         contract=planned.detail.get("contract") if planned else None,
         approved=flow.approval_hash,
     )
+
+
+def accepted(steps: Sequence[Step]) -> Step | None:
+    """The newest check that passed; its output is the flow's patch."""
+    return _last(steps, "check", status="accepted")
 
 
 def _last(steps: Sequence[Step], node: str, **detail: str) -> Step | None:

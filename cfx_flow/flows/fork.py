@@ -89,11 +89,7 @@ def story_of(
     flow: Flow, kept: Sequence[Step], inputs: Mapping[int, StoredInput], events: Sequence[Event]
 ) -> Story:
     """``inputs``, ``events``: the parent's."""
-    told = list(_told_again(kept, events, flow.created_at))
-    patches = [
-        step.output for step in kept if step.node == "check" and step.detail.get("status") == "accepted"
-    ]
-    return Story(kept, told, patches[-1] if patches else None, inputs)
+    return Story(kept, inputs, list(_told_again(kept, events, flow.created_at)))
 
 
 def _kept(steps: Sequence[Step], request: ForkRequest) -> Sequence[Step]:

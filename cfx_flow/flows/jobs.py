@@ -136,7 +136,7 @@ def _told(flow_id: str, events: Sequence[Event], last_seq: int) -> Ask:
 def create(flow: Flow, story: Story, upserts: sql.Upserts) -> Steps[Flow]:
     events = [Event(type="flow.queued", at=flow.created_at, data=_origin(flow)), *story.events]
     flow = replace(flow, last_seq=len(events))
-    yield Ask(sql.NEW_FLOW, {**flow_row(flow), "patch": story.patch})
+    yield Ask(sql.NEW_FLOW, flow_row(flow))
     yield Ask(sql.NEW_SEARCH, search_row(flow))
     for step in story.steps:
         yield from _open_step(flow.id, step, story.inputs.get(step.n, NO_INPUT), upserts)

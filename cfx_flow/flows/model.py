@@ -305,10 +305,9 @@ class Story:
     """What a forked flow brings along when it begins."""
 
     steps: Sequence[Step] = ()
-    events: Sequence[Event] = ()
-    patch: str | None = None
     inputs: Mapping[int, StoredInput] = field(default_factory=dict)
     """by the steps' numbers"""
+    events: Sequence[Event] = ()
 
 
 def iso(moment: datetime | None) -> str | None:

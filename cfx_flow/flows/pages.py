@@ -85,7 +85,7 @@ async def read_page(  # noqa: PLR0913 - the last one is for tests of what takes 
         if words:
             search = _Search(connection, user_id, wanted, is_meant(words, store.dialect))
             return await search.page(limit, after, await search.end(after, searched_flows))
-        query = select(*sql.PLAIN).where(flows.c.user_id == user_id)
+        query = sql.FLOWS.where(flows.c.user_id == user_id)
         query = query.where(*wanted.others, *wanted.times(flows.c.created_at))
         return await _page(connection, newest_first(query, flows.c.created_at, flows.c.id, after), limit)
 
@@ -110,7 +110,7 @@ class _Search:
         if end is not None:
             found = found.where(_FOUND.created_at >= end)
         found = newest_first(found, _FOUND.created_at, _FOUND.flow_id, after).limit(limit + 1)
-        query = select(*sql.PLAIN).where(flows.c.id.in_(found))
+        query = sql.FLOWS.where(flows.c.id.in_(found))
         return await _page(self.connection, newest_first(query, flows.c.created_at, flows.c.id), limit, end)
 
     def _has_the_rest(self) -> Iterator[ColumnElement[bool]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from cfx_flow.errors import NotFound
 from cfx_flow.flows import statements as sql
 from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow
 from cfx_flow.flows.effects import Effect
+from cfx_flow.flows.evidence import NO_PATCH
 from cfx_flow.flows.model import Event, Flow, Step, StoredInput
 from cfx_flow.flows.pages import EVERYTHING, Page, Wanted, read_page
 from cfx_flow.flows.rows import event_of, flow_of, input_of, step_of
@@ -48,16 +48,12 @@ class FlowReads:
 
     async def patch(self, user_id: str, flow_id: str) -> str:
         """The newest diff that passed the check. Raises NotFound while there is none."""
-        _, found = await self.with_patch(user_id, flow_id)
+        await self.get(user_id, flow_id)
+        async with self._store.read(person=user_id) as connection:
+            found = (await connection.execute(sql.PATCH, {"flow_id": flow_id})).scalar_one_or_none()
         if found is None:
-            raise NotFound("This flow has no patch: no diff has passed the check (yet).")
-        return found
-
-    async def with_patch(self, user_id: str, flow_id: str) -> tuple[Flow, str | None]:
-        """Raises NotFound."""
-        query = select(*sql.PLAIN, flows.c.patch).where(flows.c.user_id == user_id, flows.c.id == flow_id)
-        row = await self._row(query, flow_id, user_id)
-        return flow_of(row), row["patch"]
+            raise NotFound(NO_PATCH)
+        return str(found)
 
     async def plan(self, user_id: str, flow_id: str) -> Step:
         """The step whose output is the plan that counts. Raises NotFound while there is none."""
@@ -174,16 +170,7 @@ class FlowReads:
 
     async def several(self, user_id: str, flow_ids: Collection[str]) -> Sequence[Flow]:
         """Of these, those that are there, oldest first."""
-        query = select(*sql.PLAIN).where(flows.c.user_id == user_id, flows.c.id.in_(flow_ids))
+        query = sql.FLOWS.where(flows.c.user_id == user_id, flows.c.id.in_(flow_ids))
         async with self._store.read(person=user_id) as connection:
             found = await connection.execute(query.order_by(flows.c.created_at, flows.c.id))
             return [flow_of(row) for row in found.mappings()]
-
-    async def _row(self, query: Select[Any], flow_id: str, user_id: str) -> Any:
-        if not is_uuid(flow_id):
-            raise NotFound(_NO_FLOW)
-        async with self._store.read(person=user_id) as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        if row is None:
-            raise NotFound(_NO_FLOW)
-        return row

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cfx_flow.contract.read import frozen_contract
+from cfx_flow.flows.evidence import accepted
 from cfx_flow.flows.model import Flow, FlowStatus, Step, iso
 from cfx_flow.flows.usage import Usage
 
@@ -18,8 +19,9 @@ _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
 _BACKTICKS = re.compile(r"`{3,}")
 
 
-def report(flow: Flow, steps: Sequence[Step], patch: str | None) -> str:
-    """``steps``: all of the flow's, in order. ``patch``: the newest diff that passed the check."""
+def report(flow: Flow, steps: Sequence[Step]) -> str:
+    """``steps``: all of the flow's, in order."""
+    checked = accepted(steps)
     sections = [
         f"# Flow {flow.id}",
         _outcome(flow),
@@ -29,7 +31,7 @@ def report(flow: Flow, steps: Sequence[Step], patch: str | None) -> str:
         *_rounds(steps),
         "## Cost",
         _cost(flow),
-        *(["## Patch", fenced(patch, "diff")] if patch else []),
+        *(["## Patch", fenced(checked.output, "diff")] if checked and checked.output else []),
     ]
     return "\n\n".join(sections) + "\n"
 

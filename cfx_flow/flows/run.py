@@ -42,8 +42,6 @@ class Result(msgspec.Struct, frozen=True):
     show: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """what ``step.completed`` tells beside the numbers"""
     events: Sequence[Event] = ()
-    patch: str | None = None
-    """the flow's patch from now on"""
 
 
 class FlowRun:
@@ -160,7 +158,7 @@ class FlowRun:
                 cost_usd=step.cost_usd,
             )
         timed = [replace(event, at=now) for event in result.events]
-        changes = dict(changes or {}) | ({} if result.patch is None else {"patch": result.patch})
+        changes = dict(changes or {})
         if self._is_retaken:
             changes["retakes"], self._is_retaken = 0, False
         self.pen.put(Entry(step=step, changes=changes, events=[done, *timed]))

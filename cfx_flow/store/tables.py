@@ -202,7 +202,6 @@ flows = Table(
     Column("input_tokens", Integer, nullable=False),
     Column("output_tokens", Integer, nullable=False),
     Column("cost_usd", Usd, nullable=False),
-    Column("patch", Text),  # the canonical diff, once accepted
     Column("approval_hash", String(71)),  # of what was approved; see workspace/bundle.py
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),

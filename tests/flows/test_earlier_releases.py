@@ -73,6 +73,7 @@ async def test_a_flow_that_failed_can_be_resumed(old_house: House, provider: Pro
 async def test_a_flow_that_used_up_its_rounds_gets_more(old_house: House, provider: Provider) -> None:
     provider.script(*loop([says(GOOD_DIFF)], [verdict("approve")]))
     flow_id = await flow_named(old_house, "used up its rounds")
+    assert (await old_house.client.get(f"/v1/flows/{flow_id}/diff")).text == GOOD_DIFF
     answer = await old_house.client.post(f"/v1/flows/{flow_id}/resume", json={"max_rounds": 2})
     assert answer.status_code == 202, answer.text
     flow = await old_house.until(flow_id, lambda flow: flow["status"] == "approved")

@@ -162,6 +162,23 @@ def test_a_release_from_before_finds_long_inputs_in_their_steps(empty_database_u
     assert inputs == [kept, {}, {}]
 
 
+def test_a_release_from_before_finds_a_patch_in_its_flow(empty_database_url: str) -> None:
+    """The newest that the check accepted."""
+    migrate(empty_database_url)
+    flow_id, other = str(uuid4()), str(uuid4())
+    checks = [("accepted", "first"), ("accepted", "second"), ("refused", "third")]
+    with open_engine(empty_database_url).begin() as connection:
+        for each in (flow_id, other):
+            _insert_flow(connection, each)
+        for n, (status, diff) in enumerate(checks):
+            step = row_of(flow_steps, flow_id) | {"n": n, "node": "check", "status": "completed"}
+            step |= {"output": diff, "detail": {"status": status}}
+            connection.execute(insert(flow_steps).values(**step))
+        command.downgrade(alembic_config(connection), "step_inputs")
+        patches = connection.execute(text("SELECT patch FROM flows ORDER BY patch IS NULL")).scalars().all()
+    assert patches == ["second", None]
+
+
 def _insert_flow(connection: Connection, flow_id: str, task: str = "") -> None:
     now, user = datetime.now(UTC), str(uuid4())
     snapshot = {"user_id": user, "id": "sha256:0", "file_count": 0, "total_bytes": 0, "archive": b""}
@@ -179,7 +196,7 @@ def _insert_flow(connection: Connection, flow_id: str, task: str = "") -> None:
         "cost_usd": 0,
     }
     row |= {"snapshot_id": "sha256:0", "options": {}, "stages": {}, "created_at": now}
-    there = {column["name"] for column in inspect(connection).get_columns("flows")}
+    there = {column["name"] for column in inspect(connection).get_columns("flows")} & row.keys()
     connection.execute(insert(flows).values({name: row[name] for name in there}))
 
 

@@ -70,7 +70,7 @@ async def _write(database: Path, user_id: str, like: str) -> str:
             step=len(steps),
             completed_at=events[-1].at,
         )
-        return (await flows.create(flow, story=Story(steps, events, long_patch()))).id
+        return (await flows.create(flow, story=Story(steps, events=events))).id
     finally:
         await store.close()
 
