@@ -98,7 +98,7 @@ class LangGraphFlows:
         work = Work(run, await self._snapshot(run), self._tools)
         graph: Any = copy.copy(self._graph)  # its own copy() would check the graph again
         graph.checkpointer = FlowSaver(run.pen, self._shelf)
-        with tracing_context(enabled=False):
+        with tracing_context(enabled=False, parent=False):
             return await self._carry(graph, work, drain)
 
     async def _carry(self, graph: Any, work: Work, drain: Drain) -> Outcome | Waits:

@@ -120,8 +120,11 @@ def _open_step(flow_id: str, step: Step, input: StoredInput, upserts: sql.Upsert
 def change(fence: Fence, changes: Values, events: Sequence[Event]) -> Steps[None]:
     """Raises Fenced."""
     where = {"b_flow_id": fence.flow_id, "b_epoch": fence.epoch, "b_status": fence.status}
-    values = {**changes, **where, "more_events": len(events)}
-    found = yield Ask(sql.change(frozenset(changes)), values)
+    if not events:
+        found = yield Ask(sql.change(frozenset(changes)), {**changes, **where})
+    else:
+        more = {"more_events": len(events)}
+        found = yield Ask(sql.change_and_tell(frozenset(changes)), {**changes, **where, **more})
     if not found:
         raise Fenced
     if events:

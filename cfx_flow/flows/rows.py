@@ -72,7 +72,8 @@ def storable(value: object) -> msgspec.Raw:
         encoded = msgspec.json.encode(value)
     except (TypeError, ValueError, OverflowError):
         return msgspec.Raw(json_text(_mended(value)).encode())
-    return msgspec.Raw(json_text(_mended(value)).encode() if b"\\u0000" in encoded else encoded)
+    has_nul = encoded.find(b"\\u0000") >= 0  # ``in`` would first take it for a number
+    return msgspec.Raw(json_text(_mended(value)).encode() if has_nul else encoded)
 
 
 def storable_text(text: str | None) -> str | None:

@@ -26,6 +26,7 @@ class Ask(NamedTuple):
 
 
 Steps: TypeAlias = Generator[Ask, Sequence[Row], T]
+"""Sent the rows that a statement gives; of one that gives none, an empty one for each that it has changed."""
 
 Job: TypeAlias = Callable[[], Steps[T]]
 """Gives the generator anew each time: a job may have to begin again. What it raises undoes it, and it

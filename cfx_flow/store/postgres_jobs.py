@@ -73,7 +73,7 @@ class _Statement(Compiled):
             return ()
         await cursor.execute(self._text, self._bound(values))
         if cursor.description is None:
-            return ()
+            return [{}] * cursor.rowcount
         names = [column.name for column in cursor.description]
         return [self._row(names, row) for row in await cursor.fetchall()]
 

@@ -24,6 +24,16 @@ def json_text(value: object) -> str:
         return json.dumps(value)
 
 
+def json_value(text: Any) -> Any:
+    """As the columns of this type are read on SQLite, which keeps a bare number as one."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:  # half a character
+        return json.loads(text)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """Aware UTC in, aware UTC out: SQLite forgets the zone, and a naive time is refused."""
 

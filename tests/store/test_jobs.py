@@ -8,12 +8,13 @@ import sqlite3
 import threading
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import bindparam, column, insert, select, text
+from sqlalchemy import bindparam, column, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from cfx_flow.errors import StoreUnavailable
@@ -65,6 +66,16 @@ async def test_rows_come_back_as_values(store: Store) -> None:
         return found
 
     assert await store.look(job) == NOW
+
+
+async def test_a_statement_that_gives_no_rows_tells_how_many_it_has_changed(store: Store) -> None:
+    await store.run(writing("a", "b"))
+    touch = update(keys).values(body_hash=b"\1").where(keys.c.key <= bindparam("last"))
+
+    def touched(last: str) -> Steps[int]:
+        return len((yield Ask(touch, {"last": last})))
+
+    assert [await store.run(partial(touched, last)) for last in ("b", "a", "_")] == [2, 1, 0]
 
 
 async def test_a_job_that_raises_has_written_nothing_and_spoils_no_other(store: Store) -> None:
