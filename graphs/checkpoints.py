@@ -13,6 +13,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
+from inspect import signature
 from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
@@ -149,6 +150,10 @@ class FlowSaver(BaseCheckpointSaver[int]):
             parent_config=_config(row.flow_id, row.ns, row.parent_id) if row.parent_id else None,
             pending_writes=[(write.task_id, write.channel, from_text(write.body)) for write in writes],
         )
+
+
+FlowSaver.aput_writes.__signature__ = signature(FlowSaver.aput_writes)  # type: ignore[attr-defined]
+"""LangGraph asks for it in every run, and would put it together from the code each time."""
 
 
 class _CheckpointShape(msgspec.Struct):

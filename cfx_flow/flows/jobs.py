@@ -67,10 +67,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """what must succeed with it; comes last, for it may hold a row that others wait for"""
 
 
-def write(fence: Fence, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[None]:
-    """All of it or nothing. Raises Fenced, and what an ``also`` raises."""
-    yield from change(fence, *_changes_and_events(entries))
+def write(fence: Fence, entries: Sequence[Entry], upserts: sql.Upserts) -> Steps[bool]:
+    """All of it or nothing; whether there were events. Raises Fenced, and what an ``also`` raises."""
+    changes, events = _changes_and_events(entries)
+    yield from change(fence, changes, events)
     yield from write_rows(fence.flow_id, entries, upserts)
+    return bool(events)
 
 
 def _changes_and_events(entries: Sequence[Entry]) -> tuple[dict[str, Any], list[Event]]:

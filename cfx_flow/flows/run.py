@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -81,11 +82,12 @@ class FlowRun:
         if known is not None and (known.status, known.node) == ("completed", node):
             return known
         self._calls, self._is_again = 0, known is not None
-        step = _fresh(n, node, round_, self._clock)
+        step = _fresh(n, node, round_, self._clock.now())
         if known is not None and known.node == node:
             step = await self._with_calls_of(known, step, stage or node)
         again = {"again": True} if known is not None else {}
-        event = self.event("step.started", step, stage=stage, data={"node": node, **again})
+        data = {"node": node, **again}
+        event = self.event("step.started", step, stage=stage, data=data, at=step.started_at)
         changes = {"round": round_, "step": n}
         self.pen.put(Entry(opens=step, input=await pack_input(input), changes=changes, events=[event]))
         return step
@@ -96,7 +98,7 @@ class FlowRun:
         known = None
         if self._is_again:
             known = await self._flows.effect(self.flow.id, step.n, number, request_hash)
-        return known or Effect(step.n, number, request_hash, 0, None, self._clock.now())
+        return known or Effect(step.n, number, request_hash, 0, None, step.started_at)
 
     async def starts(self, effect: Effect, most: Usage, also: Job[None] | None = None) -> Effect:
         """Written before the call, with the most that it can cost: one that is not answered here was in
@@ -140,23 +142,15 @@ class FlowRun:
         """
         now = self._clock.now()
         step = replace(step, status="completed", output=result.output, detail=result.detail, completed_at=now)
-        duration_ms = round((now - step.started_at).total_seconds() * 1000)
-        done = replace(
-            self.event(
-                "step.completed",
-                step,
-                stage=stage,
-                data={"node": step.node, "attempts": step.attempts, **result.show},
-            ),
-            duration_ms=duration_ms,
-        )
+        used: dict[str, Any] = {"duration_ms": round((now - step.started_at).total_seconds() * 1000)}
         if step.attempts:
-            done = replace(
-                done,
-                input_tokens=step.input_tokens,
-                output_tokens=step.output_tokens,
-                cost_usd=step.cost_usd,
-            )
+            used |= {
+                "input_tokens": step.input_tokens,
+                "output_tokens": step.output_tokens,
+                "cost_usd": step.cost_usd,
+            }
+        data = {"node": step.node, "attempts": step.attempts, **result.show}
+        done = self.event("step.completed", step, stage=stage, data=data, at=now, **used)
         timed = [replace(event, at=now) for event in result.events]
         changes = dict(changes or {})
         if self._is_retaken:
@@ -184,16 +178,25 @@ class FlowRun:
         return step
 
     def event(
-        self, type_: str, step: Step, *, stage: str | None = None, data: Mapping[str, Any] | None = None
+        self,
+        type_: str,
+        step: Step,
+        *,
+        stage: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        at: datetime | None = None,
+        **used: Any,
     ) -> Event:
+        """``used``: numbers of what it took."""
         return Event(
             type=type_,
-            at=self._clock.now(),
+            at=at or self._clock.now(),
             round=step.round or None,
             step=step.n,
             stage=stage,
             model=step.model,
             data=data or {},
+            **used,
         )
 
     # Budget -----------------------------------------------------------------------------
@@ -261,7 +264,7 @@ class FlowRun:
             self._finished[step.n] = step
 
 
-def _fresh(n: int, node: str, round_: int, clock: Clock) -> Step:
+def _fresh(n: int, node: str, round_: int, now: datetime) -> Step:
     return Step(
         n=n,
         round=round_,
@@ -274,6 +277,6 @@ def _fresh(n: int, node: str, round_: int, clock: Clock) -> Step:
         input_tokens=0,
         output_tokens=0,
         cost_usd=Decimal(0),
-        started_at=clock.now(),
+        started_at=now,
         completed_at=None,
     )

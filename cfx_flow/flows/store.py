@@ -168,8 +168,7 @@ class FlowStore(FlowReads):
 
     async def write(self, fence: Fence, *entries: Entry, is_lazy: bool = False) -> None:
         """All of it or nothing; ``is_lazy``: as ``Store.run``. Raises Fenced, and what an ``also`` raises."""
-        await self._store.run(lambda: jobs.write(fence, entries, self._upserts), is_lazy=is_lazy)
-        if any(entry.events for entry in entries):
+        if await self._store.run(lambda: jobs.write(fence, entries, self._upserts), is_lazy=is_lazy):
             self.feed.ring(fence.flow_id)
 
     async def wait(self, flow: Flow, waits: Waits, last: Sequence[Entry] = ()) -> None:

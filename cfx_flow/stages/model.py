@@ -27,9 +27,10 @@ class Price:
     cached_input: Decimal | None = None
 
     def cost_usd(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> Decimal:
-        cached_price = self.input if self.cached_input is None else self.cached_input
         fresh = max(input_tokens - cached_tokens, 0)
-        total = fresh * self.input + cached_tokens * cached_price + output_tokens * self.output
+        total = fresh * self.input + output_tokens * self.output
+        if cached_tokens:
+            total += cached_tokens * (self.input if self.cached_input is None else self.cached_input)
         return total / 1_000_000
 
 

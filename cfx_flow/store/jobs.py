@@ -7,8 +7,9 @@ loop; Postgres gives each a transaction of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+import msgspec
 from sqlalchemy import Executable
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ Row: TypeAlias = Mapping[Any, Any]
 Values: TypeAlias = Mapping[str, Any]
 
 
-class Ask(NamedTuple):
+class Ask(msgspec.Struct, frozen=True):
     """A statement is made once and compiled once per database: what changes stands in ``values``."""
 
     statement: Executable

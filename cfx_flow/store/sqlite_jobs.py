@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import Dialect
 
 from cfx_flow.store.commit_thread import CommitThread
@@ -36,12 +36,12 @@ _FOR_NO_DISK = "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0"
 where the log begins anew, once in 16 MB."""
 
 
-class _Asked(NamedTuple):
+class _Asked(msgspec.Struct, frozen=True):
     job: Job[Any]
     is_lazy: bool
 
 
-class _Outcome(NamedTuple):
+class _Outcome(msgspec.Struct, frozen=True):
     value: Any = None
     error: Exception | None = None
 
@@ -117,10 +117,12 @@ class SqliteJobs:
         return self._reader
 
     def _commit(self, asked: list[_Asked]) -> NowOrLater[Sequence[_Outcome]]:
-        if self._turn.take():
-            with suppress(_HalfDone, _Busy):
-                return self._transact_now(asked)
-        return self._commit_later(asked)
+        if not self._turn.take():
+            return self._commit_later(asked)
+        try:
+            return self._transact_now(asked)
+        except (_HalfDone, _Busy):
+            return self._commit_later(asked)
 
     async def _commit_later(self, asked: Sequence[_Asked]) -> Sequence[_Outcome]:
         try:
