@@ -24,7 +24,6 @@ from cfx_flow.flows.changes import Changes
 from cfx_flow.flows.evidence import reversed_patch
 from cfx_flow.flows.feed import follow
 from cfx_flow.flows.idempotency import ticket_of
-from cfx_flow.flows.inputs import unpack_input
 from cfx_flow.flows.model import Flow, FlowStatus, Reason, iso
 from cfx_flow.flows.pages import Wanted
 from cfx_flow.flows.report import report
@@ -226,5 +225,4 @@ async def get_report(flow_id: str, house: House, caller: Caller) -> Response:
 
 @router.get("/{flow_id}/steps/{n}")
 async def get_step(flow_id: str, n: StepNumber, house: House, caller: Caller) -> dict[str, Any]:
-    step, stored = await house.flows.step_and_input(caller.user_id, flow_id, n)
-    return step_json(step, await unpack_input(stored))
+    return step_json(*await house.flows.step_and_input(caller.user_id, flow_id, n))

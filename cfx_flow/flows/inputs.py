@@ -1,6 +1,7 @@
 """What went into a step. A prompt is 100 to 300 KB: in the step's own row it would be written again whenever
 another column changes, and SQLite writes everything twice, to its log and to the file. So a long one is
-compressed, and has a row of its own that is written once.
+compressed, and has a row of its own that is written once. It begins as the node's first one did, for the most
+part (prompts are made so, ADR 0061): that part is not kept again.
 """
 
 from __future__ import annotations
@@ -24,35 +25,71 @@ LEVEL = 1
 """a third of a prompt is left after 2 ms; 6 leaves a quarter after 7"""
 
 
-async def pack_input(input: Mapping[str, Any]) -> StoredInput:
-    """Before the transaction that writes it. Only zlib goes aside: it lets the interpreter go, which encoding
-    needs wherever it is done."""
-    encoded = storable(input)
-    size = memoryview(encoded).nbytes
-    if not IN_ROW_BYTES < size <= MOST_BYTES:
-        return StoredInput(encoded)
-    return StoredInput(None, await aside(size, zlib.compress, encoded, LEVEL))
+class Packer:
+    """Of one run: knows what it has packed."""
+
+    def __init__(self) -> None:
+        self._whole: dict[str, tuple[int, bytes]] = {}
+        """by node, the step whose input was stored whole, and that input"""
+
+    async def pack(self, n: int, node: str, input: Mapping[str, Any]) -> StoredInput:
+        """Before the transaction that writes it. Only zlib goes aside: it lets the interpreter go, which
+        encoding needs wherever it is done."""
+        in_row = storable(input)
+        size = memoryview(in_row).nbytes
+        if not IN_ROW_BYTES < size <= MOST_BYTES:
+            return StoredInput(in_row)
+        encoded = bytes(in_row)
+        first, whole = self._whole.get(node, (n, b""))
+        same = _common_bytes(whole, encoded)
+        if first == n or same < size // 2:
+            self._whole[node] = n, encoded
+            return StoredInput(None, await aside(size, zlib.compress, encoded, LEVEL))
+        body = await aside(size - same, zlib.compress, encoded[same:], LEVEL)
+        return StoredInput(None, body, first, same)
 
 
-async def unpack_input(stored: StoredInput) -> Mapping[str, Any]:
-    """Raises DamagedRow."""
+async def unpack_input(stored: StoredInput, first: StoredInput | None = None) -> Mapping[str, Any]:
+    """``first``: of the step as whose input it begins. Raises DamagedRow."""
     if stored.in_row is not None:
         in_row: Mapping[str, Any] = stored.in_row
         return in_row
-    body = stored.body or b""
-    return await aside(len(body), _unpacked, body)
+    body, whole = stored.body or b"", (first and first.body) or b""
+    return await aside(len(body) + len(whole), _unpacked, body, whole, stored.same_bytes)
 
 
-def _unpacked(body: bytes) -> Mapping[str, Any]:
-    unpacking = zlib.decompressobj()
+def _common_bytes(one: bytes, other: bytes) -> int:
+    """How many are the same from the beginning on."""
+    most = step = min(len(one), len(other))
+    at = 0
+    while step:
+        if one[at : at + step] == other[at : at + step]:
+            at += step
+            step = min(step, most - at)
+        else:
+            step //= 2
+    return at
+
+
+def _unpacked(body: bytes, whole: bytes, same_bytes: int) -> Mapping[str, Any]:
     try:
-        encoded = unpacking.decompress(body, MOST_BYTES + 1)
-        if unpacking.eof and not unpacking.unused_data:
-            return msgspec.json.decode(encoded, type=dict[str, Any])
-        problem = "it is cut off" if not unpacking.unconsumed_tail else f"it has more than {MOST_BYTES} bytes"
-    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        problem = str(error)
-    raise DamagedRow(
-        f"The input of this step is damaged in the database: {problem}. The flow does not need it any more; "
-        "a backup may still have it."
-    )
+        begins = _inflated(whole) if same_bytes else b""
+        if len(begins) < same_bytes:
+            raise ValueError("it begins as another that is shorter")
+        return msgspec.json.decode(begins[:same_bytes] + _inflated(body), type=dict[str, Any])
+    except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DamagedRow(
+            f"The input of this step is damaged in the database: {error}. The flow does not need it any "
+            "more; a backup may still have it."
+        ) from None
+
+
+def _inflated(body: bytes) -> bytes:
+    """Raises zlib.error, ValueError."""
+    inflating = zlib.decompressobj()
+    made = inflating.decompress(body, MOST_BYTES + 1)
+    if len(made) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES} bytes")
+    if not inflating.eof or inflating.unused_data:
+        raise ValueError("it is cut off, or not all of it")
+    return made

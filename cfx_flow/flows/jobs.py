@@ -29,7 +29,7 @@ from cfx_flow.flows.model import (
 )
 from cfx_flow.flows.resume import may_resume
 from cfx_flow.flows.retakes import AT_ONCE, Later
-from cfx_flow.flows.rows import event_row, flow_of, flow_row, step_row
+from cfx_flow.flows.rows import event_row, flow_of, flow_row, input_row, step_row
 from cfx_flow.flows.search import search_row
 from cfx_flow.flows.usage import Usage
 from cfx_flow.store.jobs import Ask, Job, Row, Steps, Values
@@ -116,7 +116,7 @@ def _write_steps(flow_id: str, entries: Sequence[Entry], upserts: sql.Upserts) -
 def _open_step(flow_id: str, step: Step, input: StoredInput, upserts: sql.Upserts) -> Steps[None]:
     yield Ask(upserts.step, {**step_row(flow_id, step), "input": input.in_row})
     if input.body is not None:
-        yield Ask(upserts.input, {"flow_id": flow_id, "n": step.n, "body": input.body})
+        yield Ask(upserts.input, input_row(flow_id, step.n, input))
 
 
 def change(fence: Fence, changes: Values, events: Sequence[Event]) -> Steps[None]:

@@ -256,6 +256,9 @@ class StoredInput(msgspec.Struct, frozen=True):
     """in the step's own row; None: it has another"""
     body: bytes | None = None
     """of that one"""
+    begins_as: int | None = None
+    """a step of the flow whose input has the same ``same_bytes`` first, which ``body`` leaves out"""
+    same_bytes: int = 0
 
 
 NO_INPUT = StoredInput({})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -12,6 +13,7 @@ from cfx_flow.flows import statements as sql
 from cfx_flow.flows.checkpoints import CheckpointRow, WriteRow
 from cfx_flow.flows.effects import Effect
 from cfx_flow.flows.evidence import NO_PATCH
+from cfx_flow.flows.inputs import unpack_input
 from cfx_flow.flows.model import Event, Flow, Step, StoredInput
 from cfx_flow.flows.pages import EVERYTHING, Page, Wanted, read_page
 from cfx_flow.flows.rows import event_of, flow_of, input_of, step_of
@@ -74,13 +76,18 @@ class FlowReads:
             row = (await connection.execute(query, {"flow_id": flow_id})).mappings().one_or_none()
         return None if row is None else step_of(row)
 
-    async def step_and_input(self, user_id: str, flow_id: str, n: int) -> tuple[Step, StoredInput]:
-        """Raises NotFound."""
+    async def step_and_input(self, user_id: str, flow_id: str, n: int) -> tuple[Step, Mapping[str, Any]]:
+        """Raises NotFound, DamagedRow."""
         await self.get(user_id, flow_id)
-        found = await self._find(Ask(sql.STEP_AND_INPUT, {"flow_id": flow_id, "n": n}), person=user_id)
+        ask = Ask(sql.STEP_AND_INPUT, {"flow_id": flow_id, "n": n})
+        found = await self._find(ask, person=user_id)
         if not found:
             raise NotFound(f"This flow has no step {n}.")
-        return step_of(found[0]), input_of(found[0])
+        stored, first = input_of(found[0]), None
+        if stored.begins_as is not None:
+            ask = Ask(sql.STEP_AND_INPUT, {"flow_id": flow_id, "n": stored.begins_as})
+            first = next(map(input_of, await self._find(ask, person=user_id)), None)
+        return step_of(found[0]), await unpack_input(stored, first)
 
     async def steps_for(self, user_id: str, flow_id: str) -> Sequence[Step]:
         """All of them, in order. Raises NotFound for a flow that is not there."""

@@ -45,7 +45,14 @@ def step_row(flow_id: str, step: Step) -> dict[str, Any]:
 
 
 def input_of(row: Row) -> StoredInput:
-    return StoredInput(row["input"], row["body"])
+    return StoredInput(row["input"], row["body"], row["begins_as"], row["same_bytes"] or 0)
+
+
+def input_row(flow_id: str, n: int, input: StoredInput) -> dict[str, Any]:
+    """Of one that is not in its step's row."""
+    row = structs.asdict(input)
+    del row["in_row"]
+    return row | {"flow_id": flow_id, "n": n}
 
 
 def event_of(row: Row) -> Event:

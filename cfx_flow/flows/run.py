@@ -17,7 +17,7 @@ from cfx_flow.clock import Clock
 from cfx_flow.errors import StoreUnavailable
 from cfx_flow.flows.budget import Left
 from cfx_flow.flows.effects import Calls, Effect, calls_of
-from cfx_flow.flows.inputs import pack_input
+from cfx_flow.flows.inputs import Packer
 from cfx_flow.flows.jobs import Entry, Fence
 from cfx_flow.flows.model import Event, Flow, FlowFailed, Reason, Step
 from cfx_flow.flows.pen import Pen
@@ -56,6 +56,7 @@ class FlowRun:
         self._is_retaken = flow.retakes > 0
         self._last = flow.step
         """the last step that the store may know; what is too long to be kept here is read from it again"""
+        self._packer = Packer()
         self._spending = Spending(flow)
         self._active_before_s = self._spending.all.duration_ms / 1000
         self._began = clock.monotonic()
@@ -88,8 +89,8 @@ class FlowRun:
         again = {"again": True} if known is not None else {}
         data = {"node": node, **again}
         event = self.event("step.started", step, stage=stage, data=data, at=step.started_at)
-        changes = {"round": round_, "step": n}
-        self.pen.put(Entry(opens=step, input=await pack_input(input), changes=changes, events=[event]))
+        packed = await self._packer.pack(n, node, input)
+        self.pen.put(Entry(opens=step, input=packed, changes={"round": round_, "step": n}, events=[event]))
         return step
 
     async def next_call(self, step: Step, request_hash: bytes) -> Effect:

@@ -104,7 +104,7 @@ STEP = STEPS.where(flow_steps.c.n == bindparam("n"))
 STEPS_IN_ORDER = STEPS.order_by(flow_steps.c.n)
 _AND_INPUTS = STEPS.outerjoin(
     flow_step_inputs, and_(*(flow_step_inputs.c[key] == flow_steps.c[key] for key in _STEP_KEYS))
-).add_columns(flow_steps.c.input, flow_step_inputs.c.body)
+).add_columns(flow_steps.c.input, *(flow_step_inputs.c[name] for name in ("body", "begins_as", "same_bytes")))
 STEP_AND_INPUT = _AND_INPUTS.where(flow_steps.c.n == bindparam("n"))
 STEPS_AND_INPUTS = _AND_INPUTS.order_by(flow_steps.c.n)
 PATCH = (

@@ -263,6 +263,8 @@ flow_step_inputs = Table(
     metadata,
     Column("flow_id", _id(), ForeignKey("flows.id", ondelete="CASCADE"), primary_key=True),
     Column("n", Integer, primary_key=True),
+    Column("begins_as", Integer),  # another of these rows, whose first same_bytes this one does not repeat
+    Column("same_bytes", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),  # JSON, by zlib
 )
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import func, select, update
 
 from cfx_flow.errors import DamagedRow
-from cfx_flow.flows.inputs import IN_ROW_BYTES, MOST_BYTES, pack_input, unpack_input
+from cfx_flow.flows.inputs import IN_ROW_BYTES, MOST_BYTES, Packer, unpack_input
 from cfx_flow.flows.model import Flow, StoredInput
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.store.engine import Store
@@ -20,13 +21,22 @@ from cfx_flow.store.tables import flow_step_inputs, flow_steps
 from tests.flows.conftest import House
 from tests.flows.test_fork import fork
 from tests.flows.test_store import Desk
-from tests.support.flows import GOOD_DIFF, loop, says
+from tests.support.flows import BAD_DIFF, GOOD_DIFF, loop, says
 from tests.support.provider import CODE, Provider
 
 SHORT = {"messages": [{"role": "user", "content": "Größer"}]}
 LONG = {"messages": [{"role": "user", "content": "Größer, und mit \0 und \ud800: " + "länger " * 5_000}]}
 SHOWN = {"messages": [{"role": "user", "content": "Größer, und mit \u2400 und ?: " + "länger " * 5_000}]}
 BIG_TASK = "".join(random.Random(1).choices("abcdefgh ,.\n", k=30_000))
+
+
+def bomb() -> bytes:
+    packing = zlib.compressobj(9)
+    page = b" " * (1 << 20)
+    return b"".join([*(packing.compress(page) for _ in range(1 + (MOST_BYTES >> 20))), packing.flush()])
+
+
+WHOLE = zlib.compress(b'{"messages": []}')
 
 
 @pytest.fixture
@@ -43,8 +53,7 @@ async def begun(desk: Desk, flow: Flow, input: Mapping[str, Any]) -> None:
 
 
 async def input_of(desk: Desk, flow: Flow) -> Mapping[str, Any]:
-    _, stored = await desk.flows.step_and_input(desk.user.user_id, flow.id, 1)
-    return await unpack_input(stored)
+    return (await desk.flows.step_and_input(desk.user.user_id, flow.id, 1))[1]
 
 
 async def rows(store: Store) -> int:
@@ -85,19 +94,61 @@ async def test_a_long_input_of_an_earlier_release_is_read_from_its_step(desk: De
 
 async def test_what_is_longer_than_is_ever_unpacked_stays_as_it_is() -> None:
     longer = {"text": "x" * MOST_BYTES}
-    stored = await pack_input(longer)
+    stored = await Packer().pack(1, "code", longer)
     assert stored.body is None
     assert msgspec.json.decode(stored.in_row) == longer
-    assert (await pack_input({"text": "x" * IN_ROW_BYTES})).body is not None
+    assert (await Packer().pack(1, "code", {"text": "x" * IN_ROW_BYTES})).body is not None
 
 
-def bomb() -> bytes:
-    packing = zlib.compressobj(9)
-    page = b" " * (1 << 20)
-    return b"".join([*(packing.compress(page) for _ in range(1 + (MOST_BYTES >> 20))), packing.flush()])
+FILES = BIG_TASK + "größer "
 
 
-WHOLE = zlib.compress(b'{"messages": []}')
+@pytest.mark.parametrize(
+    ("later", "refers"),
+    [
+        (FILES, True),
+        (FILES + "and what was wrong", True),
+        (FILES[:-3], True),
+        (FILES[:-5] + "ßer", True),  # half a character is the same
+        (FILES[: len(FILES) * 2 // 3], True),
+        (FILES[: len(FILES) // 3] + "y" * len(FILES), False),
+        ("y" + FILES, False),
+    ],
+)
+async def test_what_a_later_prompt_has_in_common_with_the_first_is_kept_once(
+    later: str, refers: bool
+) -> None:
+    packer = Packer()
+    first = await packer.pack(2, "code", {"text": FILES})
+    review = await packer.pack(4, "review", {"text": FILES})
+    second = await packer.pack(5, "code", {"text": later})
+
+    assert first.begins_as is review.begins_as is None
+    assert second.begins_as == (2 if refers else None)
+    assert await unpack_input(first) == await unpack_input(review) == {"text": FILES}
+    assert await unpack_input(second, first if refers else None) == {"text": later}
+    if refers:
+        assert len(second.body or b"") < 100
+        third = await packer.pack(8, "code", {"text": FILES + "a third time"})
+        assert third.begins_as == 2
+
+
+async def test_a_prompt_whose_beginning_is_lost_or_damaged_is_told() -> None:
+    packer = Packer()
+    first = await packer.pack(2, "code", {"text": FILES})
+    second = await packer.pack(5, "code", {"text": FILES + "more"})
+    shorter = await Packer().pack(2, "code", {"text": FILES[: len(FILES) // 2]})
+    for beginning in (
+        None,
+        StoredInput({}),
+        shorter,
+        replace(first, body=WHOLE[:-1]),
+        replace(first, body=bomb()),
+    ):
+        with pytest.raises(DamagedRow):
+            await unpack_input(second, beginning)
+
+
 DAMAGED = {
     "gone": None,
     "empty": b"",
@@ -122,21 +173,25 @@ async def test_a_damaged_row_is_told_and_never_unpacked_without_bounds(body: byt
 async def test_a_flow_whose_inputs_are_damaged_is_shown_and_forked_all_the_same(
     any_house: House, provider: Provider
 ) -> None:
-    provider.script(*loop([says(GOOD_DIFF)]))
+    """plan, code (refused), check, code, check, review"""
+    provider.script(*loop([says(BAD_DIFF), says(GOOD_DIFF)]))
     parent = await any_house.run(BIG_TASK)
-    asked = provider.calls(CODE)[0]["body"]["messages"]
-    forked = await any_house.ended((await fork(any_house, parent["id"], step=3))["id"])
+    asked = [call["body"]["messages"] for call in provider.calls(CODE)]
+    forked = await any_house.ended((await fork(any_house, parent["id"], step=5))["id"])
     for flow in (parent, forked):
-        assert (await any_house.step(flow["id"], 2))["input"]["messages"] == asked
-
+        assert [(await any_house.step(flow["id"], n))["input"]["messages"] for n in (2, 4)] == asked
     async with any_house.services.store.transaction() as connection:
-        await connection.execute(update(flow_step_inputs).values(body=b"\0" * 32))
+        kept_once = select(flow_step_inputs.c.n).where(flow_step_inputs.c.begins_as == 2)
+        assert (await connection.execute(kept_once)).scalars().all() == [4, 4]
+        first = update(flow_step_inputs).where(flow_step_inputs.c.n == 2)
+        await connection.execute(first.values(body=b"\0" * 32))
 
-    damaged = await any_house.client.get(f"/v1/flows/{parent['id']}/steps/2")
-    assert (damaged.status_code, damaged.json()["error"]["code"]) == (500, "damaged_row")
-    assert (await any_house.step(parent["id"], 3))["output"] == GOOD_DIFF
+    for n in (2, 4):
+        damaged = await any_house.client.get(f"/v1/flows/{parent['id']}/steps/{n}")
+        assert (damaged.status_code, damaged.json()["error"]["code"]) == (500, "damaged_row")
+    assert (await any_house.step(parent["id"], 5))["output"] == GOOD_DIFF
     base = f"/v1/flows/{parent['id']}"
     for part in ("report", "plan", "diff", "bundle"):
         assert (await any_house.client.get(f"{base}/{part}")).status_code == 200
-    again = await any_house.ended((await fork(any_house, parent["id"], step=3))["id"])
+    again = await any_house.ended((await fork(any_house, parent["id"], step=5))["id"])
     assert again["status"] == "approved"

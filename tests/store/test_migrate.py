@@ -150,16 +150,18 @@ def test_a_release_from_before_finds_long_inputs_in_their_steps(empty_database_u
     """A damaged one it finds empty."""
     migrate(empty_database_url)
     flow_id, kept = str(uuid4()), {"messages": ["größer"]}
-    bodies = [zlib.compress(json.dumps(kept).encode()), b"no zlib", zlib.compress(b"no JSON")]
+    whole = json.dumps(kept).encode()
+    bodies = [zlib.compress(each) for each in (whole, whole[9:], b"no JSON")] + [b"no zlib"]
     with open_engine(empty_database_url).begin() as connection:
         _insert_flow(connection, flow_id)
         for n, body in enumerate(bodies):
             step = row_of(flow_steps, flow_id) | {"n": n, "input": None}
             connection.execute(insert(flow_steps).values(**step))
-            connection.execute(insert(flow_step_inputs).values(flow_id=flow_id, n=n, body=body))
+            long = {"n": n, "begins_as": 0 if n == 1 else None, "same_bytes": 9, "body": body}
+            connection.execute(insert(flow_step_inputs).values(flow_id=flow_id, **long))
         command.downgrade(alembic_config(connection), "sign_in_ends")
         inputs = connection.execute(select(flow_steps.c.input).order_by(flow_steps.c.n)).scalars().all()
-    assert inputs == [kept, {}, {}]
+    assert inputs == [kept, kept, {}, {}]
 
 
 def test_a_release_from_before_finds_a_patch_in_its_flow(empty_database_url: str) -> None:
