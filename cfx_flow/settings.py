@@ -47,6 +47,8 @@ class Settings(BaseModel):
     webhook_hosts: str = Field("", validation_alias="CFX_WEBHOOK_HOSTS")
     running_flows: int = Field(1000, ge=1, validation_alias="CFX_RUNNING_FLOWS")
     """At a time, of everybody, in one process."""
+    open_snapshots_mb: int = Field(256, ge=1, validation_alias="CFX_OPEN_SNAPSHOTS_MB")
+    """Files of flows that a process keeps at hand."""
     flow_retakes: int = Field(10, ge=1, le=1000, validation_alias="CFX_FLOW_RETAKES")
     with_worker: bool = Field(False, validation_alias="CFX_WITH_WORKER")
     """Of ``cfx serve`` on Postgres; on SQLite the server runs its flows in any case."""

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from langgraph.runtime import Runtime
 
+from cfx_flow.aside import aside
 from cfx_flow.flows.evidence import evidence_of
 from cfx_flow.flows.model import FlowStatus, Reason, Step
 from cfx_flow.review.convergence import Stall
 from cfx_flow.review.finding import SEVERITIES
+from cfx_flow.workspace.snapshot import Snapshot
 from graphs.judge import BREACH
 from graphs.state import FlowState, person_takes_patch, rounds_used_up, tested_step
 from graphs.work import Work
@@ -27,11 +29,17 @@ async def approved(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     who = "The reviewer and a person" if person_takes_patch(state) else "The reviewer"
     if state["verdict"] != "approve":
         who = "A person"
+    async with work.opened() as snapshot:
+        approval_hash = await aside(snapshot.total_bytes, _approval_hash, snapshot, checked, said, reviewed)
     return {
         "status": FlowStatus.APPROVED.value,
         "message": f"{who} approved the patch.",
-        "approval_hash": evidence_of(work.snapshot, checked, said, reviewed).approval_hash,
+        "approval_hash": approval_hash,
     }
+
+
+def _approval_hash(snapshot: Snapshot, checked: Step, tested: Step | None, reviewed: Step) -> str:
+    return evidence_of(snapshot, checked, tested, reviewed).approval_hash
 
 
 async def rejected(state: FlowState, runtime: Runtime[Work]) -> FlowState:

@@ -66,8 +66,9 @@ async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
         terms = await _terms(work, state)
         cut_off = answer.detail.get("cut_off", answer.detail["finish_reason"] == "length")
         text = restored(answer)
-        size = len(text) + work.snapshot.total_bytes
-        judged = await aside(size, judge, text, work.snapshot, terms, cut_off=cut_off)
+        async with work.opened() as snapshot:
+            size = len(text) + snapshot.total_bytes
+            judged = await aside(size, judge, text, snapshot, terms, cut_off=cut_off)
         work.keep_patched(n, patched_files(judged.result))
         text, detail = judged.text, judged.to_json()
         event = work.run.event("diff.checked", step, data=detail)

@@ -7,7 +7,7 @@ has in common with the one before it then charges a tenth for it (ADR 0061).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from cfx_flow.answers import UnreadableAnswer
 from cfx_flow.aside import aside
@@ -31,17 +31,22 @@ RESERVE_TOKENS = 2_000
 
 
 async def plan(work: Work, state: FlowState) -> str:
-    task = work.flow.task
     last, wish = await _wish(work, state)
-    files = await _files(work, StageName.PLAN, spent=[task, last, wish])
-    fence = _fence(work, [task, last, wish], work.files, files)
-    return work.tools.prompts.render(
-        "flow/plan.md",
-        fence=fence,
-        task=block(fence, "task", task),
-        files=shown(fence, work.files, files),
-        last_attempt=_last_plan(work, fence, last, wish),
-    )
+    spent = [work.flow.task, last, wish]
+
+    def write(files: Mapping[str, str]) -> str:
+        budget = _budget_tokens(work, StageName.PLAN, spent, listed=len(files))
+        chosen = fitting(files, _ranked(work, files), budget_tokens=budget)
+        fence = _fence(work, spent, files, chosen)
+        return work.tools.prompts.render(
+            "flow/plan.md",
+            fence=fence,
+            task=block(fence, "task", work.flow.task),
+            files=shown(fence, files, chosen),
+            last_attempt=_last_plan(work, fence, last, wish),
+        )
+
+    return await _from_files(work, write, spent)
 
 
 async def code(work: Work, state: FlowState) -> str:
@@ -50,23 +55,29 @@ async def code(work: Work, state: FlowState) -> str:
     last, reasons = clipped(last, MAX_LAST_ANSWER_CHARS), await _reasons(work, state)
     said = work.flow.options.comment or ""
     spent = [task, planned, last, reasons, said]
-    size = sum(map(len, [*spent, *work.files.values()]))
-    first, since = await aside(size, _named, work.files, planned, f"{last}\n{reasons}")
-    files = await _files(work, StageName.CODE, spent=spent, first=first, since=since)
-    fence = _fence(work, spent, work.files, files)
-    return work.tools.prompts.render(
-        "flow/code.md",
-        fence=fence,
-        task=block(fence, "task", task),
-        plan=block(fence, "plan", planned),
-        files=shown(fence, work.files, files),
-        last_attempt=_last_attempt(work, fence, last, reasons, state),
-        comment=_comment(work, fence, said),
-    )
+
+    def write(files: Mapping[str, str]) -> str:
+        budget = _budget_tokens(work, StageName.CODE, spent, listed=len(files))
+        first, since = named_in(planned, files), named_in(f"{last}\n{reasons}", files)
+        chosen = fitting(files, _ranked(work, files), budget_tokens=budget, first=first, since=since)
+        fence = _fence(work, spent, files, chosen)
+        return work.tools.prompts.render(
+            "flow/code.md",
+            fence=fence,
+            task=block(fence, "task", task),
+            plan=block(fence, "plan", planned),
+            files=shown(fence, files, chosen),
+            last_attempt=_last_attempt(work, fence, last, reasons, state),
+            comment=_comment(work, fence, said),
+        )
+
+    return await _from_files(work, write, spent)
 
 
-def _named(files: Mapping[str, str], *texts: str) -> list[Sequence[str]]:
-    return [named_in(text, files) for text in texts]
+async def _from_files(work: Work, write: Callable[[Mapping[str, str]], str], spent: Sequence[str]) -> str:
+    """A prompt that shows what fits of the snapshot; beside the loop, where there is much to choose from."""
+    async with work.opened() as snapshot:
+        return await aside(snapshot.total_bytes + sum(map(len, spent)), write, snapshot.texts)
 
 
 async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str, str]) -> str:
@@ -75,7 +86,8 @@ async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str
     plan_, diff = planned.output or "", checked.output or ""
     found = _machine(work, checked, planned, await _tested(work, state))
     spent = [task, plan_, diff, found]
-    files = fitting(after, list(after), budget_tokens=_budget_tokens(work, StageName.REVIEW, spent))
+    budget = _budget_tokens(work, StageName.REVIEW, spent)
+    files = fitting(after, list(after), budget_tokens=budget)
     fence = _fence(work, spent, after, files)
     return work.tools.prompts.render(
         "flow/review.md",
@@ -103,8 +115,8 @@ async def patched(work: Work, checked: Step) -> Mapping[str, str]:
     if checked.n in work.patched:
         return work.patched[checked.n]
     diff = checked.output or ""
-    result = await aside(len(diff) + work.snapshot.total_bytes, placed, diff, work.snapshot)
-    return patched_files(result)
+    async with work.opened() as snapshot:
+        return patched_files(await aside(len(diff) + snapshot.total_bytes, placed, diff, snapshot))
 
 
 def room_for_diff(work: Work, planned: str) -> int:
@@ -120,31 +132,18 @@ def _fence(work: Work, texts: Sequence[str], files: Mapping[str, str], chosen: I
     return fence_for(work.flow.id, [*texts, *files, *(files[path] for path in chosen)])
 
 
-async def _files(
-    work: Work,
-    name: StageName,
-    *,
-    spent: Sequence[str],
-    first: Sequence[str] = (),
-    since: Sequence[str] = (),
-) -> Sequence[str]:
-    budget = _budget_tokens(work, name, spent)
-    return fitting(work.files, await _ranked(work), budget_tokens=budget, first=first, since=since)
-
-
-def _budget_tokens(work: Work, name: StageName, spent: Sequence[str]) -> int:
-    """For contents of files."""
-    listing = min(len(work.files), MAX_LISTED) * 40
-    taken = (sum(map(len, spent)) + listing + len(work.system(name))) // CHARS_PER_TOKEN
-    return max(min(MAX_SHOWN_TOKENS, work.room_tokens(name) - taken - RESERVE_TOKENS), 0)
-
-
-async def _ranked(work: Work) -> Sequence[str]:
+def _ranked(work: Work, files: Mapping[str, str]) -> Sequence[str]:
     """The snapshot never changes, and PLAN and each CODE are shown it."""
     if not work.ranking:
-        best = await aside(sum(map(len, work.files.values())), ranked, work.files, work.flow.task)
-        work.ranking.extend(best)
+        work.ranking.extend(ranked(files, work.flow.task))
     return work.ranking
+
+
+def _budget_tokens(work: Work, name: StageName, spent: Sequence[str], *, listed: int = 0) -> int:
+    """For contents of files. ``listed``: how many are listed by name."""
+    listing = min(listed, MAX_LISTED) * 40
+    taken = (sum(map(len, spent)) + listing + len(work.system(name))) // CHARS_PER_TOKEN
+    return max(min(MAX_SHOWN_TOKENS, work.room_tokens(name) - taken - RESERVE_TOKENS), 0)
 
 
 async def _output(work: Work, n: int) -> str:

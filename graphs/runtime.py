@@ -13,9 +13,8 @@ from langsmith import tracing_context
 
 from cfx_flow.clock import Clock
 from cfx_flow.contract.policy import Policy
-from cfx_flow.errors import NotFound
 from cfx_flow.flows.day import DayOfCalls
-from cfx_flow.flows.model import Flow, FlowFailed, FlowOptions, FlowStatus, Gate, Outcome, Reason, Waits
+from cfx_flow.flows.model import Flow, FlowOptions, FlowStatus, Gate, Outcome, Reason, Waits
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain
 from cfx_flow.flows.store import FlowStore
@@ -26,7 +25,7 @@ from cfx_flow.stages.model import Models
 from cfx_flow.suites.runs import SuiteRuns
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.client import UpstreamClient
-from cfx_flow.workspace.snapshot import Snapshot
+from cfx_flow.workspace.opened import OpenSnapshots
 from cfx_flow.workspace.store import SnapshotStore
 from graphs.ask import Asker
 from graphs.call import Tools
@@ -83,19 +82,20 @@ def open_graph(house: House) -> LangGraphFlows:
         request_log=house.request_log,
         clock=house.clock,
     )
-    return LangGraphFlows(tools, house.snapshots, house.flows)
+    snapshots = OpenSnapshots(house.snapshots, house.settings.open_snapshots_mb * 2**20)
+    return LangGraphFlows(tools, snapshots, house.flows)
 
 
 class LangGraphFlows:
     """A FlowGraph. The graph is compiled once; each flow gets it with a saver of its own."""
 
-    def __init__(self, tools: Tools, snapshots: SnapshotStore, shelf: Shelf) -> None:
+    def __init__(self, tools: Tools, snapshots: OpenSnapshots, shelf: Shelf) -> None:
         self._tools, self._snapshots, self._shelf = tools, snapshots, shelf
         self._graph = with_plain_steps(build().compile(name="plan_code_review"), along=ALONG)
 
     async def run(self, run: FlowRun, drain: Drain) -> Outcome | Waits:
         """From the beginning, or from the last checkpoint, with what a person has decided meanwhile."""
-        work = Work(run, await self._snapshot(run), self._tools)
+        work = Work(run, self._snapshots, self._tools)
         graph: Any = copy.copy(self._graph)  # its own copy() would check the graph again
         graph.checkpointer = FlowSaver(run.pen, self._shelf)
         with tracing_context(enabled=False, parent=False):
@@ -116,12 +116,6 @@ class LangGraphFlows:
         if "status" in state:
             return _outcome(checked_state(state))
         return await _awaited(graph, config)
-
-    async def _snapshot(self, run: FlowRun) -> Snapshot:
-        try:
-            return await self._snapshots.get(run.flow.user_id, run.flow.snapshot_id)
-        except NotFound as error:
-            raise FlowFailed(Reason.STATE, error.message) from None
 
 
 def _config(flow_id: str) -> RunnableConfig:

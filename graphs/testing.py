@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -13,6 +14,7 @@ from cfx_flow.diffs import Patch
 from cfx_flow.flows.model import FlowFailed, Reason, Step
 from cfx_flow.flows.run import Result
 from cfx_flow.suites.model import Suite
+from cfx_flow.suites.runs import Tree
 from cfx_flow.suites.verdict import Run, Verdict, compared, passed, skipped
 from cfx_flow.workspace.sandbox.model import NoSandbox, Sandbox, SandboxFailed
 from cfx_flow.workspace.snapshot import PLAIN, Snapshot
@@ -42,9 +44,7 @@ async def test(state: FlowState, runtime: Runtime[Work]) -> FlowState:
 async def _tested(work: Work, suite: Suite, sandbox: Sandbox | NoSandbox, checked: Step) -> Verdict:
     if isinstance(sandbox, NoSandbox):
         return skipped(sandbox.reason)
-    diff = checked.output or ""
-    tree = await aside(len(diff) + work.snapshot.total_bytes, patched, diff, work.snapshot)
-    after = await _run(work, sandbox, suite, tree)
+    after = await _run(work, sandbox, suite, partial(_tree, work, checked.output or ""))
     if after.is_good and (after.cases is not None or suite.report is None):
         return passed(after)
     if suite.name not in work.unpatched:
@@ -65,7 +65,7 @@ def _not_run(why: str) -> str:
     return f"The tests could not be run: {why} Resume the flow when that is mended."
 
 
-async def _run(work: Work, sandbox: Sandbox, suite: Suite, tree: Snapshot) -> Run:
+async def _run(work: Work, sandbox: Sandbox, suite: Suite, tree: Tree) -> Run:
     """Raises FlowFailed: budget when the flow's time is up, internal where the sandbox breaks."""
     try:
         async with asyncio.timeout(max(work.run.seconds_left, 0)) as deadline:
@@ -76,6 +76,11 @@ async def _run(work: Work, sandbox: Sandbox, suite: Suite, tree: Snapshot) -> Ru
         raise
     except SandboxFailed as failure:
         raise FlowFailed(Reason.INTERNAL, _not_run(str(failure))) from None
+
+
+async def _tree(work: Work, diff: str) -> Snapshot:
+    snapshot = await work.snapshot()
+    return await aside(len(diff) + snapshot.total_bytes, patched, diff, snapshot)
 
 
 def patched(diff: str, snapshot: Snapshot) -> Snapshot:

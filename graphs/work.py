@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ from cfx_flow.flows.request import targets_of
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.stages.model import StageName, Target
 from cfx_flow.suites.verdict import Run
+from cfx_flow.workspace.opened import OpenSnapshots
 from cfx_flow.workspace.snapshot import Snapshot
 from graphs.ask import Answer, Question, output_limit
 from graphs.call import ModelCall, Tools
@@ -29,7 +31,7 @@ class Work:
     """One run of one flow."""
 
     run: FlowRun
-    snapshot: Snapshot
+    snapshots: OpenSnapshots
     tools: Tools
     patched: dict[int, Mapping[str, str]] = field(default_factory=dict)
     """the changed files as the patch of a check leaves them; of checks of this run"""
@@ -44,9 +46,13 @@ class Work:
     def flow(self) -> Flow:
         return self.run.flow
 
-    @property
-    def files(self) -> Mapping[str, str]:
-        return self.snapshot.texts
+    def opened(self) -> AbstractAsyncContextManager[Snapshot]:
+        """The flow's snapshot, for work of the processor's. Raises NotFound."""
+        return self.snapshots.opened(self.flow.user_id, self.flow.snapshot_id)
+
+    async def snapshot(self) -> Snapshot:
+        """For who has a turn of another kind. Raises NotFound."""
+        return await self.snapshots.get(self.flow.user_id, self.flow.snapshot_id)
 
     def contract_of(self, planned: Step) -> Contract | None:
         if planned.n not in self.contracts:

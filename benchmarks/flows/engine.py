@@ -28,6 +28,7 @@ from cfx_flow.settings import Settings
 from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.migrate import migrate
 from cfx_flow.store.sqlite_jobs import FULL
+from cfx_flow.workspace.opened import OpenSnapshots
 from cfx_flow.workspace.snapshot import from_files
 from cfx_flow.workspace.store import SnapshotStore
 from graphs.ask import Asker
@@ -68,8 +69,9 @@ class Engine:
         self.services, self.store, self.folder = services, store, folder
         self.flows = FlowStore(store, services.clock, Feed())
         self._snapshots = SnapshotStore(store, services.clock)
+        open_snapshots = OpenSnapshots(self._snapshots, services.settings.open_snapshots_mb * 2**20)
         self._runner = FlowRunner(
-            self.flows, LangGraphFlows(tools, self._snapshots, self.flows), services.clock
+            self.flows, LangGraphFlows(tools, open_snapshots, self.flows), services.clock
         )
         self.user: Principal
         self.key: str

@@ -15,6 +15,7 @@ from cfx_flow.workspace.sandbox.model import Commands, NoSandbox, Sandbox
 from cfx_flow.workspace.snapshot import Snapshot
 
 FindSandbox = Callable[[], Awaitable[Sandbox | NoSandbox]]
+Tree = Callable[[], Awaitable[Snapshot]]
 LOOK_AGAIN_S = 60.0
 
 
@@ -48,24 +49,28 @@ class SuiteRuns:
         user_id: str,
         sandbox: Sandbox,
         suite: Suite,
-        tree: Snapshot,
+        tree: Tree,
     ) -> Run:
-        """``user_id``: whose flow it is. Raises SandboxFailed."""
-        files = tree.files
-        if suite.report in files:  # an old one, or a forged one, is not this run's
-            files = {path: content for path, content in files.items() if path != suite.report}
-        commands = Commands(
-            files=files,
-            modes=tree.modes,
-            argv=suite.commands,
-            limits=suite.limits,
-            env=suite.env,
-            read_only=suite.read_only,
-            report=suite.report,
-            image=suite.image,
-        )
+        """``user_id``: whose flow it is. ``tree`` is made when its turn has come: it may be large. Raises
+        SandboxFailed, and what ``tree`` raises."""
         async with self._turns.turn(user_id):
-            ran = await sandbox.run(commands)
+            ran = await sandbox.run(_commands(suite, await tree()))
         report = ran.report
         cases = None if report is None else await aside(len(report), read_report, report)
         return Run(replace(ran, report=None), cases)  # one run may be remembered for as long as its flow runs
+
+
+def _commands(suite: Suite, tree: Snapshot) -> Commands:
+    files = tree.files
+    if suite.report in files:  # an old one, or a forged one, is not this run's
+        files = {path: content for path, content in files.items() if path != suite.report}
+    return Commands(
+        files=files,
+        modes=tree.modes,
+        argv=suite.commands,
+        limits=suite.limits,
+        env=suite.env,
+        read_only=suite.read_only,
+        report=suite.report,
+        image=suite.image,
+    )

@@ -26,6 +26,7 @@ from cfx_flow.settings import Settings
 from cfx_flow.store.engine import Store
 from cfx_flow.store.jobs import Job
 from cfx_flow.store.tables import effects, flow_checkpoints
+from cfx_flow.workspace.opened import OpenSnapshots
 from cfx_flow.workspace.snapshot import from_files
 from graphs.ask import Answer, Attempts, Progress, Question
 from graphs.call import Tools
@@ -143,7 +144,8 @@ class Life:
             budgets=house.budgets,
             clock=house.clock,
         )
-        return FlowRunner(flows, LangGraphFlows(tools, house.snapshots, flows), house.clock)
+        snapshots = OpenSnapshots(house.snapshots, most_bytes=0)
+        return FlowRunner(flows, LangGraphFlows(tools, snapshots, flows), house.clock)
 
     async def run_until_death(self, flow_id: str, dying: Dying) -> None:
         flows = FlowStore(cast(Store, dying), self.services.clock, Feed())

@@ -10,10 +10,13 @@ from cfx_flow.suites.model import Suite
 from cfx_flow.suites.runs import FindSandbox, SuiteRuns
 from cfx_flow.suites.turns import Turns
 from cfx_flow.workspace.sandbox.model import Commands, Limits, NoSandbox, Ran, Sandbox
-from cfx_flow.workspace.snapshot import from_files
+from cfx_flow.workspace.snapshot import Snapshot, from_files
 
-NOTHING = from_files({})
 SUITE = Suite("unit", (("true",),), Limits(5, 64, 16, 8, 1000), report="report.xml")
+
+
+async def nothing() -> Snapshot:
+    return from_files({})
 
 
 class Slow:
@@ -39,7 +42,7 @@ class Slow:
 async def test_no_more_run_at_once_than_may_and_one_that_is_cancelled_gives_its_turn_back() -> None:
     sandbox = Slow()
     runs = SuiteRuns({}, _found(sandbox, []), at_once=2)
-    tasks = [asyncio.create_task(runs.run("alice", sandbox, SUITE, NOTHING)) for _ in range(8)]
+    tasks = [asyncio.create_task(runs.run("alice", sandbox, SUITE, nothing)) for _ in range(8)]
     await asyncio.sleep(0)
     tasks[0].cancel()
     tasks[7].cancel()
@@ -104,14 +107,17 @@ async def test_where_there_is_none_it_is_looked_for_again_after_a_while(after_s:
 
 
 async def test_what_a_run_leaves_behind_does_not_hold_the_report() -> None:
-    ran = (await SuiteRuns({}, _found(Slow(), []), at_once=1).run("alice", Slow(), SUITE, NOTHING)).ran
+    ran = (await SuiteRuns({}, _found(Slow(), []), at_once=1).run("alice", Slow(), SUITE, nothing)).ran
     assert (ran.exit_code, ran.report) == (0, None)
 
 
 async def test_a_report_of_the_tree_is_left_out_of_it() -> None:
     sandbox = Slow()
     runs = SuiteRuns({}, _found(sandbox, []), at_once=1)
-    tree = from_files({"report.xml": "<old/>", "a.py": ""})
+
+    async def tree() -> Snapshot:
+        return from_files({"report.xml": "<old/>", "a.py": ""})
+
     await runs.run("alice", sandbox, SUITE, tree)
     assert list(sandbox.seen[0].files) == ["a.py"]
 

@@ -1,0 +1,99 @@
+"""Snapshots that flows share: opened once, and no more of them at hand than there is room for."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import uuid
+
+import pytest
+
+from cfx_flow.errors import NotFound
+from cfx_flow.store.engine import Store
+from cfx_flow.workspace.opened import AT_ONCE, OpenSnapshots
+from cfx_flow.workspace.snapshot import Snapshot, from_files
+from cfx_flow.workspace.store import SnapshotStore
+from tests.support.clock import FakeClock
+
+USER = str(uuid.uuid4())
+ROOM = 3 * (1000 + sys.getsizeof("x" * 1000))
+
+
+class Counted(SnapshotStore):
+    reads = 0
+
+    async def get(self, user_id: str, snapshot_id: str) -> Snapshot:
+        self.reads += 1
+        return await super().get(user_id, snapshot_id)
+
+
+@pytest.fixture
+def counted(store: Store) -> Counted:
+    return Counted(store, FakeClock())
+
+
+async def brought(counted: Counted, *texts: str) -> list[str]:
+    """Their ids, each the only file of its snapshot."""
+    snapshots = [from_files({"a.txt": text}) for text in texts]
+    for snapshot in snapshots:
+        await counted.put(USER, snapshot)
+    return [snapshot.id for snapshot in snapshots]
+
+
+async def test_many_who_open_the_same_one_read_it_once(counted: Counted) -> None:
+    (wanted,) = await brought(counted, "x" * 1000)
+    opened = OpenSnapshots(counted, ROOM)
+    found = await asyncio.gather(*(opened.get(USER, wanted) for _ in range(10)))
+    async with opened.opened(USER, wanted) as again:
+        assert {id(each) for each in found} == {id(again)}
+    assert again.texts == {"a.txt": "x" * 1000}
+    assert counted.reads == 1
+
+
+async def test_what_was_used_longest_ago_goes_first(counted: Counted) -> None:
+    *three, fourth = await brought(counted, *(letter * 1000 for letter in "abcd"))
+    opened = OpenSnapshots(counted, ROOM)
+    for wanted in (*three, three[0], fourth):  # the second makes room for the fourth
+        await opened.get(USER, wanted)
+    assert counted.reads == 4
+    for wanted in (three[0], three[2], fourth):
+        await opened.get(USER, wanted)
+    assert counted.reads == 4
+    await opened.get(USER, three[1])
+    assert counted.reads == 5
+
+
+async def test_one_that_is_larger_than_all_the_room_is_opened_and_not_kept(counted: Counted) -> None:
+    large, small = await brought(counted, "x" * ROOM, "y")
+    opened = OpenSnapshots(counted, ROOM)
+    for wanted in (small, large, large):
+        assert (await opened.get(USER, wanted)).id == wanted
+    assert counted.reads == 3
+
+
+async def test_few_have_one_in_hand_at_a_time(counted: Counted) -> None:
+    ids = await brought(counted, *map(str, range(3 * AT_ONCE)))
+    opened, inside, most = OpenSnapshots(counted, 0), 0, 0
+    full = asyncio.Barrier(AT_ONCE)
+
+    async def work(wanted: str) -> None:
+        nonlocal inside, most
+        async with opened.opened(USER, wanted):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.wait_for(full.wait(), 20)
+            inside -= 1
+
+    await asyncio.gather(*map(work, ids))
+    assert most == AT_ONCE
+
+
+async def test_what_is_not_there_is_told_and_takes_no_place(counted: Counted) -> None:
+    (wanted,) = await brought(counted, "x")
+    opened = OpenSnapshots(counted, ROOM)
+    for _ in range(AT_ONCE + 1):
+        with pytest.raises(NotFound):
+            async with opened.opened(str(uuid.uuid4()), wanted):
+                pytest.fail("another user's")
+    async with opened.opened(USER, wanted):
+        pass
