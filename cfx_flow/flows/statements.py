@@ -176,6 +176,11 @@ NO_WRITES = delete(flow_checkpoint_writes).where(flow_checkpoint_writes.c.flow_i
 @cache
 def change(names: frozenset[str]) -> Update:
     """The named columns of a flow's row, if it still is as a fence says."""
+    return _change(names)
+
+
+def _change(names: frozenset[str]) -> Update:
+    """Anew: one that was made with RETURNING out of another would remember that this one returns nothing."""
     fenced = update(flows).where(
         flows.c.id == bindparam("b_flow_id"),
         flows.c.epoch == bindparam("b_epoch"),
@@ -189,7 +194,7 @@ def change(names: frozenset[str]) -> Update:
 def change_and_tell(names: frozenset[str]) -> Update:
     """The same; gives the number of its last event, which ``more_events`` has moved on. A statement that
     gives something back costs SQLite a table to put it into, twice what it costs otherwise."""
-    counted = change(names).values(last_seq=flows.c.last_seq + bindparam("more_events"))
+    counted = _change(names).values(last_seq=flows.c.last_seq + bindparam("more_events"))
     return counted.returning(flows.c.last_seq)
 
 
