@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 MAX_TRIES = 500
@@ -28,7 +29,7 @@ def objects_in(text: str, *, build: Callable[[Pairs], dict[str, Any]] = dict) ->
     Raises UnreadableAnswer when there are too many braces to look at.
     """
     text = _without_trailing_commas(text)
-    decoder = json.JSONDecoder(object_pairs_hook=build)
+    decoder = _decoder(build)
     end = tries = 0
     for brace in _OBJECT_START.finditer(text):
         if brace.start() < end:
@@ -41,6 +42,11 @@ def objects_in(text: str, *, build: Callable[[Pairs], dict[str, Any]] = dict) ->
         except (json.JSONDecodeError, RecursionError):
             continue
         yield value
+
+
+@lru_cache(maxsize=16)
+def _decoder(build: Callable[[Pairs], dict[str, Any]]) -> json.JSONDecoder:
+    return json.JSONDecoder(object_pairs_hook=build)
 
 
 def _without_trailing_commas(text: str) -> str:

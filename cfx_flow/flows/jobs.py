@@ -121,21 +121,18 @@ def _open_step(flow_id: str, step: Step, input: StoredInput, upserts: sql.Upsert
 
 def change(fence: Fence, changes: Values, events: Sequence[Event]) -> Steps[None]:
     """Raises Fenced."""
-    where = {"b_flow_id": fence.flow_id, "b_epoch": fence.epoch, "b_status": fence.status}
-    if not events:
-        found = yield Ask(sql.change(frozenset(changes)), {**changes, **where})
-    else:
-        more = {"more_events": len(events)}
-        found = yield Ask(sql.change_and_tell(frozenset(changes)), {**changes, **where, **more})
-    if not found:
+    where = {"b_flow_id": fence.flow_id, "b_epoch": fence.epoch, "b_status": fence.status.value}
+    values = {**changes, **where, "more_events": len(events)}
+    if not (yield Ask(sql.change(frozenset(changes)), values)):
         raise Fenced
     if events:
-        yield _told(fence.flow_id, events, found[0]["last_seq"])
+        yield _told(fence.flow_id, events)
 
 
-def _told(flow_id: str, events: Sequence[Event], last_seq: int) -> Ask:
-    first = last_seq - len(events) + 1
-    return Ask(sql.NEW_EVENT, [event_row(flow_id, first + n, event) for n, event in enumerate(events)])
+def _told(flow_id: str, events: Sequence[Event]) -> Ask:
+    """By the transaction that has counted them in the flow's row."""
+    last = len(events) - 1
+    return Ask(sql.NEW_EVENT, [event_row(flow_id, last - n, event) for n, event in enumerate(events)])
 
 
 def create(flow: Flow, story: Story, upserts: sql.Upserts) -> Steps[Flow]:
@@ -145,7 +142,7 @@ def create(flow: Flow, story: Story, upserts: sql.Upserts) -> Steps[Flow]:
     yield Ask(sql.NEW_SEARCH, search_row(flow))
     for step in story.steps:
         yield from _open_step(flow.id, step, story.inputs.get(step.n, NO_INPUT), upserts)
-    yield Ask(sql.NEW_EVENT, [event_row(flow.id, seq, event) for seq, event in enumerate(events, 1)])
+    yield _told(flow.id, events)
     return flow
 
 
@@ -185,7 +182,7 @@ def end(
     found = yield Ask(statement, {**changes, **where, "more_events": len(events)})
     if not found:
         return None
-    yield _told(flow_id, events, found[0]["last_seq"])
+    yield _told(flow_id, events)
     return found[0]
 
 

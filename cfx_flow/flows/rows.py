@@ -59,10 +59,11 @@ def event_of(row: Row) -> Event:
     return Event(seq=row["seq"], type=row["type"], at=row["at"], **row["body"])
 
 
-def event_row(flow_id: str, seq: int, event: Event) -> dict[str, Any]:
+def event_row(flow_id: str, later: int, event: Event) -> dict[str, Any]:
+    """``later``: events that follow it in the same transaction."""
     return {
-        "flow_id": flow_id,
-        "seq": seq,
+        "b_flow_id": flow_id,
+        "later": later,
         "type": event.type,
         "at": event.at,
         "body": storable(event.body()),

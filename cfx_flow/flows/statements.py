@@ -92,7 +92,16 @@ EVENTS = (
     .order_by(flow_events.c.seq)
     .limit(bindparam("at_most"))
 )
-NEW_EVENT = insert(flow_events).values({column.name: bindparam(column.name) for column in flow_events.c})
+_TOLD = [flow_events.c[name] for name in ("type", "at", "body")]
+NEW_EVENT = insert(flow_events).from_select(
+    ["flow_id", "seq", *_TOLD],
+    select(
+        flows.c.id,
+        flows.c.last_seq - bindparam("later"),
+        *(bindparam(column.name, type_=column.type) for column in _TOLD),
+    ).where(flows.c.id == bindparam("b_flow_id")),
+)
+"""Numbered by the flow's row. A statement that gives the number back costs SQLite a table to put it into."""
 
 _STEP_KEYS = ("flow_id", "n")
 STEPS = select(*(flow_steps.c[name] for name in Step.__struct_fields__)).where(
@@ -175,40 +184,30 @@ NO_WRITES = delete(flow_checkpoint_writes).where(flow_checkpoint_writes.c.flow_i
 
 @cache
 def change(names: frozenset[str]) -> Update:
-    """The named columns of a flow's row, if it still is as a fence says."""
-    return _change(names)
-
-
-def _change(names: frozenset[str]) -> Update:
-    """Anew: one that was made with RETURNING out of another would remember that this one returns nothing."""
-    fenced = update(flows).where(
-        flows.c.id == bindparam("b_flow_id"),
-        flows.c.epoch == bindparam("b_epoch"),
-        flows.c.status == bindparam("b_status"),
+    """The named columns of a flow's row, if it still is as a fence says, and the number of its last event."""
+    return (
+        update(flows)
+        .where(
+            flows.c.id == bindparam("b_flow_id"),
+            flows.c.epoch == bindparam("b_epoch"),
+            flows.c.status == bindparam("b_status"),
+        )
+        .values({name: bindparam(name) for name in sorted(names)})
+        .values(last_seq=flows.c.last_seq + bindparam("more_events"))
     )
-    as_it_was = {"last_seq": flows.c.last_seq}  # a fence may stand before rows alone
-    return fenced.values(as_it_was | {name: bindparam(name) for name in sorted(names)})
-
-
-@cache
-def change_and_tell(names: frozenset[str]) -> Update:
-    """The same; gives the number of its last event, which ``more_events`` has moved on. A statement that
-    gives something back costs SQLite a table to put it into, twice what it costs otherwise."""
-    counted = _change(names).values(last_seq=flows.c.last_seq + bindparam("more_events"))
-    return counted.returning(flows.c.last_seq)
 
 
 @cache
 def end(names: frozenset[str], *, in_epoch: bool) -> Update:
-    """The named columns of a flow that has not ended, its last status among them; gives the number of its
-    last event, which ``more_events`` has moved on, and what its end calls for."""
+    """The named columns of a flow that has not ended, its last status among them, and the number of its last
+    event; gives what its end calls for."""
     statement = (
         update(flows)
         .where(flows.c.id == bindparam("b_flow_id"), _is_one_of(sorted(UNFINISHED)))
         .values({"gate": None, "decision": None} | {name: bindparam(name) for name in sorted(names)})
         .values(epoch=flows.c.epoch + 1, version=flows.c.version + 1)
         .values(last_seq=flows.c.last_seq + bindparam("more_events"))
-        .returning(flows.c.last_seq, flows.c.user_id, flows.c.options)
+        .returning(flows.c.user_id, flows.c.options)
     )
     return statement.where(flows.c.epoch == bindparam("b_epoch")) if in_epoch else statement
 

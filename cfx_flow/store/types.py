@@ -63,8 +63,8 @@ def _sqlite_text(moment: datetime | None) -> str | None:
     """``2026-01-31 12:00:00.000000``, which ``isoformat`` takes three times as long to write."""
     if moment is None:
         return None
-    text = msgspec.json.encode(_utc(moment)).decode()  # "2026-01-31T12:00:00Z", in quotes
-    return f"{text[1:11]} {text[12:20]}.{moment.microsecond:06}"
+    text = msgspec.json.encode(_utc(moment)).decode()  # "2026-01-31T12:00:00.000001Z", in quotes
+    return f"{text[1:11]} {text[12:27]}" if moment.microsecond else f"{text[1:11]} {text[12:20]}.000000"
 
 
 class Usd(TypeDecorator[Decimal]):
