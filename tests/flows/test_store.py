@@ -95,6 +95,18 @@ async def test_events_are_numbered_without_gaps_under_concurrency(desk: Desk) ->
     assert [event.seq for event in await desk.flows.events(flow.id, after=50)] == [51, 52]
 
 
+async def test_writes_without_events_take_no_numbers(desk: Desk) -> None:
+    flow = await desk.flow()
+    claimed = await desk.flows.claim(flow.id)
+    assert claimed is not None
+    fence, event = Fence(flow.id, claimed.epoch), Event(type="step.progressed", at=desk.clock.now())
+    for events in ([], [event], [], [event, event], []):
+        await desk.flows.write(fence, Entry(events=events))
+        await desk.flows.write(fence, Entry(events=events, changes={"round": 1}))
+    told = await desk.flows.events(flow.id, after=0, limit=100)
+    assert [event.seq for event in told] == list(range(1, 9))
+
+
 async def test_only_one_of_many_endings_counts(desk: Desk) -> None:
     flow = await desk.flow()
     outcome = Outcome(FlowStatus.FAILED, Reason.UPSTREAM, "down")
