@@ -199,18 +199,16 @@ def _quick_text(plain: object) -> str:
     return msgspec.json.encode(plain).decode()
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(value: Any) -> bool:
     kind = type(value)
-    if kind is str:
-        return cast(str, value).isascii()
     if kind is dict:
-        return all(map(_is_plain, cast(dict[str, Any], value).values()))
+        return all(map(_is_plain, value.values()))
     if kind is list:
-        return all(map(_is_plain, cast(list[Any], value)))
-    return kind in _PLAIN
+        return all(map(_is_plain, value))
+    return kind in _PLAIN and (kind is not str or value.isascii())
 
 
-_PLAIN = frozenset({bool, int, type(None)})
+_PLAIN = frozenset({str, bool, int, type(None)})
 
 
 def from_text(text: str) -> Any:

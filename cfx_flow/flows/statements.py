@@ -134,10 +134,11 @@ TIMES_OF_TESTS = select(flow_steps.c.started_at, flow_steps.c.completed_at).wher
     flow_steps.c.node == "test",
     flow_steps.c.status == "completed",
 )
+_AS_OPENED = (*_STEP_KEYS, "input", "round", "node", "started_at")
 OPEN_STEP = (
     update(flow_steps)
     .where(flow_steps.c.flow_id == bindparam("b_flow_id"), flow_steps.c.n == bindparam("b_n"))
-    .values({c.name: bindparam(c.name) for c in flow_steps.c if c.name not in (*_STEP_KEYS, "input")})
+    .values({c.name: bindparam(c.name) for c in flow_steps.c if c.name not in _AS_OPENED})
 )
 _CALLS = ("model", "attempts", "input_tokens", "output_tokens", "cost_usd")
 CLOSE_STEPS = (

@@ -95,7 +95,7 @@ class SqliteJobs:
     def look(self, job: Job[T]) -> T:
         """Of a job that only reads; readers wait for nobody under WAL. Raises StoreUnavailable."""
         with sqlite_errors():
-            return _work_through(self._readable(), job(), self._statements.look)
+            return _work_through(self._readable().cursor(), job(), self._statements.look)
 
     def close(self) -> None:
         """After the last job."""
@@ -213,7 +213,7 @@ class SqliteJobs:
     def _outcome(self, connection: sqlite3.Connection, job: Job[Any]) -> _Outcome:
         before = connection.total_changes
         try:
-            return _Outcome(_work_through(connection, job(), self._statements.run))
+            return _Outcome(_work_through(connection.cursor(), job(), self._statements.run))
         except sqlite3.OperationalError:
             raise  # the database itself: nobody in this transaction can go on
         except Exception as error:
@@ -241,14 +241,15 @@ class SqliteJobs:
 
 
 def _work_through(
-    connection: sqlite3.Connection,
+    cursor: sqlite3.Cursor,
     steps: Steps[T],
-    run: Callable[[sqlite3.Connection, Ask], Sequence[Row]],
+    run: Callable[[sqlite3.Cursor, Ask], Sequence[Row]],
 ) -> T:
+    """One cursor for all: making one costs what a small statement does."""
     try:
         ask = next(steps)
         while True:
-            ask = steps.send(run(connection, ask))
+            ask = steps.send(run(cursor, ask))
     except StopIteration as end:
         made: T = end.value
         return made

@@ -29,16 +29,16 @@ class SqliteStatements:
         self._dialect = dialect
         self._compiled: dict[Executable, _Statement] = {}
 
-    def run(self, connection: sqlite3.Connection, ask: Ask) -> Sequence[Row]:
+    def run(self, cursor: sqlite3.Cursor, ask: Ask) -> Sequence[Row]:
         compiled = self._compiled.get(ask.statement) or self._of(ask.statement)
-        return compiled.run(connection, ask.values)
+        return compiled.run(cursor, ask.values)
 
-    def look(self, connection: sqlite3.Connection, ask: Ask) -> Sequence[Row]:
+    def look(self, cursor: sqlite3.Cursor, ask: Ask) -> Sequence[Row]:
         """Of a job that is in no transaction. Raises TypeError for a statement that writes."""
         compiled = self._of(ask.statement)
         if not compiled.reads:
             raise TypeError(f"a job that looks only reads; run this one: {compiled.sql}")
-        return compiled.run(connection, ask.values)
+        return compiled.run(cursor, ask.values)
 
     def _of(self, statement: Executable) -> _Statement:
         compiled = self._compiled.get(statement)
@@ -55,11 +55,11 @@ class _Statement(Compiled):
         self._pick = _picker(names)
         self._places = [(n, self._converts[name]) for n, name in enumerate(names) if name in self._converts]
 
-    def run(self, connection: sqlite3.Connection, values: Values | list[Values]) -> Sequence[Row]:
+    def run(self, cursor: sqlite3.Cursor, values: Values | list[Values]) -> Sequence[Row]:
         if isinstance(values, list):
-            connection.executemany(self.sql, [self._bound(each) for each in values])
+            cursor.executemany(self.sql, [self._bound(each) for each in values])
             return ()
-        cursor = connection.execute(self.sql, self._bound(values))
+        cursor.execute(self.sql, self._bound(values))
         if self._columns:
             return [self._row(self._columns, row) for row in cursor.fetchall()]
         return _CHANGED * cursor.rowcount
