@@ -7,7 +7,9 @@ part (prompts are made so, ADR 0061): that part is not kept again.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -21,32 +23,44 @@ IN_ROW_BYTES = 8_000
 """of JSON, two of SQLite's pages: a shorter one is written again sooner than another row is made"""
 MOST_BYTES = 64 * 1024 * 1024
 """that are ever unpacked; what is longer stays in the step's row"""
+PART_BYTES = 4096
+"""in which it is looked for what two inputs begin with alike"""
 LEVEL = 1
 """a third of a prompt is left after 2 ms; 6 leaves a quarter after 7"""
 
 
 class Packer:
-    """Of one run: knows what it has packed."""
+    """Of one run: knows what it has packed, by its parts' digests."""
 
     def __init__(self) -> None:
-        self._whole: dict[str, tuple[int, bytes]] = {}
-        """by node, the step whose input was stored whole, and that input"""
+        self._whole: dict[str, tuple[int, Sequence[bytes]]] = {}
+        """by node, the step whose input was stored whole"""
 
     async def pack(self, n: int, node: str, input: Mapping[str, Any]) -> StoredInput:
-        """Before the transaction that writes it. Only zlib goes aside: it lets the interpreter go, which
-        encoding needs wherever it is done."""
+        """Before the transaction that writes it. Encoding needs the interpreter wherever it is done; the rest
+        lets it go."""
         in_row = storable(input)
         size = memoryview(in_row).nbytes
         if not IN_ROW_BYTES < size <= MOST_BYTES:
             return StoredInput(in_row)
-        encoded = bytes(in_row)
-        first, whole = self._whole.get(node, (n, b""))
-        same = _common_bytes(whole, encoded)
-        if first == n or same < size // 2:
-            self._whole[node] = n, encoded
-            return StoredInput(None, await aside(size, zlib.compress, encoded, LEVEL))
-        body = await aside(size - same, zlib.compress, encoded[same:], LEVEL)
-        return StoredInput(None, body, first, same)
+        first, before = self._whole.get(node, (n, ()))
+        packed, parts = await aside(size, _packed, bytes(in_row), first, () if first == n else before)
+        if packed.begins_as is None:
+            self._whole[node] = n, parts
+        return packed
+
+
+def _packed(encoded: bytes, first: int, before: Sequence[bytes]) -> tuple[StoredInput, Sequence[bytes]]:
+    """And the digests of its parts. ``before``: those of the step ``first``."""
+    view = memoryview(encoded)
+    starts = range(0, len(encoded) - PART_BYTES + 1, PART_BYTES)
+    parts = [blake2b(view[at : at + PART_BYTES], digest_size=16).digest() for at in starts]
+    same = PART_BYTES * sum(
+        1 for _ in takewhile(lambda both: both[0] == both[1], zip(parts, before, strict=False))
+    )
+    if same < len(encoded) // 2:
+        return StoredInput(None, zlib.compress(encoded, LEVEL)), parts
+    return StoredInput(None, zlib.compress(view[same:], LEVEL), first, same), parts
 
 
 async def unpack_input(stored: StoredInput, first: StoredInput | None = None) -> Mapping[str, Any]:
@@ -56,19 +70,6 @@ async def unpack_input(stored: StoredInput, first: StoredInput | None = None) ->
         return in_row
     body, whole = stored.body or b"", (first and first.body) or b""
     return await aside(len(body) + len(whole), _unpacked, body, whole, stored.same_bytes)
-
-
-def _common_bytes(one: bytes, other: bytes) -> int:
-    """How many are the same from the beginning on."""
-    most = step = min(len(one), len(other))
-    at = 0
-    while step:
-        if one[at : at + step] == other[at : at + step]:
-            at += step
-            step = min(step, most - at)
-        else:
-            step //= 2
-    return at
 
 
 def _unpacked(body: bytes, whole: bytes, same_bytes: int) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import func, select, update
 
 from cfx_flow.errors import DamagedRow
-from cfx_flow.flows.inputs import IN_ROW_BYTES, MOST_BYTES, Packer, unpack_input
+from cfx_flow.flows.inputs import IN_ROW_BYTES, MOST_BYTES, PART_BYTES, Packer, unpack_input
 from cfx_flow.flows.model import Flow, StoredInput
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.store.engine import Store
@@ -100,7 +100,7 @@ async def test_what_is_longer_than_is_ever_unpacked_stays_as_it_is() -> None:
     assert (await Packer().pack(1, "code", {"text": "x" * IN_ROW_BYTES})).body is not None
 
 
-FILES = BIG_TASK + "größer "
+FILES = "größer " + BIG_TASK + " größer"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,6 @@ FILES = BIG_TASK + "größer "
         (FILES, True),
         (FILES + "and what was wrong", True),
         (FILES[:-3], True),
-        (FILES[:-5] + "ßer", True),  # half a character is the same
         (FILES[: len(FILES) * 2 // 3], True),
         (FILES[: len(FILES) // 3] + "y" * len(FILES), False),
         ("y" + FILES, False),
@@ -128,7 +127,7 @@ async def test_what_a_later_prompt_has_in_common_with_the_first_is_kept_once(
     assert await unpack_input(first) == await unpack_input(review) == {"text": FILES}
     assert await unpack_input(second, first if refers else None) == {"text": later}
     if refers:
-        assert len(second.body or b"") < 100
+        assert len(second.body or b"") < PART_BYTES
         third = await packer.pack(8, "code", {"text": FILES + "a third time"})
         assert third.begins_as == 2
 
