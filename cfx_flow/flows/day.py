@@ -37,13 +37,10 @@ class DayOfCalls:
             update(usage_counters)
             .where(counted.user_id == bindparam("of_user"), counted.day == bindparam("on_day"), left)
             .values(more)
-            .returning(counted.request_count)
         )
-        self._first = (
-            row.values({column.name: bindparam(column.name) for column in counted})
-            .on_conflict_do_update(index_elements=["user_id", "day"], set_=more, where=left)
-            .returning(counted.request_count)
-        )
+        self._first = row.values(
+            {column.name: bindparam(column.name) for column in counted}
+        ).on_conflict_do_update(index_elements=["user_id", "day"], set_=more, where=left)
 
     async def take(self, user_id: str, api_key_id: str | None) -> Job[None] | None:
         """What is left to be done in that transaction; it raises FlowFailed (limit_reached), as this does."""
