@@ -17,11 +17,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 IN_LOOP_CHARS = 16_000
-AT_ONCE = 2
-"""More get no more done, for one alone has the interpreter, and each that wants it keeps the loop waiting for
-a turn. Two, so that a long job does not hold up all others."""
 
-_threads = ThreadPoolExecutor(AT_ONCE, "aside")
+_thread = ThreadPoolExecutor(1, "aside")
+"""Several get no more done, for one alone has the interpreter, and keep the loop waiting for its turn two to
+three times as long."""
 
 
 async def aside(chars: int, job: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> T:
@@ -29,4 +28,4 @@ async def aside(chars: int, job: Callable[P, T], /, *args: P.args, **options: P.
     if chars <= IN_LOOP_CHARS:
         return job(*args, **options)
     inside = partial(copy_context().run, job, *args, **options)
-    return await asyncio.get_running_loop().run_in_executor(_threads, inside)
+    return await asyncio.get_running_loop().run_in_executor(_thread, inside)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextvars import ContextVar
 
 import pytest
 
-from cfx_flow.aside import AT_ONCE, IN_LOOP_CHARS, aside
+from cfx_flow.aside import IN_LOOP_CHARS, aside
 
 WHO: ContextVar[str] = ContextVar("who")
 
@@ -26,20 +27,15 @@ async def test_what_is_short_is_done_in_the_loop_and_what_is_long_is_not() -> No
         await aside(IN_LOOP_CHARS + 1, divmod, 1, 0)
 
 
-async def test_few_are_done_at_once_and_one_that_lasts_does_not_hold_up_the_others() -> None:
-    go_on, running, most = threading.Event(), threading.Semaphore(0), []
-
-    def lasting() -> None:
-        running.release()
-        go_on.wait(10)
+async def test_one_at_a_time_however_many_ask() -> None:
+    inside, most = 0, 0
 
     def counted() -> None:
-        most.append(len([each for each in threading.enumerate() if each.name.startswith("aside")]))
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.002)
+        inside -= 1
 
-    long = asyncio.create_task(aside(10**6, lasting))
-    await asyncio.gather(*(aside(10**6, counted) for _ in range(20)))
-    assert running.acquire(timeout=10)
-    assert not long.done()
-    assert max(most) <= AT_ONCE
-    go_on.set()
-    await long
+    await asyncio.gather(*(aside(IN_LOOP_CHARS + 1, counted) for _ in range(20)))
+    assert most == 1
