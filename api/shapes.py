@@ -33,6 +33,7 @@ class StageShare(BaseModel):
     model: str | None = Field(description="The one that answered last")
     calls: int
     input_tokens: int
+    cached_tokens: int = Field(description="Of the input, found in the provider's cache of prompts")
     output_tokens: int
     cost_usd: float
     duration_ms: int

@@ -69,7 +69,8 @@ def _stage(stage: Mapping[str, Any]) -> str:
     took = duration((stage.get("duration_ms") or 0) / 1000)
     calls = count(stage.get("calls") or 0, "call")
     cost = usd(float(stage.get("cost_usd") or 0))
-    return f"{stage.get('model')}, {calls}, {count(tokens, 'token')}, {cost}, {took}"
+    cached = f" ({stage['cached_tokens']:,} cached)" if stage.get("cached_tokens") else ""
+    return f"{stage.get('model')}, {calls}, {count(tokens, 'token')}{cached}, {cost}, {took}"
 
 
 def _round(share: Mapping[str, Any]) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from cfx_flow.chat.usage import Usage
 from cfx_flow.flows.model import FlowFailed, Reason
+from cfx_flow.flows.usage import Usage as FlowUsage
 from cfx_flow.stages.model import Stage, Target
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.classify import talked_rubbish
@@ -71,6 +72,15 @@ class Answer(msgspec.Struct, frozen=True):
     ttft_ms: int | None
     attempts: int
     finish_reason: str
+    cached_tokens: int = 0
+    """of the input"""
+
+    @property
+    def usage(self) -> FlowUsage:
+        """As of one call."""
+        return FlowUsage(
+            1, self.input_tokens, self.output_tokens, self.cost_usd, self.duration_ms, self.cached_tokens
+        )
 
     @property
     def refused(self) -> bool:
@@ -218,6 +228,7 @@ def _answer(question: Question, target: Target, heard: Heard, attempts: int) -> 
         ttft_ms=None if heard.first_at is None else round((heard.first_at - heard.began) * 1000),
         attempts=attempts,
         finish_reason=REFUSAL if heard.refused else heard.finish_reason or "",
+        cached_tokens=min(usage.cached_tokens, usage.input_tokens),
     )
 
 

@@ -71,8 +71,7 @@ class ModelCall:
         self._effect = await self._run.starts(self._effect, _dearest(self._most), counted)
         answer = await self._ask()
         self._log(answer)
-        usage = Usage(1, answer.input_tokens, answer.output_tokens, answer.cost_usd, answer.duration_ms)
-        call = Call(self._stage, answer.model, usage)
+        call = Call(self._stage, answer.model, answer.usage)
         return await self._run.paid(self._step, self._effect, call, answer.to_json()), answer
 
     def _admit(self) -> None:

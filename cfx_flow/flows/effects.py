@@ -67,6 +67,13 @@ class _Answer(msgspec.Struct):
     input_tokens: int
     output_tokens: int
     cost_usd: Decimal
+    cached_tokens: int = 0
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(
+            1, self.input_tokens, self.output_tokens, self.cost_usd, cached_tokens=self.cached_tokens
+        )
 
 
 class Calls(msgspec.Struct, frozen=True):
@@ -102,5 +109,5 @@ def _paid_in(effects: Iterable[Effect]) -> tuple[str | None, Usage]:
         with suppress(msgspec.MsgspecError):
             answer = msgspec.json.decode(effect.answer or b"", type=_Answer)
             model = answer.model
-            usage += Usage(1, answer.input_tokens, answer.output_tokens, answer.cost_usd)
+            usage += answer.usage
     return model, usage

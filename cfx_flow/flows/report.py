@@ -164,7 +164,10 @@ _TELL: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
 
 
 def _cost(flow: Flow) -> str:
-    rows = ["| stage | model | calls | input | output | USD | seconds |", "|---|---|--:|--:|--:|--:|--:|"]
+    rows = [
+        "| stage | model | calls | input | of it cached | output | USD | seconds |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
     for name, stage in flow.stages.items():
         rows.append(_cost_row(name, inline(stage.model), stage.usage))
     rows.append(_cost_row("all", "", flow.spent))
@@ -174,7 +177,7 @@ def _cost(flow: Flow) -> str:
 
 
 def _cost_row(name: str, model: str, used: Usage) -> str:
-    tokens = f"{used.input_tokens} | {used.output_tokens}"
+    tokens = f"{used.input_tokens} | {used.cached_tokens} | {used.output_tokens}"
     return (
         f"| {name} | {model} | {used.calls} | {tokens} | {used.cost_usd:f} | {used.duration_ms / 1000:.1f} |"
     )

@@ -21,6 +21,8 @@ class Usage(msgspec.Struct, frozen=True):
     output_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     duration_ms: int = 0
+    cached_tokens: int = 0
+    """of the input, found in the provider's cache of prompts"""
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -29,6 +31,7 @@ class Usage(msgspec.Struct, frozen=True):
             min(self.output_tokens + other.output_tokens, MOST_TOKENS),
             min(self.cost_usd + other.cost_usd, MOST_USD),
             self.duration_ms + other.duration_ms,
+            min(self.cached_tokens + other.cached_tokens, MOST_TOKENS),
         )
 
     @property
@@ -39,6 +42,7 @@ class Usage(msgspec.Struct, frozen=True):
         return {
             "calls": self.calls,
             "input_tokens": self.input_tokens,
+            "cached_tokens": self.cached_tokens,
             "output_tokens": self.output_tokens,
             "cost_usd": str(self.cost_usd),
             "duration_ms": self.duration_ms,
@@ -52,6 +56,7 @@ class Usage(msgspec.Struct, frozen=True):
             stored["output_tokens"],
             Decimal(stored["cost_usd"]),
             stored["duration_ms"],
+            stored.get("cached_tokens", 0),
         )
 
 

@@ -228,6 +228,9 @@ async def test_tokens_and_cost_are_summed_per_stage_and_logged_per_call(
     assert stages["code"]["cost_usd"] == 0.25  # the upstream's own figure
     assert stages["review"]["cost_usd"] == (1000 * 0.15 + 100 * 0.60) / 1e6
     assert stages["plan"]["cost_usd"] == (1000 * 0.30 + 100 * 15) / 1e6  # all input from the cache
+    assert {name: stage["cached_tokens"] for name, stage in stages.items()} == {
+        "plan": 1000, "code": 0, "review": 0,
+    }  # fmt: skip
     assert flow["cost_usd"] == round(sum(stage["cost_usd"] for stage in stages.values()), 6)
     assert flow["usage"] == {"input_tokens": 3000, "output_tokens": 300, "total_tokens": 3300}
     rows = await logged(house, flow["id"], 3)

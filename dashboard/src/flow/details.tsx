@@ -39,7 +39,12 @@ export default function Details({ flow, onStep }: { flow: Flow; onStep: (n: numb
                   {share.calls}
                   {share.maybe_paid_twice > 0 && <span className="text-warn" title="Calls that were in flight when a process died, and were made again"> ({share.maybe_paid_twice} maybe twice)</span>}
                 </Td>
-                <Td label="Tokens" className="num">{count(share.input_tokens + share.output_tokens)}</Td>
+                <Td label="Tokens" className="num">
+                  <span title={`${share.input_tokens} in, ${share.cached_tokens} of them from the provider's cache, ${share.output_tokens} out`}>
+                    {count(share.input_tokens + share.output_tokens)}
+                    {share.cached_tokens > 0 && <span className="text-faint"> ({count(share.cached_tokens)} cached)</span>}
+                  </span>
+                </Td>
                 <Td label="Cost"><Money usd={share.cost_usd} /></Td>
               </Tr>
             )),
