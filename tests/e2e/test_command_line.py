@@ -181,9 +181,11 @@ def test_mistake_on_the_command_line_is_told_in_words(server: Server, arguments:
 
 
 def test_flows_and_watch_show_what_ran(server: Server, provider: Provider) -> None:
-    provider.script(*loop([says(GOOD_DIFF)]))
+    cached = {"prompt_tokens": 5000, "prompt_tokens_details": {"cached_tokens": 4096}}
+    provider.script(*loop([says(GOOD_DIFF, usage=cached)]))
     flow_id = Flows(server.client).run()["id"]
     assert flow_id in server.cfx("flows", "--json")
+    assert "tokens (4,096 cached)" in server.cfx("flows", "show", flow_id)
     watched = server.cfx("watch", flow_id, "--json")
     assert "flow.completed" in watched
     assert flow_id[:8] in server.cfx("flows")

@@ -24,7 +24,8 @@ def test_flow_is_watched_from_its_plan_over_a_refused_diff_and_a_second_round_to
     visiting: Visiting, flows: Flows, provider: Provider
 ) -> None:
     plan = says(plan_text("greet.py"), delay_s=2.0)
-    codes = [says(BAD_DIFF), says(GOOD_DIFF), says(GOOD_DIFF, delay_s=1.0)]
+    again = {"prompt_tokens": 5000, "prompt_tokens_details": {"cached_tokens": 4096}}
+    codes = [says(BAD_DIFF), says(GOOD_DIFF, usage=again), says(GOOD_DIFF, delay_s=1.0)]
     provider.script(
         *loop(codes, [verdict("revise", finding("Say it louder")), verdict("approve")], plan=[plan])
     )
@@ -42,6 +43,8 @@ def test_flow_is_watched_from_its_plan_over_a_refused_diff_and_a_second_round_to
     expect(page.get_by_role("article")).to_contain_text("Goodbye")
     page.get_by_role("tab", name="Changes").click()
     expect(page.get_by_role("region", name="Diff")).to_contain_text('f"Hello {name}!"')
+    page.get_by_role("tab", name="Details").click()
+    expect(page.get_by_role("table", name="Cost by round")).to_contain_text("cached)")
 
 
 def test_tab_in_the_background_holds_no_stream_and_catches_up(at_the_patch: AtGate, flows: Flows) -> None:
