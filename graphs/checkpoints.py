@@ -26,7 +26,6 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
     CheckpointTuple,
     get_checkpoint_id,
-    get_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
@@ -119,7 +118,7 @@ class FlowSaver(BaseCheckpointSaver[int]):
             id=checkpoint["id"],
             parent_id=get_checkpoint_id(config),
             body=_checkpoint_text(checkpoint),
-            meta=_meta_text(get_checkpoint_metadata(config, metadata)),
+            meta=_meta_text(metadata),
         )
         self._first = None
         self._pen.put(Entry(checkpoint=row))
