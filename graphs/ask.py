@@ -21,6 +21,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from msgspec.structs import replace
 
 from cfx_flow.chat.usage import Usage
+from cfx_flow.flows.effects import UNREADABLE
 from cfx_flow.flows.model import FlowFailed, Reason
 from cfx_flow.flows.usage import Usage as FlowUsage
 from cfx_flow.stages.model import Stage, Target
@@ -100,7 +101,7 @@ class Answer(msgspec.Struct, frozen=True):
         """Raises FlowFailed (state)."""
         try:
             return msgspec.json.decode(stored, type=cls)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             raise FlowFailed(Reason.STATE, "The stored answer of a model cannot be read.") from None
 
 

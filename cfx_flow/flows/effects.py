@@ -20,6 +20,9 @@ from msgspec.structs import replace
 
 from cfx_flow.flows.usage import Usage
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""what reading bytes that none of us wrote can raise"""
+
 
 class Effect(msgspec.Struct, frozen=True):
     step: int
@@ -106,7 +109,7 @@ def _paid_in(effects: Iterable[Effect]) -> tuple[str | None, Usage]:
     here: whoever needs it says so."""
     model, usage = None, Usage()
     for effect in effects:
-        with suppress(msgspec.MsgspecError):
+        with suppress(*UNREADABLE):
             answer = msgspec.json.decode(effect.answer or b"", type=_Answer)
             model = answer.model
             usage += answer.usage

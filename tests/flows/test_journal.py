@@ -9,13 +9,14 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import delete, update
 
-from cfx_flow.flows.model import Flow, FlowStatus, Outcome, Reason, Step
+from cfx_flow.flows.model import Flow, FlowFailed, FlowStatus, Outcome, Reason, Step
 from cfx_flow.flows.run import FlowRun, Result
 from cfx_flow.flows.spending import Call
 from cfx_flow.flows.usage import Usage
 from cfx_flow.store.engine import Store
 from cfx_flow.store.jobs import Steps
 from cfx_flow.store.tables import effects, flows
+from graphs.ask import Answer
 from tests.flows.test_store import OPTIONS, Desk
 from tests.support.answers import answer
 
@@ -186,12 +187,18 @@ async def test_a_cancelled_step_has_what_was_paid_just_before(desk: Desk) -> Non
     assert (step.status, step.model, cost(step)) == ("cancelled", "planner", ONE)
 
 
-async def test_an_answer_that_cannot_be_read_keeps_nobody_from_cancelling(desk: Desk, store: Store) -> None:
+RUBBISH = [b"{", b'{"text": "\xff"}', b'{"more": ' + b"[" * 50_000]
+
+
+@pytest.mark.parametrize("stored", RUBBISH, ids=["cut off", "no UTF-8", "deep"])
+async def test_an_answer_that_cannot_be_read_keeps_nobody_from_cancelling(
+    desk: Desk, store: Store, stored: bytes
+) -> None:
     flow, process = await desk.flow(), Process(desk)
     await process.begins(flow.id)
     await process.asks()
     async with store.transaction() as connection:
-        await connection.execute(update(effects).values(answer=b"{"))
+        await connection.execute(update(effects).values(answer=stored))
 
     cancelled = await desk.flows.cancel(desk.user.user_id, flow.id)
 
@@ -263,3 +270,10 @@ async def test_what_tests_took_in_an_earlier_run_is_spent_of_the_flows_time(desk
     assert await desk.flows.seconds_of_tests(claimed) == 90
     fork = replace(claimed, parent_step=2)
     assert await desk.flows.seconds_of_tests(fork) == 0
+
+
+@pytest.mark.parametrize("stored", RUBBISH, ids=["cut off", "no UTF-8", "deep"])
+def test_an_answer_that_cannot_be_read_is_the_states_fault(stored: bytes) -> None:
+    with pytest.raises(FlowFailed) as failed:
+        Answer.from_json(stored)
+    assert failed.value.reason is Reason.STATE
