@@ -149,7 +149,7 @@ def create(flow: Flow, story: Story, upserts: sql.Upserts) -> Steps[Flow]:
 def claim(flow_id: str, now: datetime, paused: int | None) -> Steps[Flow | None]:
     """Takes the flow into a new epoch, which fences out whoever ran it before. None: there is
     nothing to run. ``paused``: as ``FlowStore.claim``. Raises Later."""
-    found = yield Ask(sql.FLOW, {"flow_id": flow_id})
+    found = yield Ask(sql.FLOW_TO_TAKE, {"flow_id": flow_id})
     before = flow_of(found[0]) if found else None
     if before is None or before.status not in (FlowStatus.QUEUED, FlowStatus.IN_PROGRESS):
         return None

@@ -48,6 +48,8 @@ def _is_one_of(statuses: Iterable[FlowStatus]) -> ColumnElement[bool]:
 
 FLOWS = select(*(flows.c[name] for name in Flow.__struct_fields__))
 FLOW = FLOWS.where(flows.c.id == bindparam("flow_id"))
+FLOW_TO_TAKE = FLOW.with_for_update(key_share=True)
+"""Held from here on: what whoever ran it is just writing is waited for, and known."""
 OWN_FLOW = FLOW.where(flows.c.user_id == bindparam("user_id"))
 UNFINISHED_FLOWS = (
     select(flows.c.id, flows.c.user_id)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from cfx_flow.accounts.principal import Principal
 from cfx_flow.errors import InvalidRequest, NotFound
@@ -18,7 +18,7 @@ from cfx_flow.flows.pages import Wanted
 from cfx_flow.flows.store import Entry, Fence, FlowStore
 from cfx_flow.flows.submit import Origin, new_flow
 from cfx_flow.store.engine import Store
-from cfx_flow.store.tables import snapshots
+from cfx_flow.store.tables import flows, snapshots
 from cfx_flow.workspace.snapshot import from_files
 from cfx_flow.workspace.store import SnapshotStore
 from tests.support.clock import FakeClock
@@ -105,6 +105,18 @@ async def test_writes_without_events_take_no_numbers(desk: Desk) -> None:
         await desk.flows.write(fence, Entry(events=events, changes={"round": 1}))
     told = await desk.flows.events(flow.id, after=0, limit=100)
     assert [event.seq for event in told] == list(range(1, 9))
+
+
+async def test_who_takes_a_flow_up_knows_what_was_being_written(desk: Desk, store: Store) -> None:
+    """By a runner that lost its lock and does not know it yet: what was paid for stays counted."""
+    flow = await desk.flow()
+    await desk.flows.claim(flow.id)
+    async with store.transaction() as connection:
+        paid = update(flows).values(step=1, cost_usd=Decimal("0.5"), last_seq=flows.c.last_seq + 1)
+        await connection.execute(paid)
+        taking = asyncio.create_task(desk.flows.claim(flow.id))
+        await asyncio.wait([taking], timeout=0.3)
+    assert await taking == await desk.flows.get(desk.user.user_id, flow.id)
 
 
 async def test_only_one_of_many_endings_counts(desk: Desk) -> None:
