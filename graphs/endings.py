@@ -30,7 +30,7 @@ async def approved(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     if state["verdict"] != "approve":
         who = "A person"
     async with work.opened() as snapshot:
-        approval_hash = await aside(snapshot.total_bytes, _approval_hash, snapshot, checked, said, reviewed)
+        approval_hash = await aside(snapshot.weight, _approval_hash, snapshot, checked, said, reviewed)
     return {
         "status": FlowStatus.APPROVED.value,
         "message": f"{who} approved the patch.",

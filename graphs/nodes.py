@@ -67,7 +67,7 @@ async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
         cut_off = answer.detail.get("cut_off", answer.detail["finish_reason"] == "length")
         text = restored(answer)
         async with work.opened() as snapshot:
-            size = len(text) + snapshot.total_bytes
+            size = len(text) + snapshot.weight
             judged = await aside(size, judge, text, snapshot, terms, cut_off=cut_off)
         work.keep_patched(n, patched_files(judged.result))
         text, detail = judged.text, judged.to_json()

@@ -77,7 +77,7 @@ async def code(work: Work, state: FlowState) -> str:
 async def _from_files(work: Work, write: Callable[[Mapping[str, str]], str], spent: Sequence[str]) -> str:
     """A prompt that shows what fits of the snapshot; beside the loop, where there is much to choose from."""
     async with work.opened() as snapshot:
-        return await aside(snapshot.total_bytes + sum(map(len, spent)), write, snapshot.texts)
+        return await aside(snapshot.weight + sum(map(len, spent)), write, snapshot.texts)
 
 
 async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str, str]) -> str:
@@ -116,7 +116,7 @@ async def patched(work: Work, checked: Step) -> Mapping[str, str]:
         return work.patched[checked.n]
     diff = checked.output or ""
     async with work.opened() as snapshot:
-        return patched_files(await aside(len(diff) + snapshot.total_bytes, placed, diff, snapshot))
+        return patched_files(await aside(len(diff) + snapshot.weight, placed, diff, snapshot))
 
 
 def room_for_diff(work: Work, planned: str) -> int:

@@ -80,7 +80,7 @@ async def _run(work: Work, sandbox: Sandbox, suite: Suite, tree: Tree) -> Run:
 
 async def _tree(work: Work, diff: str) -> Snapshot:
     snapshot = await work.snapshot()
-    return await aside(len(diff) + snapshot.total_bytes, patched, diff, snapshot)
+    return await aside(len(diff) + snapshot.weight, patched, diff, snapshot)
 
 
 def patched(diff: str, snapshot: Snapshot) -> Snapshot:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import AbstractAsyncContextManager
+from itertools import chain
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -20,6 +21,9 @@ from cfx_flow.workspace.store import SnapshotStore
 
 AT_ONCE = 4
 """flows that work on theirs; more would only wait for the processor, each with a snapshot in hand"""
+
+SNAPSHOT_BYTES = 500
+"""that the smallest one takes, with what it is known by"""
 
 Key = tuple[str, str]
 
@@ -52,7 +56,7 @@ class OpenSnapshots:
             if key in self._kept:  # another flow was quicker
                 return self._kept[key].snapshot
             snapshot = await self._store.get(user_id, snapshot_id)
-            self._keep(key, _Kept(snapshot, await aside(snapshot.total_bytes, _size, snapshot)))
+            self._keep(key, _Kept(snapshot, await aside(snapshot.weight, in_memory, snapshot)))
             return snapshot
 
     def _keep(self, key: Key, opened: _Kept) -> None:
@@ -83,6 +87,8 @@ class _InHand:
         self._places.release()
 
 
-def _size(snapshot: Snapshot) -> int:
-    """In memory, its texts included, which are read for it."""
-    return snapshot.total_bytes + sum(map(sys.getsizeof, snapshot.texts.values()))
+def in_memory(snapshot: Snapshot) -> int:
+    """Bytes, its texts included, which are read for it: the paths of empty files may be 20 MB."""
+    files, texts = snapshot.files, snapshot.texts
+    each = chain(files, files.values(), texts.values(), (files, snapshot.modes, texts))
+    return SNAPSHOT_BYTES + sum(map(sys.getsizeof, each))

@@ -24,7 +24,7 @@ class SnapshotStore:
 
     async def put(self, user_id: str, snapshot: Snapshot) -> None:
         """Writing the same one again keeps it for longer, if it is an hour old."""
-        archive = await aside(snapshot.total_bytes, pack, snapshot)
+        archive = await aside(snapshot.weight, pack, snapshot)
         now = self._clock.now()
         statement = self._store.insert(snapshots).values(
             user_id=user_id,

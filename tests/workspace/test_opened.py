@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import tracemalloc
 import uuid
 
 import pytest
 
+from cfx_flow.aside import IN_LOOP_CHARS
 from cfx_flow.errors import NotFound
 from cfx_flow.store.engine import Store
-from cfx_flow.workspace.opened import AT_ONCE, OpenSnapshots
+from cfx_flow.workspace.archive import pack, unpack
+from cfx_flow.workspace.opened import AT_ONCE, OpenSnapshots, in_memory
 from cfx_flow.workspace.snapshot import Snapshot, from_files
 from cfx_flow.workspace.store import SnapshotStore
 from tests.support.clock import FakeClock
 
 USER = str(uuid.uuid4())
-ROOM = 3 * (1000 + sys.getsizeof("x" * 1000))
+ROOM = 11_000
+"""for three of 1000 characters, and not for four"""
 
 
 class Counted(SnapshotStore):
@@ -69,6 +72,25 @@ async def test_one_that_is_larger_than_all_the_room_is_opened_and_not_kept(count
     for wanted in (small, large, large):
         assert (await opened.get(USER, wanted)).id == wanted
     assert counted.reads == 3
+
+
+@pytest.mark.parametrize("text", ["", "x" * 500, "é" * 100])
+def test_what_one_takes_is_counted_to_the_last_path(text: str) -> None:
+    archive = pack(from_files({f"{'folder/' * 80}{n}.txt": text and f"{text}{n}" for n in range(2000)}))
+    tracemalloc.start()
+    try:
+        snapshot = unpack(archive)
+        counted = in_memory(snapshot)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0.9 * held < counted < 1.5 * held
+
+
+def test_many_empty_files_are_no_work_for_the_loop() -> None:
+    assert (
+        from_files({"a.txt": ""}).weight < IN_LOOP_CHARS < from_files({f"{n}": "" for n in range(500)}).weight
+    )
 
 
 async def test_few_have_one_in_hand_at_a_time(counted: Counted) -> None:
