@@ -17,9 +17,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 IN_LOOP_CHARS = 16_000
+SECONDS_CHARS = 4_000_000
+"""from here on it can take seconds, for which nobody with less should wait"""
 
-_thread = ThreadPoolExecutor(1, "aside")
-"""Several get no more done, for one alone has the interpreter, and keep the loop waiting for its turn two to
+_thread, _thread_of_seconds = ThreadPoolExecutor(1, "aside"), ThreadPoolExecutor(1, "aside-seconds")
+"""More get no more done, for one alone has the interpreter, and keep the loop waiting for its turn two to
 three times as long."""
 
 
@@ -27,5 +29,6 @@ async def aside(chars: int, job: Callable[P, T], /, *args: P.args, **options: P.
     """``chars``: of the texts that ``job`` goes through."""
     if chars <= IN_LOOP_CHARS:
         return job(*args, **options)
+    thread = _thread if chars < SECONDS_CHARS else _thread_of_seconds
     inside = partial(copy_context().run, job, *args, **options)
-    return await asyncio.get_running_loop().run_in_executor(_thread, inside)
+    return await asyncio.get_running_loop().run_in_executor(thread, inside)

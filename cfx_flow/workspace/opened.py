@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from itertools import chain
 from weakref import WeakValueDictionary
@@ -21,6 +22,9 @@ from cfx_flow.workspace.store import SnapshotStore
 
 AT_ONCE = 4
 """flows that work on theirs; more would only wait for the processor, each with a snapshot in hand"""
+
+OF_ONE_USER = 2
+"""of these: what others have waits for nobody's huge ones"""
 
 SNAPSHOT_BYTES = 500
 """that the smallest one takes, with what it is known by"""
@@ -40,11 +44,13 @@ class OpenSnapshots:
         """least recently used first"""
         self._bytes = 0
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._of_users: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._opening: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     def opened(self, user_id: str, snapshot_id: str) -> AbstractAsyncContextManager[Snapshot]:
         """For work of the processor's: who has it waits for nobody, and opens no other. Raises NotFound."""
-        return _InHand(self, self._places, (user_id, snapshot_id))
+        of_user = self._of_users.setdefault(user_id, asyncio.Semaphore(OF_ONE_USER))
+        return _InHand(self, (of_user, self._places), (user_id, snapshot_id))
 
     async def get(self, user_id: str, snapshot_id: str) -> Snapshot:
         """For who has a turn of another kind. Raises NotFound."""
@@ -70,21 +76,28 @@ class OpenSnapshots:
 class _InHand:
     """Not a generator's: it is entered in every step."""
 
-    __slots__ = ("_key", "_open", "_places")
+    __slots__ = ("_key", "_open", "_places", "_taken")
 
-    def __init__(self, open_: OpenSnapshots, places: asyncio.Semaphore, key: Key) -> None:
+    def __init__(self, open_: OpenSnapshots, places: Sequence[asyncio.Semaphore], key: Key) -> None:
         self._open, self._places, self._key = open_, places, key
+        self._taken: list[asyncio.Semaphore] = []
 
     async def __aenter__(self) -> Snapshot:
-        await self._places.acquire()
         try:
+            for place in self._places:
+                await place.acquire()
+                self._taken.append(place)
             return await self._open.get(*self._key)
         except BaseException:
-            self._places.release()
+            self._leave()
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        self._places.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        while self._taken:
+            self._taken.pop().release()
 
 
 def in_memory(snapshot: Snapshot) -> int:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from cfx_flow.aside import IN_LOOP_CHARS, aside
+from cfx_flow.aside import IN_LOOP_CHARS, SECONDS_CHARS, aside
 
 WHO: ContextVar[str] = ContextVar("who")
 
@@ -39,3 +39,15 @@ async def test_one_at_a_time_however_many_ask() -> None:
 
     await asyncio.gather(*(aside(IN_LOOP_CHARS + 1, counted) for _ in range(20)))
     assert most == 1
+
+
+async def test_nobody_waits_for_what_takes_seconds_but_who_has_as_much() -> None:
+    done = threading.Event()
+    long = asyncio.create_task(aside(SECONDS_CHARS, done.wait, 60))
+    await asyncio.sleep(0)
+    try:
+        assert await asyncio.wait_for(aside(SECONDS_CHARS - 1, max, 1, 2), 30) == 2
+        assert not long.done()
+    finally:
+        done.set()
+    assert await long

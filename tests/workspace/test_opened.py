@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tracemalloc
 import uuid
+from collections.abc import Sequence
 
 import pytest
 
@@ -12,7 +13,7 @@ from cfx_flow.aside import IN_LOOP_CHARS
 from cfx_flow.errors import NotFound
 from cfx_flow.store.engine import Store
 from cfx_flow.workspace.archive import pack, unpack
-from cfx_flow.workspace.opened import AT_ONCE, OpenSnapshots, in_memory
+from cfx_flow.workspace.opened import AT_ONCE, OF_ONE_USER, OpenSnapshots, in_memory
 from cfx_flow.workspace.snapshot import Snapshot, from_files
 from cfx_flow.workspace.store import SnapshotStore
 from tests.support.clock import FakeClock
@@ -35,11 +36,11 @@ def counted(store: Store) -> Counted:
     return Counted(store, FakeClock())
 
 
-async def brought(counted: Counted, *texts: str) -> list[str]:
+async def brought(counted: Counted, *texts: str, by: str = USER) -> list[str]:
     """Their ids, each the only file of its snapshot."""
     snapshots = [from_files({"a.txt": text}) for text in texts]
     for snapshot in snapshots:
-        await counted.put(USER, snapshot)
+        await counted.put(by, snapshot)
     return [snapshot.id for snapshot in snapshots]
 
 
@@ -93,21 +94,49 @@ def test_many_empty_files_are_no_work_for_the_loop() -> None:
     )
 
 
-async def test_few_have_one_in_hand_at_a_time(counted: Counted) -> None:
-    ids = await brought(counted, *map(str, range(3 * AT_ONCE)))
+async def most_at_once(counted: Counted, users: Sequence[str], texts: str, full: int) -> int:
+    """Of those who have one in hand. ``full``: so many wait for each other there."""
     opened, inside, most = OpenSnapshots(counted, 0), 0, 0
-    full = asyncio.Barrier(AT_ONCE)
+    meeting = asyncio.Barrier(full)
 
-    async def work(wanted: str) -> None:
+    async def work(user: str, wanted: str) -> None:
         nonlocal inside, most
-        async with opened.opened(USER, wanted):
+        async with opened.opened(user, wanted):
             inside += 1
             most = max(most, inside)
-            await asyncio.wait_for(full.wait(), 20)
+            await asyncio.wait_for(meeting.wait(), 20)
             inside -= 1
 
-    await asyncio.gather(*map(work, ids))
-    assert most == AT_ONCE
+    brought_by = [(user, await brought(counted, *texts, by=user)) for user in users]
+    await asyncio.gather(*(work(user, wanted) for user, ids in brought_by for wanted in ids))
+    return most
+
+
+async def test_few_have_one_in_hand_at_a_time(counted: Counted) -> None:
+    users = [str(uuid.uuid4()) for _ in range(AT_ONCE)]
+    assert await most_at_once(counted, users, "ab", AT_ONCE) == AT_ONCE
+
+
+async def test_one_user_leaves_places_to_others(counted: Counted) -> None:
+    assert await most_at_once(counted, [USER], "abcdef", OF_ONE_USER) == OF_ONE_USER < AT_ONCE
+
+
+async def test_who_is_cancelled_while_it_waits_gives_its_place_back(counted: Counted) -> None:
+    (wanted,) = await brought(counted, "x")
+    opened = OpenSnapshots(counted, ROOM)
+
+    async def work() -> None:
+        async with opened.opened(USER, wanted):
+            await asyncio.sleep(0)
+
+    async with opened.opened(USER, wanted), opened.opened(USER, wanted):
+        waiting = [asyncio.create_task(work()) for _ in range(5)]
+        await asyncio.sleep(0)
+        for each in waiting[::2]:
+            each.cancel()
+    async with asyncio.timeout(20):
+        await asyncio.wait(waiting)
+        await asyncio.gather(*(work() for _ in range(3 * AT_ONCE)))
 
 
 async def test_what_is_not_there_is_told_and_takes_no_place(counted: Counted) -> None:
