@@ -51,6 +51,7 @@ def _put_back() -> None:
     keys = connection.execute(sa.select(LONG.c.flow_id, LONG.c.n)).all()
     for flow_id, n in keys:
         step = sa.update(STEPS).where(STEPS.c.flow_id == flow_id, STEPS.c.n == n)
+        step = step.where(sa.cast(STEPS.c.input, sa.Text) == "null")  # else it began again, with a short one
         connection.execute(step.values(input=_input(connection, flow_id, n)))
 
 

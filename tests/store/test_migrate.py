@@ -147,21 +147,22 @@ def test_tasks_of_before_can_be_searched_after_an_upgrade(empty_database_url: st
 
 
 def test_a_release_from_before_finds_long_inputs_in_their_steps(empty_database_url: str) -> None:
-    """A damaged one it finds empty."""
+    """A damaged one it finds empty; a step that began again with a short one keeps that."""
     migrate(empty_database_url)
-    flow_id, kept = str(uuid4()), {"messages": ["größer"]}
+    flow_id, kept, short = str(uuid4()), {"messages": ["größer"]}, {"messages": []}
     whole = json.dumps(kept).encode()
     bodies = [zlib.compress(each) for each in (whole, whole[9:], b"no JSON")] + [b"no zlib"]
+    rows = [*((body, None) for body in bodies), (bodies[0], short)]
     with open_engine(empty_database_url).begin() as connection:
         _insert_flow(connection, flow_id)
-        for n, body in enumerate(bodies):
-            step = row_of(flow_steps, flow_id) | {"n": n, "input": None}
+        for n, (body, in_row) in enumerate(rows):
+            step = row_of(flow_steps, flow_id) | {"n": n, "input": in_row}
             connection.execute(insert(flow_steps).values(**step))
             long = {"n": n, "begins_as": 0 if n == 1 else None, "same_bytes": 9, "body": body}
             connection.execute(insert(flow_step_inputs).values(flow_id=flow_id, **long))
         command.downgrade(alembic_config(connection), "sign_in_ends")
         inputs = connection.execute(select(flow_steps.c.input).order_by(flow_steps.c.n)).scalars().all()
-    assert inputs == [kept, kept, {}, {}]
+    assert inputs == [kept, kept, {}, {}, short]
 
 
 def test_a_release_from_before_finds_a_patch_in_its_flow(empty_database_url: str) -> None:
