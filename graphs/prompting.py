@@ -134,9 +134,11 @@ def _fence(work: Work, texts: Sequence[str], files: Mapping[str, str], chosen: I
 
 def _ranked(work: Work, files: Mapping[str, str]) -> Sequence[str]:
     """The snapshot never changes, and PLAN and each CODE are shown it."""
+    paths = list(files)
     if not work.ranking:
-        work.ranking.extend(ranked(files, work.flow.task))
-    return work.ranking
+        place = {path: at for at, path in enumerate(paths)}
+        work.ranking.extend([place[path] for path in ranked(files, work.flow.task)])
+    return [paths[at] for at in work.ranking]
 
 
 def _budget_tokens(work: Work, name: StageName, spent: Sequence[str], *, listed: int = 0) -> int:

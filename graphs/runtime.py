@@ -13,8 +13,9 @@ from langsmith import tracing_context
 
 from cfx_flow.clock import Clock
 from cfx_flow.contract.policy import Policy
+from cfx_flow.errors import NotFound
 from cfx_flow.flows.day import DayOfCalls
-from cfx_flow.flows.model import Flow, FlowOptions, FlowStatus, Gate, Outcome, Reason, Waits
+from cfx_flow.flows.model import Flow, FlowFailed, FlowOptions, FlowStatus, Gate, Outcome, Reason, Waits
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.flows.runner import Drain
 from cfx_flow.flows.store import FlowStore
@@ -98,8 +99,11 @@ class LangGraphFlows:
         work = Work(run, self._snapshots, self._tools)
         graph: Any = copy.copy(self._graph)  # its own copy() would check the graph again
         graph.checkpointer = FlowSaver(run.pen, self._shelf)
-        with tracing_context(enabled=False, parent=False):
-            return await self._carry(graph, work, drain)
+        try:
+            with tracing_context(enabled=False, parent=False):
+                return await self._carry(graph, work, drain)
+        except NotFound as error:  # its snapshot is gone
+            raise FlowFailed(Reason.STATE, error.message) from None
 
     async def _carry(self, graph: Any, work: Work, drain: Drain) -> Outcome | Waits:
         flow, config = work.flow, _config(work.flow.id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
@@ -39,8 +40,9 @@ class Work:
     """by the step that froze it: CODE's diffs and REVIEW's prompts are held to the same one in every round"""
     unpatched: dict[str, Run] = field(default_factory=dict)
     """what the tests say of the snapshot itself, by their policy's name; of this run"""
-    ranking: list[str] = field(default_factory=list)
-    """the snapshot's paths, most relevant to the task first; empty until somebody has asked"""
+    ranking: array[int] = field(default_factory=partial(array, "H"))
+    """of the snapshot's texts, most relevant to the task first, the place of each among them; empty until
+    somebody has asked. Of 20,000 the paths would be megabytes, in every flow that waits."""
 
     @property
     def flow(self) -> Flow:

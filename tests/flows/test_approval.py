@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from tests.flows.conftest import House
+from tests.flows.conftest import House, OpenHouse
 from tests.support.flows import GOOD_DIFF, loop, says, verdict
 from tests.support.provider import CODE, PLAN, Provider
 
@@ -168,3 +170,17 @@ async def test_a_decision_survives_the_process_that_took_it(any_house: House, pr
     assert "# Mine" in asked(provider, CODE)
     types = [event["type"] for event in await any_house.events(flow["id"])]
     assert types.count("approval.decided") == 1
+
+
+async def test_a_flow_whose_files_are_gone_says_so(
+    open_house: OpenHouse, sqlite_url: str, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF)]))
+    async with open_house(sqlite_url) as house:
+        flow = await waiting(house, approval="plan")
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as other, other:
+        assert other.execute("DELETE FROM snapshots").rowcount == 1
+    async with open_house(sqlite_url) as house:
+        flow = await after(house, flow, "approve")
+    assert (flow["status"], flow["reason"]) == ("failed", "state")
+    assert "There is no snapshot sha256:" in flow["message"]

@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from cfx_flow.workspace.snapshot import Snapshot
 from graphs.fences import block, clipped, fence_for, shown
+from graphs.work import Work
 from tests.flows.conftest import House, OpenHouse
 from tests.support.flows import BAD_DIFF, FILES, GOOD_DIFF, PLAN_TEXT, finding, loop, plan_text, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
@@ -138,5 +139,8 @@ async def test_a_flow_that_waits_for_a_model_has_none_of_its_files_in_memory(
         flow_id = await house.start(workspace={"files": files})
         await house.until(flow_id, lambda _: bool(provider.calls(PLAN)))
         assert not [each for each in gc.get_objects() if isinstance(each, Snapshot) and files == each.texts]
+        (work,) = (each for each in gc.get_objects() if isinstance(each, Work) and each.flow.id == flow_id)
+        assert not work.patched
+        assert [type(place) for place in work.ranking] == [int] * len(files), "nor their names"
         assert (await house.get(flow_id))["status"] == "in_progress"
         await house.client.post(f"/v1/flows/{flow_id}/cancel")
