@@ -18,6 +18,8 @@ BODY = {"content": {"application/gzip": {"schema": {"type": "string", "format": 
 @router.post("", status_code=201, openapi_extra={"requestBody": BODY})
 async def create_snapshot(request: Request, house: House, caller: Caller) -> dict[str, Any]:
     """A tar.gz of plain files; links, devices and paths that leave the tree are refused by name."""
-    snapshot = await asyncio.to_thread(unpack, await request.body())
-    await house.snapshots.put(caller.user_id, snapshot)
+    body = await request.body()
+    async with house.snapshots.bringing.of(caller.user_id):
+        snapshot = await asyncio.to_thread(unpack, body)
+        await house.snapshots.put(caller.user_id, snapshot)
     return {"id": snapshot.id, "file_count": len(snapshot.files), "total_bytes": snapshot.total_bytes}

@@ -28,11 +28,12 @@ async def bring(
     if workspace.snapshot_id is not None:
         await snapshots.require(caller.user_id, workspace.snapshot_id)
         return workspace.snapshot_id
-    if workspace.path is not None:
-        snapshot = await asyncio.to_thread(_read, workspace.path, roots, caller)
-    else:
-        snapshot = await asyncio.to_thread(from_files, workspace.files or {})
-    await snapshots.put(caller.user_id, snapshot)
+    async with snapshots.bringing.of(caller.user_id):
+        if workspace.path is not None:
+            snapshot = await asyncio.to_thread(_read, workspace.path, roots, caller)
+        else:
+            snapshot = await asyncio.to_thread(from_files, workspace.files or {})
+        await snapshots.put(caller.user_id, snapshot)
     return snapshot.id
 
 

@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from cfx_flow.aside import aside
+from cfx_flow.workspace.places import Places
 from cfx_flow.workspace.snapshot import Snapshot
 from cfx_flow.workspace.store import SnapshotStore
 
@@ -44,13 +45,12 @@ class OpenSnapshots:
         """least recently used first"""
         self._bytes = 0
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._of_users: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._of_users = Places(OF_ONE_USER)
         self._opening: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     def opened(self, user_id: str, snapshot_id: str) -> AbstractAsyncContextManager[Snapshot]:
         """For work of the processor's: who has it waits for nobody, and opens no other. Raises NotFound."""
-        of_user = self._of_users.setdefault(user_id, asyncio.Semaphore(OF_ONE_USER))
-        return _InHand(self, (of_user, self._places), (user_id, snapshot_id))
+        return _InHand(self, (self._of_users.of(user_id), self._places), (user_id, snapshot_id))
 
     async def get(self, user_id: str, snapshot_id: str) -> Snapshot:
         """For who has a turn of another kind. Raises NotFound."""

@@ -15,20 +15,26 @@ from cfx_flow.store.engine import Store
 from cfx_flow.store.jobs import Ask, Row, Steps
 from cfx_flow.store.tables import snapshots
 from cfx_flow.workspace.archive import pack, unpack
+from cfx_flow.workspace.places import Places
 from cfx_flow.workspace.snapshot import Snapshot
+
+BROUGHT_AT_ONCE = 2
+"""by one user: a quarter of a megabyte may unpack to 256"""
 
 
 class SnapshotStore:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
+        self.bringing = Places(BROUGHT_AT_ONCE)
+        """for whoever has a snapshot in memory to put it here"""
 
     async def put(self, user_id: str, snapshot: Snapshot) -> None:
         """Writing the same one again keeps it for longer, if it is an hour old."""
-        archive = await aside(snapshot.weight, pack, snapshot)
+        archive, snapshot_id = await aside(snapshot.weight, _packed, snapshot)
         now = self._clock.now()
         statement = self._store.insert(snapshots).values(
             user_id=user_id,
-            id=snapshot.id,
+            id=snapshot_id,
             file_count=len(snapshot.files),
             total_bytes=snapshot.total_bytes,
             archive=archive,
@@ -65,6 +71,11 @@ def keep(user_id: str, snapshot_id: str) -> Steps[None]:
     because it was old, and from here on it stays. Raises NotFound."""
     if not (yield Ask(_KEPT, {"user_id": user_id, "id": snapshot_id})):
         raise _unknown(snapshot_id)
+
+
+def _packed(snapshot: Snapshot) -> tuple[bytes, str]:
+    """And its id, which stays with it: hashing 256 MiB takes a moment too."""
+    return pack(snapshot), snapshot.id
 
 
 def _own(column: Column[Any]) -> Select[Any]:

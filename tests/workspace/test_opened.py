@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import tracemalloc
 import uuid
 from collections.abc import Sequence
+from functools import cached_property
 
 import pytest
 
@@ -14,7 +16,7 @@ from cfx_flow.errors import NotFound
 from cfx_flow.store.engine import Store
 from cfx_flow.workspace.archive import pack, unpack
 from cfx_flow.workspace.opened import AT_ONCE, OF_ONE_USER, OpenSnapshots, in_memory
-from cfx_flow.workspace.snapshot import Snapshot, from_files
+from cfx_flow.workspace.snapshot import PLAIN, Snapshot, from_files
 from cfx_flow.workspace.store import SnapshotStore
 from tests.support.clock import FakeClock
 
@@ -92,6 +94,18 @@ def test_many_empty_files_are_no_work_for_the_loop() -> None:
     assert (
         from_files({"a.txt": ""}).weight < IN_LOOP_CHARS < from_files({f"{n}": "" for n in range(500)}).weight
     )
+
+
+class Noted(Snapshot):
+    @cached_property
+    def id(self) -> str:
+        assert threading.current_thread() is not threading.main_thread(), "hashed in the loop"
+        return from_files({}).id
+
+
+async def test_a_large_one_is_hashed_beside_the_loop(counted: Counted) -> None:
+    await counted.put(USER, Noted({"a.txt": bytes(IN_LOOP_CHARS)}, {"a.txt": PLAIN}))
+    assert (await counted.get(USER, from_files({}).id)).texts == {}
 
 
 async def most_at_once(counted: Counted, users: Sequence[str], texts: str, full: int) -> int:
