@@ -23,7 +23,7 @@ def fitting(
     best: Sequence[str],
     *,
     budget_tokens: int,
-    first: Iterable[str] = (),
+    first: Sequence[str] = (),
     since: Iterable[str] = (),
 ) -> Sequence[str]:
     """The paths to show, in the order to show them in. ``best``: all of them, as ``ranked`` gives them;
@@ -33,11 +33,11 @@ def fitting(
     what that one did not show comes last, so that this one begins as it did.
     """
     whole = _fitting(files, [*first, *best], budget_tokens)
-    since = list(since)
-    if files.keys() & since <= set(whole):
+    before, since = set(whole), list(since)
+    if files.keys() & since <= before:
         return whole
-    now = _fitting(files, [*first, *since, *best], budget_tokens)
-    return [path for path in whole if path in now] + [path for path in now if path not in whole]
+    now = dict.fromkeys(_fitting(files, [*first, *since, *best], budget_tokens))
+    return [path for path in whole if path in now] + [path for path in now if path not in before]
 
 
 def _fitting(files: Mapping[str, str], order: Iterable[str], budget_tokens: int) -> list[str]:
