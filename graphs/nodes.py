@@ -6,6 +6,7 @@ row (``Step.status == "completed"``), and then nothing is asked, or paid, again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -18,8 +19,9 @@ from cfx_flow.review.convergence import Stall, stall_of
 from cfx_flow.review.finding import with_fingerprints
 from cfx_flow.review.read import Review, held_to_its_findings, json_schema, read_review
 from cfx_flow.stages.model import StageName
+from cfx_flow.workspace.snapshot import Snapshot
 from graphs import prompting
-from graphs.judge import Terms, judge, patched_files, restored
+from graphs.judge import Judged, Terms, judge, patched_files, restored
 from graphs.planning import draw_up
 from graphs.state import FlowState, after_refusal
 from graphs.work import Work, again, input_of
@@ -68,9 +70,9 @@ async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
         text = restored(answer)
         async with work.opened() as snapshot:
             size = len(text) + snapshot.weight
-            judged = await aside(size, judge, text, snapshot, terms, cut_off=cut_off)
+            judged, detail = await aside(size, _judged, text, snapshot, terms, cut_off)
         work.keep_patched(n, patched_files(judged.result))
-        text, detail = judged.text, judged.to_json()
+        text = judged.text
         event = work.run.event("diff.checked", step, data=detail)
         step = await work.run.finish(step, Result(text, detail, events=[event]))
     if step.detail["status"] == "accepted":
@@ -102,12 +104,18 @@ async def review(state: FlowState, runtime: Runtime[Work]) -> FlowState:
             step, answer = await work.call_again(step, REVIEW, messages, why, json_schema())
             read = _last_chance(answer.text, answer.model)
         read = held_to_its_findings(read, work.tools.policy.guard.blocks_approval)
-        detail = read.model_dump(mode="json") | {"findings": with_fingerprints(read.findings, after)}
+        findings = await aside(sum(map(len, after.values())), with_fingerprints, read.findings, after)
+        detail = read.model_dump(mode="json") | {"findings": findings}
         event = work.run.event("review.completed", step, stage=REVIEW, data=detail)
         step = await work.run.finish(step, Result(answer.text, detail, events=[event]), stage=REVIEW)
     verdict = str(step.detail["verdict"])
     judged: FlowState = {"step": n, "review_step": n, "verdict": verdict, "to_plan": False, "stall": ""}
     return judged | await _after_revise(work, state, step) if verdict == "revise" else judged
+
+
+def _judged(text: str, snapshot: Snapshot, terms: Terms, cut_off: bool) -> tuple[Judged, Mapping[str, Any]]:
+    judged = judge(text, snapshot, terms, cut_off=cut_off)
+    return judged, judged.to_json()
 
 
 async def _terms(work: Work, state: FlowState) -> Terms:

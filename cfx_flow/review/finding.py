@@ -68,29 +68,32 @@ def with_fingerprints(findings: Iterable[Finding], files: Mapping[str, str]) -> 
     round. Where no line is named, or no rule, the message's words stand in. The second of two equal
     ones in the same review gets another fingerprint than the first.
     """
+    findings = list(findings)
+    named = {finding.file or "" for finding in findings} & files.keys()
+    lines = {path: files[path].splitlines() for path in named}
     seen: dict[str, int] = {}
     shown = []
     for finding in findings:
-        known_by = _known_by(finding, files)
+        known_by = _known_by(finding, lines)
         seen[known_by] = seen.get(known_by, 0) + 1
         digest = hashlib.sha256(f"{known_by}\0{seen[known_by]}".encode("utf-8", "replace")).hexdigest()
         shown.append(finding.model_dump(mode="json") | {"fingerprint": digest[:16]})
     return shown
 
 
-def _known_by(finding: Finding, files: Mapping[str, str]) -> str:
+def _known_by(finding: Finding, lines: Mapping[str, Sequence[str]]) -> str:
     rule = "-".join(_words(finding.rule or ""))
-    line = _line(finding, files)
+    line = _line(finding, lines)
     said = [] if rule and line else sorted(set(_words(finding.message)))
     return "\0".join([finding.file or "", rule, line, *said])
 
 
-def _line(finding: Finding, files: Mapping[str, str]) -> str:
+def _line(finding: Finding, lines: Mapping[str, Sequence[str]]) -> str:
     """Its text, without what an editor may change; empty when there is no such line."""
-    lines = files.get(finding.file or "", "").splitlines()
-    if finding.line is None or not 1 <= finding.line <= len(lines):
+    of_file = lines.get(finding.file or "", ())
+    if finding.line is None or not 1 <= finding.line <= len(of_file):
         return ""
-    return " ".join(lines[finding.line - 1].split())
+    return " ".join(of_file[finding.line - 1].split())
 
 
 def _words(text: str) -> Sequence[str]:

@@ -91,3 +91,23 @@ def test_the_operator_sets_floor_and_patience() -> None:
 def test_findings_of_earlier_releases_have_no_fingerprint_and_stop_nothing_by_mistake() -> None:
     old = [{"severity": "high", "message": "x"}]
     assert stall_of([old], GUARD) is None
+
+
+class Long(str):
+    """A file's text that counts how often it is gone through."""
+
+    read = 0
+
+    def splitlines(self, keepends: bool = False) -> list[str]:
+        self.read += 1
+        return super().splitlines(keepends)
+
+
+def test_a_long_file_is_gone_through_once_however_many_findings_name_it() -> None:
+    text = Long("one\ntwo\nthree\n")
+    found = [
+        Finding(severity="high", file="cart.py", line=n, rule="r", message="m") for n in (1, 2, 3, 9, None)
+    ]
+    shown = with_fingerprints(found, {"cart.py": text, "other.py": ""})
+    assert text.read == 1
+    assert len({each["fingerprint"] for each in shown}) == 5
