@@ -93,5 +93,6 @@ async def _told(house: House, flow: Flow, type: str, done: Done) -> dict[str, An
 
 async def _bundle(house: House, flow: Flow) -> bytes:
     steps = await house.flows.steps_for(flow.user_id, flow.id)
-    snapshot = await house.snapshots.get(flow.user_id, flow.snapshot_id)
-    return await asyncio.to_thread(bundle_of, flow, steps, snapshot)
+    async with house.snapshots.places.of(flow.user_id):
+        snapshot = await house.snapshots.get(flow.user_id, flow.snapshot_id)
+        return await asyncio.to_thread(bundle_of, flow, steps, snapshot)

@@ -19,7 +19,7 @@ BODY = {"content": {"application/gzip": {"schema": {"type": "string", "format": 
 async def create_snapshot(request: Request, house: House, caller: Caller) -> dict[str, Any]:
     """A tar.gz of plain files; links, devices and paths that leave the tree are refused by name."""
     body = await request.body()
-    async with house.snapshots.bringing.of(caller.user_id):
+    async with house.snapshots.places.of(caller.user_id):
         snapshot = await asyncio.to_thread(unpack, body)
         await house.snapshots.put(caller.user_id, snapshot)
     return {"id": snapshot.id, "file_count": len(snapshot.files), "total_bytes": snapshot.total_bytes}

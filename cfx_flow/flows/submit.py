@@ -28,7 +28,7 @@ async def bring(
     if workspace.snapshot_id is not None:
         await snapshots.require(caller.user_id, workspace.snapshot_id)
         return workspace.snapshot_id
-    async with snapshots.bringing.of(caller.user_id):
+    async with snapshots.places.of(caller.user_id):
         if workspace.path is not None:
             snapshot = await asyncio.to_thread(_read, workspace.path, roots, caller)
         else:

@@ -18,15 +18,15 @@ from cfx_flow.workspace.archive import pack, unpack
 from cfx_flow.workspace.places import Places
 from cfx_flow.workspace.snapshot import Snapshot
 
-BROUGHT_AT_ONCE = 2
-"""by one user: a quarter of a megabyte may unpack to 256"""
+OF_ONE_USER = 2
+"""at a time: a quarter of a megabyte may unpack to 256"""
 
 
 class SnapshotStore:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
-        self.bringing = Places(BROUGHT_AT_ONCE)
-        """for whoever has a snapshot in memory to put it here"""
+        self.places = Places(OF_ONE_USER)
+        """for whoever has a snapshot in memory that is not of the ``OpenSnapshots``"""
 
     async def put(self, user_id: str, snapshot: Snapshot) -> None:
         """Writing the same one again keeps it for longer, if it is an hour old."""
