@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 
 CHARS_PER_TOKEN = 4
 MAX_SCORED_CHARS = 200_000
+"""of a file"""
+MAX_SCORED_IN_ALL = 20_000_000
+"""a second's work; of more each file's beginning counts, all as long"""
 PATH_WEIGHT = 5.0
 
 _WORD = re.compile(r"[A-Za-z][a-z]+|[A-Z]+(?![a-z])|\d+")
@@ -56,7 +59,10 @@ def ranked(files: Mapping[str, str], task: str) -> Sequence[str]:
     """All paths, best first; equals keep the alphabet's order. ``fsum``: the order of words in a set is
     another one after a restart, and a prompt must not be."""
     wanted = set(words(task))
-    inside = {path: _counted(wanted, text[:MAX_SCORED_CHARS]) for path, text in files.items()}
+    most = MAX_SCORED_CHARS
+    if sum([min(len(text), most) for text in files.values()]) > MAX_SCORED_IN_ALL:
+        most = min(most, MAX_SCORED_IN_ALL // len(files))
+    inside = {path: _counted(wanted, text[:most]) for path, text in files.items()}
     seen = Counter([word for counts in inside.values() for word in counts])
     rarity = {word: math.log(1 + len(files) / (1 + seen[word])) for word in wanted}
 

@@ -16,7 +16,7 @@ from cfx_flow.store.jobs import Ask, Row, Steps
 from cfx_flow.store.tables import snapshots
 from cfx_flow.workspace.archive import pack, unpack
 from cfx_flow.workspace.places import Places
-from cfx_flow.workspace.snapshot import Snapshot
+from cfx_flow.workspace.snapshot import FILE_CHARS, Snapshot
 
 OF_ONE_USER = 2
 """at a time: a quarter of a megabyte may unpack to 256"""
@@ -50,19 +50,20 @@ class SnapshotStore:
 
     async def get(self, user_id: str, snapshot_id: str) -> Snapshot:
         """Raises NotFound, for another user's snapshot too."""
-        archive = await self._column(_ARCHIVE, user_id, snapshot_id)
-        return await aside(len(archive), unpack, archive)
+        row = await self._row(_ARCHIVE, user_id, snapshot_id)
+        weight = row["total_bytes"] + FILE_CHARS * row["file_count"]
+        return await aside(weight, unpack, row["archive"])
 
     async def require(self, user_id: str, snapshot_id: str) -> None:
         """Raises NotFound unless it is there."""
-        await self._column(_ID, user_id, snapshot_id)
+        await self._row(_ID, user_id, snapshot_id)
 
-    async def _column(self, query: Select[Any], user_id: str, snapshot_id: str) -> Any:
+    async def _row(self, query: Select[Any], user_id: str, snapshot_id: str) -> Row:
         def job() -> Steps[Sequence[Row]]:
             return (yield Ask(query, {"user_id": user_id, "id": snapshot_id}))
 
         for row in await self._store.look(job, person=user_id):
-            return next(iter(row.values()))
+            return row
         raise _unknown(snapshot_id)
 
 
@@ -78,12 +79,13 @@ def _packed(snapshot: Snapshot) -> tuple[bytes, str]:
     return pack(snapshot), snapshot.id
 
 
-def _own(column: Column[Any]) -> Select[Any]:
+def _own(*columns: Column[Any]) -> Select[Any]:
     owned = snapshots.c.user_id == bindparam("user_id")
-    return select(column).where(owned, snapshots.c.id == bindparam("id"))
+    return select(*columns).where(owned, snapshots.c.id == bindparam("id"))
 
 
-_ARCHIVE, _ID = _own(snapshots.c.archive), _own(snapshots.c.id)
+_ARCHIVE = _own(snapshots.c.archive, snapshots.c.total_bytes, snapshots.c.file_count)
+_ID = _own(snapshots.c.id)
 _KEPT = _ID.with_for_update(read=True, key_share=True)
 
 

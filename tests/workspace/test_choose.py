@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from cfx_flow.workspace.choose import fitting, named_in, ranked, words
+from cfx_flow.workspace.choose import MAX_SCORED_IN_ALL, fitting, named_in, ranked, words
 
 FILES = {
     "src/billing/invoice.py": "def total(invoice):\n    return sum(invoice.lines)\n",
@@ -30,6 +30,14 @@ def test_files_with_the_same_words_in_any_order_keep_the_alphabets_order() -> No
     orders = list(permutations(["alpha", "beta", "gamma"]))
     files = {f"{n}.txt": " ".join(order) for n, order in enumerate(orders)} | dict.fromkeys("xyz", "gamma")
     assert ranked(files, "alpha beta gamma") == [f"{n}.txt" for n in range(len(orders))] + ["x", "y", "z"]
+
+
+def test_of_a_huge_repository_each_files_beginning_counts() -> None:
+    lines = "nothing of interest\n" * 5_000
+    files = {f"{n}.txt": lines for n in range(MAX_SCORED_IN_ALL // len(lines) + 1)}
+    files |= {"late.txt": f"{lines}invoice\n", "early.txt": f"invoice\n{lines}"}
+    assert ranked(files, "invoice")[0] == "early.txt"
+    assert set(ranked({"late.txt": files["late.txt"], "0.txt": lines}, "invoice")[:1]) == {"late.txt"}
 
 
 def test_named_files_come_before_everything_and_the_budget_holds() -> None:
