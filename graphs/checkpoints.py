@@ -151,7 +151,7 @@ class FlowSaver(BaseCheckpointSaver[int]):
         )
 
 
-FlowSaver.aput_writes.__signature__ = signature(FlowSaver.aput_writes)  # type: ignore[attr-defined]
+cast(Any, FlowSaver.aput_writes).__signature__ = signature(FlowSaver.aput_writes)
 """LangGraph asks for it in every run, and would put it together from the code each time."""
 
 
