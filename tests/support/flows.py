@@ -102,14 +102,18 @@ class Flows:
     def run(self, *arguments: Any, **fields: Any) -> dict[str, Any]:
         return self.finish(self.start(*arguments, **fields))
 
-    def finish_with_a_person(self, flow_id: str) -> dict[str, Any]:
-        """The same, with somebody at hand who approves what the policy asks about."""
+    def gate_or_end(self, flow_id: str) -> dict[str, Any]:
+        """The flow once it waits for a person, or has ended."""
 
         def stopped() -> dict[str, Any] | None:
             flow = self.get(flow_id)
             return flow if flow["status"] in FINAL | {"requires_action"} else None
 
-        flow = wait_for(stopped, timeout_s=120, what=f"end of flow {flow_id}", every_s=0.1)
+        return wait_for(stopped, timeout_s=120, what=f"gate or end of flow {flow_id}", every_s=0.1)
+
+    def finish_with_a_person(self, flow_id: str) -> dict[str, Any]:
+        """As ``finish``, with somebody at hand who approves what the policy asks about."""
+        flow = self.gate_or_end(flow_id)
         if flow["status"] == "requires_action":
             said = {"gate": flow["gate"], "decision": "approve", "version": flow["version"]}
             assert self.client.post(f"/v1/flows/{flow_id}/decision", json=said).status_code == 200

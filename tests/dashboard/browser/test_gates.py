@@ -40,6 +40,7 @@ def test_plan_is_edited_at_its_gate_and_the_patch_is_held_to_the_edited_one(
 ) -> None:
     provider.script(*loop([says(GOOD_DIFF)], plan=[says(plan_text("other.py", head="# As planned"))]))
     flow_id = flows.start("Edit my plan", approval="plan")
+    flows.gate_or_end(flow_id)  # who comes earlier follows the steps, and stays there
     visit = visiting()
     page = visit.page
     visit.go(f"/flow?id={flow_id}", "Edit my plan")
@@ -84,6 +85,7 @@ def test_patch_is_sent_back_to_code_with_a_comment(
 ) -> None:
     provider.script(*loop([says(GOOD_DIFF), says(GOOD_DIFF.replace("!", "?"))]))
     flow_id = flows.start("Say it louder", approval="patch")
+    flows.gate_or_end(flow_id)  # as above
     visit = visiting()
     page = visit.page
     visit.go(f"/flow?id={flow_id}", "Say it louder")
