@@ -95,8 +95,8 @@ class _Child:
             async with asyncio.timeout(DIES_WITHIN_S):
                 await self._readers
                 await self._process.wait()
-                for child in self._killed:
-                    await _buried(child)
+                for whom in (*self._killed, -self._process.pid):
+                    await _buried(whom)
         except TimeoutError:
             raise SandboxFailed(f"Process {self._process.pid} of the sandbox does not die.") from None
         finally:
@@ -149,14 +149,20 @@ class _Child:
             self._stdin.transport.abort()  # with what nobody has taken yet
         if not self._descends:
             self._timer = _after(ENGINE_ENDS_WITHIN_S, self._kill_group)
-        elif inside := children_of(self._process.pid):
+        elif inside := self._stopped_with_children():
             for child in inside:
-                with contextlib.suppress(*_GONE):
-                    os.kill(child, signal.SIGKILL)
+                _signal(child, signal.SIGKILL)
+            _signal(self._process.pid, signal.SIGCONT)
             self._killed += inside
             self._timer = _after(BURIES_WITHIN_S, self._kill_group)
         else:
             self._kill_group()
+
+    def _stopped_with_children(self) -> list[int]:
+        """Stopped, bubblewrap starts nobody unseen. Whom it was just starting waits for it before leaving its
+        group, so that one is killed and buried with the group."""
+        _signal(self._process.pid, signal.SIGSTOP)
+        return children_of(self._process.pid)
 
     def _kill_group(self) -> None:
         with contextlib.suppress(*_GONE):
@@ -219,11 +225,18 @@ def _why(said: Said, killed_for: str | None) -> str:
     return said.before or "The sandbox ended before it was ready, and did not say why."
 
 
-async def _buried(child: int) -> None:
-    """It falls to us where we are a container's first process, and bubblewrap ended before it."""
-    with contextlib.suppress(ChildProcessError):  # it did not
-        while os.waitpid(child, os.WNOHANG) == (0, 0):  # noqa: ASYNC110, ASYNC222 - it waits for nothing
-            await asyncio.sleep(BREATH_S)
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(*_GONE):
+        os.kill(pid, number)
+
+
+async def _buried(whom: int) -> None:
+    """A process, or a group by its negative number, as ``waitpid`` has it. They fall to us where we are a
+    container's first process, and bubblewrap ended before them."""
+    with contextlib.suppress(ChildProcessError):  # nobody is left
+        while True:
+            if os.waitpid(whom, os.WNOHANG) == (0, 0):  # noqa: ASYNC222 - it waits for nothing
+                await asyncio.sleep(BREATH_S)
 
 
 async def _started(

@@ -236,12 +236,15 @@ async def test_no_descriptor_stays_open(bubblewrap: Sandbox) -> None:
 def test_on_either_loop_no_zombie_is_left(bubblewrap: Sandbox, loop: str) -> None:
     """The program is made the one whom orphans fall to, as our process is in a container."""
     program = f"""
-import asyncio, ctypes, os, random, {loop}
+import asyncio, ctypes, os, random, sys, {loop}
 from dataclasses import replace
 from pathlib import Path
 from cfx_flow.workspace.sandbox.family import children_of
 from cfx_flow.workspace.sandbox.bubblewrap import Bubblewrap
-from tests.support.sandboxes import LIMITS, shell
+from cfx_flow.workspace.sandbox.child import carry_out
+from tests.support.sandboxes import LIMITS, commands, shell
+
+FORKS = "import os, time; [os.fork() or time.sleep(60) for _ in range(300)]"
 
 async def main():
     sandbox, moments = {bubblewrap!r}, random.Random(7)
@@ -251,6 +254,12 @@ async def main():
     for _ in range(20):
         one = asyncio.create_task(sandbox.run(shell("sleep 60")))
         await asyncio.sleep(moments.uniform(0, 0.06))
+        one.cancel()
+        await asyncio.gather(one, return_exceptions=True)
+    for _ in range(5):  # it starts others while it is being ended
+        forking = carry_out([sys.executable, "-c", FORKS], {{}}, commands(["true"]), descends=True)
+        one = asyncio.create_task(forking)
+        await asyncio.sleep(moments.uniform(0.03, 0.06))
         one.cancel()
         await asyncio.gather(one, return_exceptions=True)
     print([Path(f"/proc/{{child}}/status").read_text() for child in children_of(os.getpid())])
