@@ -20,10 +20,11 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 from msgspec.structs import replace
 
-from cfx_flow.chat.usage import Usage
+from cfx_flow.chat.usage import BYTES_PER_TOKEN, Usage
 from cfx_flow.flows.effects import UNREADABLE
 from cfx_flow.flows.model import FlowFailed, Reason
 from cfx_flow.flows.usage import Usage as FlowUsage
+from cfx_flow.sizes import LEAST_BYTES_PER_TOKEN, bytes_of
 from cfx_flow.stages.model import Stage, Target
 from cfx_flow.upstream.breaker import Breakers
 from cfx_flow.upstream.classify import talked_rubbish
@@ -32,8 +33,6 @@ from cfx_flow.upstream.lease import try_targets
 from graphs.chat_model import REFUSAL, USAGE, HouseChat, chat_model
 
 PROGRESS_EVERY_S = 1.0
-CHARS_PER_TOKEN = 4
-"""to estimate what an upstream does not report"""
 MOST_CHARS_PER_TOKEN = 8
 """of a whole answer: who has written more does not keep to the limit, and is not listened to further"""
 
@@ -50,10 +49,9 @@ class Question(msgspec.Struct, frozen=True):
     """target id → output tokens that the flow's budget leaves for it; absent: the stage's own limit"""
 
     def most_input_tokens(self) -> int:
-        """A cautious estimate: three bytes a token, where prose and code take about four."""
-        said = sum([_bytes(str(message.content)) for message in self.messages])
+        """A cautious estimate."""
         schema = len(msgspec.json.encode(self.schema)) if self.schema else 0
-        return (said + schema) // 3 + 10 * len(self.messages)
+        return (bytes_of_all(self.messages) + schema) // LEAST_BYTES_PER_TOKEN + 10 * len(self.messages)
 
     def fingerprint(self) -> bytes:
         """SHA-256 of what is asked. Not of whom: an answer stays one when models.yaml has changed."""
@@ -216,7 +214,7 @@ def _answer(question: Question, target: Target, heard: Heard, attempts: int) -> 
     usage = replace(
         told,
         input_tokens=told.input_tokens or tokens_in(question),
-        output_tokens=told.output_tokens or len(text) // CHARS_PER_TOKEN,
+        output_tokens=told.output_tokens or tokens_of(text),
     )
     return Answer(
         text=text,
@@ -233,13 +231,18 @@ def _answer(question: Question, target: Target, heard: Heard, attempts: int) -> 
     )
 
 
-def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+def bytes_of_all(messages: Sequence[BaseMessage]) -> int:
+    return sum([bytes_of(str(message.content)) for message in messages])
 
 
 def tokens_in(question: Question) -> int:
-    """An estimate."""
-    return sum(len(str(message.content)) for message in question.messages) // CHARS_PER_TOKEN
+    """An estimate of what an upstream does not report."""
+    return bytes_of_all(question.messages) // BYTES_PER_TOKEN
+
+
+def tokens_of(text: str) -> int:
+    """The same of an answer."""
+    return bytes_of(text) // BYTES_PER_TOKEN
 
 
 @contextmanager

@@ -9,10 +9,14 @@ The prompts of a flow have the same one, so that they begin alike and the provid
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import count
+from itertools import accumulate, count
+
+from cfx_flow.sizes import bytes_of, cut_to
 
 MAX_LISTED = 2_000
+"""files"""
 
 
 def fence_for(flow_id: str, texts: Iterable[str]) -> str:
@@ -30,21 +34,25 @@ def block(fence: str, kind: str, text: str) -> str:
     return f"<<<{fence} {kind}\n{text.rstrip()}\n{fence}>>>"
 
 
-def shown(fence: str, texts: Mapping[str, str], whole: Sequence[str], *, listing: bool = True) -> str:
+def shown(fence: str, texts: Mapping[str, str], whole: Sequence[str], listed: str = "") -> str:
     """The list of files, then the chosen ones whole, in the order given; a path is data as well."""
-    blocks = [block(fence, "list of all files", _listing(texts))] if listing else []
+    blocks = [block(fence, "list of all files", listed)] if listed else []
     blocks += [block(fence, f"file {path}", texts[path]) for path in whole]
     return "\n\n".join(blocks)
 
 
-def clipped(text: str, max_chars: int) -> str:
+def clipped(text: str, most_bytes: int) -> str:
     """A model that has written a megabyte need not read it all again."""
-    if len(text) <= max_chars:
+    kept = cut_to(text, most_bytes)
+    if kept is text:
         return text
-    return f"{text[:max_chars]}\n[… {len(text) - max_chars} more characters are left out here]"
+    return f"{kept}\n[… {len(text) - len(kept)} more characters are left out here]"
 
 
-def _listing(texts: Mapping[str, str]) -> str:
-    paths = sorted(texts)
-    more = [f"… and {len(paths) - MAX_LISTED} more"] if len(paths) > MAX_LISTED else []
-    return "\n".join([*paths[:MAX_LISTED], *more]) or "(there are no files yet)"
+def listing(paths: Iterable[str], most_bytes: int) -> str:
+    every = sorted(paths)
+    shown_ = every[:MAX_LISTED]
+    ends = list(accumulate(bytes_of(path) + 1 for path in shown_))
+    shown_ = shown_[: bisect_right(ends, most_bytes)]
+    more = [f"… and {len(every) - len(shown_)} more"] if len(every) > len(shown_) else []
+    return "\n".join([*shown_, *more]) or "(there are no files yet)"

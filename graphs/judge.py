@@ -15,6 +15,7 @@ from cfx_flow.diffs import Code, Patch, Problem, Refusal, check
 from cfx_flow.diffs import Policy as DiffPolicy
 from cfx_flow.flows.model import Step
 from cfx_flow.flows.rows import NUL_SHOWN
+from cfx_flow.sizes import bytes_of
 from cfx_flow.workspace.snapshot import Snapshot
 
 BREACH = "contract_breach"
@@ -30,7 +31,7 @@ class Terms(msgspec.Struct, frozen=True):
     approved_by_person: bool
     """somebody has let the plan through"""
     policy: Policy
-    max_chars: int
+    max_bytes: int
     """of a diff: the reviewer must be able to read it whole"""
 
 
@@ -86,8 +87,8 @@ class Judged(msgspec.Struct, frozen=True):
 def judge(answer: str, snapshot: Snapshot, terms: Terms, *, cut_off: bool = False) -> Judged:
     """Pure and possibly slow: call it in a thread. ``cut_off``: the upstream says that it is not whole."""
     result = placed(answer, snapshot, terms.policy.diffs, cut_off=cut_off)
-    if isinstance(result, Patch) and len(result.diff) > terms.max_chars:
-        result = _refusal(_too_long(len(result.diff), terms.max_chars))
+    if isinstance(result, Patch) and (size := bytes_of(result.diff)) > terms.max_bytes:
+        result = _refusal(_too_long(size, terms.max_bytes))
     if isinstance(result, Refusal):
         return Judged(result, terms.contract)
     found = breaches(
@@ -111,10 +112,10 @@ def _refusal(problem: Problem) -> Refusal:
     return Refusal(str(problem.code), (problem,))
 
 
-def _too_long(chars: int, max_chars: int) -> Problem:
+def _too_long(size: int, max_bytes: int) -> Problem:
     return Problem(
         Code.OVERSIZE,
-        f"the diff has {chars} characters, and the reviewer can read {max_chars} of them; do only what "
+        f"the diff has {size} bytes, and the reviewer can read {max_bytes} of them; do only what "
         "the plan asks for, with no more than three lines of context around each change",
     )
 

@@ -24,7 +24,7 @@ from graphs import prompting
 from graphs.judge import Judged, Terms, judge, patched_files, restored
 from graphs.planning import draw_up
 from graphs.state import FlowState, after_refusal
-from graphs.work import Work, again, input_of
+from graphs.work import Work, input_of
 
 PLAN, CODE, REVIEW = StageName.PLAN, StageName.CODE, StageName.REVIEW
 
@@ -99,7 +99,7 @@ async def review(state: FlowState, runtime: Runtime[Work]) -> FlowState:
         try:
             read = read_review(answer.text)
         except UnreadableAnswer as error:
-            messages = again(messages, *prompting.unreadable(work, answer.text, error))
+            messages = work.again(REVIEW, messages, *prompting.unreadable(work, answer.text, error))
             why = f"The review of {answer.model} could not be read ({error}), nor be asked for again."
             step, answer = await work.call_again(step, REVIEW, messages, why, json_schema())
             read = _last_chance(answer.text, answer.model)
@@ -124,7 +124,7 @@ async def _terms(work: Work, state: FlowState) -> Terms:
         contract=work.contract_of(planned),
         approved_by_person=planned.node == "approve_plan" or bool(planned.detail.get("edited")),
         policy=work.tools.policy,
-        max_chars=prompting.room_for_diff(work, planned.output or ""),
+        max_bytes=prompting.room_for_diff(work, planned.output or ""),
     )
 
 

@@ -14,7 +14,7 @@ from cfx_flow.flows.model import FlowFailed, Reason, Step
 from cfx_flow.stages.model import StageName
 from graphs.ask import Answer
 from graphs.fences import block, clipped, fence_for
-from graphs.work import Work, again
+from graphs.work import Work
 
 PLAN = StageName.PLAN
 MAX_PLAN_CHARS = 60_000
@@ -51,7 +51,7 @@ async def _with_contract(
 ) -> tuple[Step, str, Mapping[str, Any]]:
     """The plan with the block that it lacked; without one, if that is not given then either."""
     asked = _asked(work, "flow/no_contract.md", str(detail["contract_problem"]))
-    step, block_ = await work.call(step, PLAN, again(messages, answer.text, asked))
+    step, block_ = await work.call(step, PLAN, work.again(PLAN, messages, answer.text, asked))
     second = contract_detail(block_.text) if _fault(block_) is None else detail
     if second["contract"] is None:
         return step, answer.text, detail
@@ -63,7 +63,7 @@ def _asked_again(
     work: Work, messages: Sequence[BaseMessage], answer: Answer, fault: str
 ) -> list[BaseMessage]:
     asked = _asked(work, "flow/plan_again.md", fault)
-    return again(messages, clipped(answer.text, MAX_PLAN_CHARS // 10), asked)
+    return work.again(PLAN, messages, clipped(answer.text, MAX_PLAN_CHARS // 10), asked)
 
 
 def _asked(work: Work, prompt: str, problem: str) -> str:

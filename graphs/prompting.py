@@ -3,47 +3,52 @@
 Whatever comes from a repository, a caller or a model stands between fences (fences.py). What changes from
 round to round comes last, and what has been shown keeps its place: a provider that caches what a prompt
 has in common with the one before it then charges a tenth for it (ADR 0061).
+
+Where a context window is small, files take three quarters at most of what task and plan leave of it, in
+every round: the rest is for what is told of an attempt, or for an answer that is asked about again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import msgspec
+
 from cfx_flow.answers import UnreadableAnswer
 from cfx_flow.aside import aside
 from cfx_flow.flows.model import Step
+from cfx_flow.sizes import bytes_of
 from cfx_flow.stages.model import StageName
-from cfx_flow.workspace.choose import CHARS_PER_TOKEN, fitting, named_in, ranked
-from graphs.fences import MAX_LISTED, block, clipped, fence_for, shown
+from cfx_flow.workspace.choose import fitting, named_in, ranked, shown_bytes
+from graphs.fences import block, clipped, fence_for, listing, shown
 from graphs.judge import BREACH, patched_files, placed
 from graphs.state import FlowState, has_feedback, tested_step
 from graphs.work import Work
 
-MAX_SHOWN_TOKENS = 60_000
-"""of file contents in one prompt, also where the model could take more: it costs every round"""
+MAX_SHOWN_BYTES = 240_000
+"""of files in one prompt, some 60,000 tokens, also where the model could take more: it costs every round"""
 
-MAX_LAST_ANSWER_CHARS = 100_000
-MAX_REASONS_CHARS = 40_000
+MAX_LAST_ANSWER_BYTES = 100_000
+MAX_REASONS_BYTES = 60_000
+MAX_FOUND_BYTES = 12_000
+"""of what the machine found, for the reviewer"""
 MAX_FAILURES = 20
-"""of tests, by name, in a review's prompt: the diff was measured before anybody knew of them"""
-RESERVE_TOKENS = 2_000
-"""for the system prompt, what the machine found, and the estimate's error"""
+"""of tests, by name"""
 
 
 async def plan(work: Work, state: FlowState) -> str:
-    last, wish = await _wish(work, state)
-    spent = [work.flow.task, last, wish]
+    task, (last, wish) = work.flow.task, await _wish(work, state)
+    spent = [task, last, wish]
 
     def write(files: Mapping[str, str]) -> str:
-        budget = _budget_tokens(work, StageName.PLAN, spent, listed=len(files))
-        chosen = fitting(files, _ranked(work, files), budget_tokens=budget)
-        fence = _fence(work, spent, files, chosen)
+        chosen = _chosen(work, StageName.PLAN, files, [task])
+        fence = _fence(work, spent, files, chosen.whole)
         return work.tools.prompts.render(
             "flow/plan.md",
             fence=fence,
-            task=block(fence, "task", work.flow.task),
-            files=shown(fence, files, chosen),
-            last_attempt=_last_plan(work, fence, last, wish),
+            task=block(fence, "task", task),
+            files=shown(fence, files, chosen.whole, chosen.listed),
+            last_attempt=_last_plan(work, fence, *_told(chosen.left, last, wish)),
         )
 
     return await _from_files(work, write, spent)
@@ -52,22 +57,21 @@ async def plan(work: Work, state: FlowState) -> str:
 async def code(work: Work, state: FlowState) -> str:
     task, planned = work.flow.task, await _output(work, state["plan_step"])
     last = await _output(work, state["code_step"]) if has_feedback(state) else ""
-    last, reasons = clipped(last, MAX_LAST_ANSWER_CHARS), await _reasons(work, state)
+    last, reasons = clipped(last, MAX_LAST_ANSWER_BYTES), await _reasons(work, state)
     said = work.flow.options.comment or ""
     spent = [task, planned, last, reasons, said]
 
     def write(files: Mapping[str, str]) -> str:
-        budget = _budget_tokens(work, StageName.CODE, spent, listed=len(files))
         first, since = named_in(planned, files), named_in(f"{last}\n{reasons}", files)
-        chosen = fitting(files, _ranked(work, files), budget_tokens=budget, first=first, since=since)
-        fence = _fence(work, spent, files, chosen)
+        chosen = _chosen(work, StageName.CODE, files, [task, planned, said], first=first, since=since)
+        fence = _fence(work, spent, files, chosen.whole)
         return work.tools.prompts.render(
             "flow/code.md",
             fence=fence,
             task=block(fence, "task", task),
             plan=block(fence, "plan", planned),
-            files=shown(fence, files, chosen),
-            last_attempt=_last_attempt(work, fence, last, reasons, state),
+            files=shown(fence, files, chosen.whole, chosen.listed),
+            last_attempt=_last_attempt(work, fence, *_told(chosen.left, last, reasons), state),
             comment=_comment(work, fence, said),
         )
 
@@ -84,10 +88,9 @@ async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str
     """``after``: the changed files as the patch leaves them."""
     task, planned = work.flow.task, await work.run.output_of(state["plan_step"])
     plan_, diff = planned.output or "", checked.output or ""
-    found = _machine(work, checked, planned, await _tested(work, state))
+    found = clipped(_machine(work, checked, planned, await _tested(work, state)), _room_for_found(work))
     spent = [task, plan_, diff, found]
-    budget = _budget_tokens(work, StageName.REVIEW, spent)
-    files = fitting(after, list(after), budget_tokens=budget)
+    files = fitting(after, list(after), most_bytes=_for_files(_left(work, StageName.REVIEW, spent)))
     fence = _fence(work, spent, after, files)
     return work.tools.prompts.render(
         "flow/review.md",
@@ -96,7 +99,7 @@ async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str
         plan=block(fence, "plan", plan_),
         diff=block(fence, "diff", diff),
         found=block(fence, "what the machine found", found),
-        files=shown(fence, after, files, listing=False),
+        files=shown(fence, after, files),
         floor=work.tools.policy.guard.severity_floor,
     )
 
@@ -107,7 +110,7 @@ def unreadable(work: Work, answer: str, error: UnreadableAnswer) -> tuple[str, s
     fence = fence_for(work.flow.id, [problem])
     problem = block(fence, "what is wrong", problem)
     asked = work.tools.prompts.render("flow/unreadable.md", fence=fence, problem=problem)
-    return clipped(answer, MAX_REASONS_CHARS), asked
+    return clipped(answer, MAX_REASONS_BYTES), asked
 
 
 async def patched(work: Work, checked: Step) -> Mapping[str, str]:
@@ -120,9 +123,12 @@ async def patched(work: Work, checked: Step) -> Mapping[str, str]:
 
 
 def room_for_diff(work: Work, planned: str) -> int:
-    """Characters of a diff that REVIEW can read whole, beside task and plan."""
-    room = (work.room_tokens(StageName.REVIEW) - RESERVE_TOKENS) * CHARS_PER_TOKEN
-    return max(room - len(work.flow.task) - len(planned) - len(work.system(StageName.REVIEW)), 0)
+    """Bytes of a diff that REVIEW can read whole, beside task, plan and what the machine found."""
+    return max(_left(work, StageName.REVIEW, [work.flow.task, planned]) - _room_for_found(work), 0)
+
+
+def _room_for_found(work: Work) -> int:
+    return min(MAX_FOUND_BYTES, max(work.room(StageName.REVIEW), 0) // 4)
 
 
 # What is chosen, and from where ----------------------------------------------------------
@@ -141,11 +147,38 @@ def _ranked(work: Work, files: Mapping[str, str]) -> Sequence[str]:
     return [paths[at] for at in work.ranking]
 
 
-def _budget_tokens(work: Work, name: StageName, spent: Sequence[str], *, listed: int = 0) -> int:
-    """For contents of files. ``listed``: how many are listed by name."""
-    listing = min(listed, MAX_LISTED) * 40
-    taken = (sum(map(len, spent)) + listing + len(work.system(name))) // CHARS_PER_TOKEN
-    return max(min(MAX_SHOWN_TOKENS, work.room_tokens(name) - taken - RESERVE_TOKENS), 0)
+class _Chosen(msgspec.Struct, frozen=True):
+    """What a prompt shows of the files: a list of them, and some whole."""
+
+    listed: str
+    whole: Sequence[str]
+    left: int
+    """bytes that the prompt still has room for"""
+
+
+def _chosen(
+    work: Work, name: StageName, files: Mapping[str, str], fixed: Iterable[str], **named: Sequence[str]
+) -> _Chosen:
+    """``fixed``: what every prompt of this plan says besides; ``named``: as ``fitting`` takes it."""
+    room = _left(work, name, fixed)
+    listed = listing(files, room // 4)
+    room -= bytes_of(listed)
+    whole = fitting(files, _ranked(work, files), most_bytes=_for_files(room), **named)
+    return _Chosen(listed, whole, room - sum([shown_bytes(path, files[path]) for path in whole]))
+
+
+def _left(work: Work, name: StageName, taken: Iterable[str]) -> int:
+    return max(work.room(name) - sum(map(bytes_of, taken)), 0)
+
+
+def _for_files(room: int) -> int:
+    return min(MAX_SHOWN_BYTES, room * 3 // 4)
+
+
+def _told(left: int, last: str, reasons: str) -> tuple[str, str]:
+    """The last attempt, and first of all why it will not do, in so many bytes."""
+    reasons = clipped(reasons, min(MAX_REASONS_BYTES, left * 2 // 3))
+    return clipped(last, min(MAX_LAST_ANSWER_BYTES, left - bytes_of(reasons))), reasons
 
 
 async def _output(work: Work, n: int) -> str:
@@ -161,7 +194,7 @@ async def _reasons(work: Work, state: FlowState) -> str:
     if step.node == "test":
         return str(step.detail["reasons"])
     reasons = findings_text(step) if step.node == "review" else step.output or ""
-    return clipped(reasons, MAX_REASONS_CHARS)
+    return clipped(reasons, MAX_REASONS_BYTES)
 
 
 async def _wish(work: Work, state: FlowState) -> tuple[str, str]:
@@ -172,7 +205,7 @@ async def _wish(work: Work, state: FlowState) -> tuple[str, str]:
     if step.node != "review":
         return step.output or "", str(step.detail["comment"])
     wish = f"{step.detail['plan_fault']}\n\n{findings_text(step)}"
-    return await _output(work, state["plan_step"]), clipped(wish, MAX_REASONS_CHARS)
+    return await _output(work, state["plan_step"]), clipped(wish, MAX_REASONS_BYTES)
 
 
 def findings_text(step: Step) -> str:
@@ -231,4 +264,4 @@ def _machine(work: Work, checked: Step, planned: Step, tested: Sequence[str]) ->
     contract = "The patch was held to the plan's contract."
     if work.contract_of(planned) is None:
         contract = "Contract: none. The plan has no block that a machine can read; compare with its text."
-    return "\n".join([contract, *(breaches or ["- nothing against the policy"]), *repairs, *tested])
+    return "\n".join([contract, *(breaches or ["- nothing against the policy"]), *tested, *repairs])

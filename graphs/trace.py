@@ -14,7 +14,7 @@ from cfx_flow.errors import UpstreamError
 from cfx_flow.flows.usage import Usage
 from cfx_flow.stages.model import Target
 from cfx_flow.upstream.client import UnwelcomeStatus
-from graphs.ask import CHARS_PER_TOKEN, Heard, Question, tokens_in
+from graphs.ask import Heard, Question, tokens_in, tokens_of
 
 BrokeOff = Callable[[Target, Usage | None], Awaitable[Question]]
 
@@ -67,7 +67,7 @@ class Trace:
         """Input and output tokens and USD of what broke off, estimated; nothing if not a word came."""
         if self._heard is None or not self._heard.chars:
             return 0, 0, Decimal(0)
-        given, output = tokens_in(self._question), self._heard.chars // CHARS_PER_TOKEN
+        given, output = tokens_in(self._question), tokens_of("".join(self._heard.pieces))
         return given, output, self.target.price.cost_usd(given, output, 0)
 
 

@@ -17,12 +17,17 @@ from cfx_flow.errors import PermissionDenied
 from cfx_flow.flows.model import Flow, FlowFailed, Reason, Step
 from cfx_flow.flows.request import targets_of
 from cfx_flow.flows.run import FlowRun
+from cfx_flow.sizes import LEAST_BYTES_PER_TOKEN, bytes_of
 from cfx_flow.stages.model import StageName, Target
 from cfx_flow.suites.verdict import Run
 from cfx_flow.workspace.opened import OpenSnapshots
 from cfx_flow.workspace.snapshot import Snapshot
-from graphs.ask import Answer, Question, output_limit
+from graphs.ask import Answer, Question, bytes_of_all, output_limit
 from graphs.call import ModelCall, Tools
+from graphs.fences import clipped
+
+RESERVE_TOKENS = 2_000
+"""for the words around what a prompt shows, a schema, and the estimate's error"""
 
 _ROLES = {"human": "user", "ai": "assistant"}
 
@@ -81,10 +86,22 @@ class Work:
         except PermissionDenied as error:
             raise FlowFailed(Reason.STATE, error.message) from None
 
-    def room_tokens(self, name: StageName) -> int:
-        """What the smallest context window of the stage's targets leaves for a prompt."""
+    def room(self, name: StageName) -> int:
+        """Bytes of a prompt for which the smallest context window of the stage's targets has room, beside
+        the system prompt and the answer."""
         stage = self.tools.models.stages[name]
-        return min([target.context_window - output_limit(stage, target) for target in self.targets(name)])
+        tokens = min([target.context_window - output_limit(stage, target) for target in self.targets(name)])
+        return (tokens - RESERVE_TOKENS) * LEAST_BYTES_PER_TOKEN - bytes_of(self.system(name))
+
+    def again(
+        self, name: StageName, messages: Sequence[BaseMessage], answer: str, problem: str
+    ) -> list[BaseMessage]:
+        """The same question once more, with what was said, as far as there is room for it, and exactly what
+        is wrong with it."""
+        taken = bytes_of_all(messages) - bytes_of(self.system(name)) + bytes_of(problem)
+        said = clipped(answer, max(self.room(name) - taken, 0))
+        turn = [AIMessage(said)] if answer.strip() else []  # some providers refuse an empty one
+        return [*messages, *turn, HumanMessage(problem)]
 
     async def call(
         self,
@@ -116,12 +133,6 @@ class Work:
 def _turn_of(system: str) -> SystemMessage:
     """The same in every call of a stage."""
     return SystemMessage(system)
-
-
-def again(messages: Sequence[BaseMessage], answer: str, problem: str) -> list[BaseMessage]:
-    """The same question once more, with what was said and exactly what is wrong with it."""
-    said = [AIMessage(answer)] if answer.strip() else []  # some providers refuse an empty turn
-    return [*messages, *said, HumanMessage(problem)]
 
 
 def input_of(messages: Sequence[BaseMessage]) -> dict[str, Any]:

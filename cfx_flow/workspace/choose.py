@@ -1,4 +1,4 @@
-"""Which files a prompt shows whole, under a token budget: most relevant to the task first.
+"""Which files a prompt shows whole, as far as there is room: most relevant to the task first.
 
 A simple lexical score for now (words of the task in a file's path and text, rare words
 counting more); the repository index replaces it behind the same function.
@@ -11,7 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 
-CHARS_PER_TOKEN = 4
+from cfx_flow.sizes import bytes_of
+
+AROUND_BYTES = 60
+"""of a file that is shown, besides its path and its text: the fence"""
 MAX_SCORED_CHARS = 200_000
 """of a file"""
 MAX_SCORED_IN_ALL = 20_000_000
@@ -25,7 +28,7 @@ def fitting(
     files: Mapping[str, str],
     best: Sequence[str],
     *,
-    budget_tokens: int,
+    most_bytes: int,
     first: Sequence[str] = (),
     since: Iterable[str] = (),
 ) -> Sequence[str]:
@@ -35,24 +38,28 @@ def fitting(
     ``since``: what has turned out to matter since the prompt before was written. Chosen before ``best``, but
     what that one did not show comes last, so that this one begins as it did.
     """
-    whole = _fitting(files, [*first, *best], budget_tokens)
+    whole = _fitting(files, [*first, *best], most_bytes)
     before, since = set(whole), list(since)
     if files.keys() & since <= before:
         return whole
-    now = dict.fromkeys(_fitting(files, [*first, *since, *best], budget_tokens))
+    now = dict.fromkeys(_fitting(files, [*first, *since, *best], most_bytes))
     return [path for path in whole if path in now] + [path for path in now if path not in before]
 
 
-def _fitting(files: Mapping[str, str], order: Iterable[str], budget_tokens: int) -> list[str]:
-    left, whole = budget_tokens * CHARS_PER_TOKEN, []
+def _fitting(files: Mapping[str, str], order: Iterable[str], most_bytes: int) -> list[str]:
+    left, whole = most_bytes, []
     for path in dict.fromkeys(order):
-        if path not in files:
+        if path not in files or len(files[path]) > left:
             continue
-        cost = len(files[path]) + len(path) + 40
-        if cost <= left:
+        if (taken := shown_bytes(path, files[path])) <= left:
             whole.append(path)
-            left -= cost
+            left -= taken
     return whole
+
+
+def shown_bytes(path: str, text: str) -> int:
+    """That a file takes in a prompt."""
+    return bytes_of(text) + bytes_of(path) + AROUND_BYTES
 
 
 def ranked(files: Mapping[str, str], task: str) -> Sequence[str]:

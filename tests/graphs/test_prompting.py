@@ -7,7 +7,7 @@ import re
 from itertools import takewhile
 
 from cfx_flow.workspace.snapshot import Snapshot
-from graphs.fences import block, clipped, fence_for, shown
+from graphs.fences import block, clipped, fence_for, listing, shown
 from graphs.work import Work
 from tests.flows.conftest import House, OpenHouse
 from tests.support.flows import BAD_DIFF, FILES, GOOD_DIFF, PLAN_TEXT, finding, loop, plan_text, says, verdict
@@ -34,7 +34,7 @@ def test_a_text_that_guesses_the_fence_gets_another_one() -> None:
 
 def test_every_chosen_file_is_one_block_under_its_path() -> None:
     files = {"a.py": "1\n", "b.py": "2\n", "c.py": "3\n"}
-    text = shown("F", files, ["c.py", "a.py"])
+    text = shown("F", files, ["c.py", "a.py"], listing(files, 100))
     listed = "<<<F list of all files\na.py\nb.py\nc.py\nF>>>"
     assert text == f"{listed}\n\n<<<F file c.py\n3\nF>>>\n\n<<<F file a.py\n1\nF>>>"
     assert block("F", "task", "x\n\n") == "<<<F task\nx\nF>>>"
@@ -43,6 +43,10 @@ def test_every_chosen_file_is_one_block_under_its_path() -> None:
 def test_what_is_left_out_of_a_long_text_is_said() -> None:
     assert clipped("short", 10) == "short"
     assert clipped("x" * 30, 10) == "x" * 10 + "\n[… 20 more characters are left out here]"
+    assert clipped("数" * 10, 10) == "数" * 3 + "\n[… 7 more characters are left out here]"
+    assert listing(["b", "数", "a"], 100) == "a\nb\n数"
+    assert listing(["b", "数", "a"], 7) == "a\nb\n… and 1 more"
+    assert listing([], 0) == "(there are no files yet)"
 
 
 async def test_injected_text_stays_inside_its_fence_in_every_prompt(house: House, provider: Provider) -> None:

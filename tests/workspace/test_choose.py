@@ -42,16 +42,16 @@ def test_of_a_huge_repository_each_files_beginning_counts() -> None:
 
 def test_named_files_come_before_everything_and_the_budget_holds() -> None:
     best = ranked(FILES, "invoice total")
-    chosen = fitting(FILES, best, budget_tokens=100, first=["README.md", "absent.py"])
+    chosen = fitting(FILES, best, most_bytes=400, first=["README.md", "absent.py"])
     assert list(chosen) == ["README.md", "src/billing/invoice.py", "src/auth/login.py"]
-    assert fitting(FILES, best, budget_tokens=0) == []
+    assert fitting(FILES, best, most_bytes=0) == []
 
 
 def test_what_turned_out_to_matter_is_chosen_first_and_shown_last() -> None:
     files = {name: name * 400 for name in "abcdefg"}
 
     def chosen(*since: str) -> str:
-        return "".join(fitting(files, list(files), budget_tokens=450, first=["c"], since=since))
+        return "".join(fitting(files, list(files), most_bytes=1_900, first=["c"], since=since))
 
     assert chosen() == "cabd"
     assert chosen("b", "absent") == "cabd", "it was shown: nothing moves"
