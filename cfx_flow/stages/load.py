@@ -87,7 +87,7 @@ def _upstreams(
         url = environ.get(section.url_env, "").strip()
         if not url:
             unset.append(section.url_env)
-        key = environ.get(section.key_env, "") if section.key_env else ""
+        key = _api_key(source, name, section.key_env, environ) if section.key_env else ""
         upstreams[name] = Upstream(
             name=name,
             base_url=_base_url(source, name, section.url_env, url) if url else "",
@@ -106,7 +106,7 @@ def _base_url(source: Source, upstream: str, variable: str, url: str) -> str:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment or parts.username:
+    if not usable or re.search(r"\s", url) or parts.query or parts.fragment or parts.username:
         raise source.error(
             ("upstreams", upstream, "url_env"),
             f"the variable {variable} holds no usable address: it takes http://host:port or "
@@ -114,6 +114,17 @@ def _base_url(source: Source, upstream: str, variable: str, url: str) -> str:
         )
     path = parts.path.rstrip("/").removesuffix("/chat/completions")
     return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
+
+
+def _api_key(source: Source, upstream: str, variable: str, environ: Mapping[str, str]) -> str:
+    """Of files and secrets a line end often comes along; in a header it would break every call."""
+    key = environ.get(variable, "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise source.error(
+            ("upstreams", upstream, "key_env"),
+            f"the variable {variable} holds characters that no key has: copy it again",
+        )
+    return key
 
 
 def _target(

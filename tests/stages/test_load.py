@@ -60,6 +60,8 @@ def test_bare_host_gets_v1_and_other_paths_stay(load: Callable[..., Models], url
         "http://u:p@host",
         "http://h?a=b",
         "http://[::1",
+        "http://ho st",
+        "http://host/v1\n2",
     ],
 )
 def test_unusable_address_names_its_variable_and_not_its_value(load: Callable[..., Models], url: str) -> None:
@@ -67,6 +69,22 @@ def test_unusable_address_names_its_variable_and_not_its_value(load: Callable[..
         load(SMALL, HERE_URL=url)
     assert caught.value.line == 3
     assert repr(url) not in str(caught.value)
+
+
+def test_line_end_that_came_along_with_the_upstream_s_key_is_no_part_of_it(
+    load: Callable[..., Models],
+) -> None:
+    """As a header it would break every call, and flows would say that the upstream sends rubbish."""
+    key = load(SMALL, HERE_KEY=" sk-secret\r\n").upstreams["here"].api_key
+    assert key is not None
+    assert key.get_secret_value() == "sk-secret"
+
+
+@pytest.mark.parametrize("key", ["sk-1\nsk-2", "sk-é", "sk-\x00"])
+def test_key_that_is_none_names_its_variable_and_not_its_value(load: Callable[..., Models], key: str) -> None:
+    with pytest.raises(ConfigError, match="HERE_KEY holds characters that no key has") as caught:
+        load(SMALL, HERE_KEY=key)
+    assert "sk-" not in str(caught.value)
 
 
 def test_unset_address_is_no_error_until_models_are_called(load: Callable[..., Models]) -> None:
