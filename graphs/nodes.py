@@ -21,6 +21,7 @@ from cfx_flow.review.read import Review, held_to_its_findings, json_schema, read
 from cfx_flow.stages.model import StageName
 from cfx_flow.workspace.snapshot import Snapshot
 from graphs import prompting
+from graphs.ask import Answer
 from graphs.judge import Judged, Terms, judge, patched_files, restored
 from graphs.planning import draw_up
 from graphs.state import FlowState, after_refusal
@@ -96,13 +97,14 @@ async def review(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     step = await work.run.begin(n, "review", state["round"], stage=REVIEW, input=input_of(messages))
     if step.status != "completed":
         step, answer = await work.call(step, REVIEW, messages, json_schema())
+        material = str(messages[-1].content)
         try:
-            read = read_review(answer.text)
+            read = read_review(answer.text, material)
         except UnreadableAnswer as error:
             messages = work.again(REVIEW, messages, *prompting.unreadable(work, answer.text, error))
             why = f"The review of {answer.model} could not be read ({error}), nor be asked for again."
             step, answer = await work.call_again(step, REVIEW, messages, why, json_schema())
-            read = _last_chance(answer.text, answer.model)
+            read = _last_chance(answer, material)
         read = held_to_its_findings(read, work.tools.policy.guard.blocks_approval)
         findings = await aside(sum(map(len, after.values())), with_fingerprints, read.findings, after)
         detail = read.model_dump(mode="json") | {"findings": findings}
@@ -146,10 +148,10 @@ async def _findings(work: Work, n: int) -> list[dict[str, Any]]:
     return list((await work.run.output_of(n)).detail["findings"])
 
 
-def _last_chance(text: str, model: str) -> Review:
+def _last_chance(answer: Answer, material: str) -> Review:
     try:
-        return read_review(text)
+        return read_review(answer.text, material)
     except UnreadableAnswer as error:
         raise FlowFailed(
-            Reason.REVIEW_UNREADABLE, f"{model} gave no readable review, twice: {error}."
+            Reason.REVIEW_UNREADABLE, f"{answer.model} gave no readable review, twice: {error}."
         ) from None

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from cfx_flow.answers import UnreadableAnswer, objects_in
+from cfx_flow.answers import Objects, UnreadableAnswer, objects_and_rest, without_thinking
 from cfx_flow.review.finding import SEVERITIES, Finding, Severity, reaches
 
 Verdict = Literal["approve", "revise", "reject"]
@@ -32,6 +32,13 @@ _VERDICTS: Mapping[str, Verdict] = {
     "reject": "reject",
     "rejected": "reject",
 }
+_STATED = re.compile(r"""["'“]verdict["'”]\s*:""", re.IGNORECASE)
+"""as a key, of an object that cannot be read"""
+_OTHERWISE = re.compile(
+    r"\b(?:reject\w*|revis(?:e|ion)\w*|(?:not|cannot|never|won't|can't|don't)\s+(?:be\s+)?approv\w*"
+    r"|(?:needs?|request\w*)\s+(?:changes|work))",
+    re.IGNORECASE,
+)
 _NO_FAULT = ("", "null", "none", "no", "false", "n/a", "-")
 
 
@@ -77,21 +84,38 @@ class Review(BaseModel):
         return [{"message": item} if isinstance(item, str) else item for item in items]
 
 
-def read_review(text: str) -> Review:
+def read_review(text: str, material: str = "") -> Review:
     """The one review in ``text``: fences, prose around it and trailing commas are forgiven.
 
-    Raises UnreadableAnswer when there is none, or when two differ in their verdict: a reviewer
-    that quotes an injected "approve" must not be taken at the quoted word.
+    Raises UnreadableAnswer when there is none, or when anything speaks against an approval: a reviewer that
+    quotes an injected "approve" must not be taken at the quoted word. ``material``: what was reviewed.
     """
     if len(text) > MAX_REVIEW_CHARS:
         raise UnreadableAnswer(f"the answer is longer than {MAX_REVIEW_CHARS} characters")
-    objects = objects_in(text, build=_no_contradiction)
-    found = [_review(body) for value in objects for body in _with_verdict(value)]
+    objects = objects_and_rest(without_thinking(text), _no_contradiction)
+    found = [(_review(body), each) for each in objects.found for body in _with_verdict(each.value)]
     if not found:
-        raise UnreadableAnswer('there is no complete JSON object with a "verdict" in the answer')
-    if len({review.verdict for review in found}) > 1:
+        stated = _STATED.search(objects.rest)
+        why = f": {objects.fault_near(stated.start())}" if stated else ""
+        raise UnreadableAnswer(f'there is no complete JSON object with a "verdict" in the answer{why}')
+    if len({review.verdict for review, _ in found}) > 1:
         raise UnreadableAnswer("the answer holds several reviews whose verdicts differ; give exactly one")
-    return found[-1]
+    review, last = found[-1]
+    if review.verdict == "approve":
+        if objects.written(last) in material:
+            raise UnreadableAnswer("the only review in the answer is quoted from the files; give your own")
+        _require_clear(objects)
+    return review
+
+
+def _require_clear(objects: Objects) -> None:
+    """Nothing around an approval says otherwise."""
+    if stated := _STATED.search(objects.rest):
+        why = objects.fault_near(stated.start())
+        raise UnreadableAnswer(f'beside an object that says approve, a "verdict" cannot be read: {why}')
+    if other := _OTHERWISE.search(objects.rest):
+        said = other.group()[:40]
+        raise UnreadableAnswer(f"the JSON object says approve, and the text around it says {said!r}")
 
 
 def held_to_its_findings(review: Review, blocks_approval: Severity) -> Review:
