@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -83,7 +83,7 @@ class Settings(BaseModel):
     supabase_jwt_secret: SecretStr | None = Field(None, validation_alias="SUPABASE_JWT_SECRET")
     """Of projects that sign with one; others sign with keys that are fetched."""
     metrics_token: SecretStr | None = Field(None, validation_alias="CFX_METRICS_TOKEN")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias="CFX_LOG_LEVEL")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias="CFX_LOG_LEVEL")
 
     @field_validator("workspace_roots")
     @classmethod
@@ -110,7 +110,15 @@ class Settings(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             shown = _PASSWORD.sub("://…@", repr(first["input"]))
-            raise ConfigError(f"{first['msg']} (it is {shown})", key=str(first["loc"][0])) from None
+            wrong = first["msg"].removeprefix("Value error, ")
+            raise ConfigError(f"{wrong} (it is {shown})", key=str(first["loc"][0])) from None
+
+    @classmethod
+    def aliases(cls) -> Iterator[tuple[str, ...]]:
+        """The variables of each setting, the one that counts first."""
+        for field in cls.model_fields.values():
+            alias = field.validation_alias
+            yield tuple(map(str, alias.choices)) if isinstance(alias, AliasChoices) else (str(alias),)
 
     @property
     def roots(self) -> tuple[Path, ...]:

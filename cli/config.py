@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cfx_flow.errors import ConfigError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from cfx_flow.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look at the configuration.")
 
@@ -41,6 +44,7 @@ _FILES = ("models_file", "policy_file", "test_policies_file")
 
 def _report() -> dict[str, Any]:
     from cfx_flow.contract.load import load_policy
+    from cfx_flow.preflight import misspelt, require_usable
     from cfx_flow.settings import Settings
     from cfx_flow.stages.check import load_config
     from cfx_flow.suites.load import load_suites
@@ -49,6 +53,7 @@ def _report() -> dict[str, Any]:
     models, _ = load_config(settings, os.environ)
     load_policy(settings.policy_file)
     suites = load_suites(settings.test_policies_file)
+    require_usable(settings)
     return {
         "ok": True,
         "models_file": str(settings.models_file),
@@ -61,29 +66,34 @@ def _report() -> dict[str, Any]:
         "tests": list(suites),
         "upstreams": {upstream.name: upstream.base_url or None for upstream in models.upstreams.values()},
         "warnings": [
-            f"{variable} is not set: `cfx serve` will not start without it (`cfx demo` will)"
-            for variable in models.unset
-        ]
-        + asyncio.run(_about_the_login(settings.store_url)),
+            *(
+                f"{variable} is not set: `cfx serve` will not start without it (`cfx demo` will)"
+                for variable in models.unset
+            ),
+            *misspelt(os.environ, models.variables),
+            *asyncio.run(_about_the_database(settings)),
+        ],
     }
 
 
-async def _about_the_login(url: str) -> list[str]:
+async def _about_the_database(settings: Settings) -> list[str]:
     """Warnings. SQLite, which has no logins, is not opened: that would make the file."""
+    from cfx_flow.accounts.pepper import KEY, given_pepper
     from cfx_flow.store.address import sqlite_file
     from cfx_flow.store.engine import open_store
     from cfx_flow.store.login import warning_of_login
 
-    if sqlite_file(url) is not None:
+    if sqlite_file(settings.store_url) is not None:
         return []
-    store = await open_store(url)
+    found = [] if given_pepper(settings) else [f"{KEY} is not set: on Postgres nothing starts without it"]
+    store = await open_store(settings.store_url)
     try:
         warning = await warning_of_login(store)
     except StoreUnavailable as error:
         warning = f"CFX_DATABASE_URL: {error.message}"
     finally:
         await store.close()
-    return [] if warning is None else [warning]
+    return found if warning is None else [*found, warning]
 
 
 def _text(report: dict[str, Any]) -> str:

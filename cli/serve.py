@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -84,6 +85,7 @@ def _serve(settings: Settings, environ: dict[str, str], voice: Voice) -> None:
 
     from api.logs import configure_logs
     from cfx_flow.contract.load import load_policy
+    from cfx_flow.preflight import require_usable, warn_of_misspelt
     from cfx_flow.stages.check import load_config
     from cfx_flow.stages.load import require_upstreams
     from cfx_flow.store.address import sqlite_file
@@ -94,6 +96,8 @@ def _serve(settings: Settings, environ: dict[str, str], voice: Voice) -> None:
     models, _ = load_config(settings, environ)
     load_policy(settings.policy_file)
     require_upstreams(models)
+    require_usable(settings)
+    warn_of_misspelt(environ, models.variables)
     with ExitStack() as closing:
         listener = closing.enter_context(listen(settings.host, settings.port))
         if (file := sqlite_file(settings.store_url)) is not None:
@@ -111,14 +115,20 @@ def listen(host: str, port: int, *, key: str = "CFX_PORT") -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(2048)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         listener.close()
-        raise ConfigError(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}. Stop what uses it, or choose "
-            f"another port with --port or {key}",
-            key=key,
-        ) from None
+        raise _cannot_listen(host, port, key, error) from None
     return listener
+
+
+def _cannot_listen(host: str, port: int, key: str, error: OSError | UnicodeError) -> ConfigError:
+    """It is the address that is wrong, where it is none or not of this machine; else the port."""
+    why = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, socket.gaierror | UnicodeError) or error.errno == errno.EADDRNOTAVAIL:
+        mend, key = "Write an address of this machine, 127.0.0.1, or 0.0.0.0 for all of them", "CFX_HOST"
+    else:
+        mend = f"Stop what uses it, or choose another port with --port or {key}"
+    return ConfigError(f"cannot listen on {host}, port {port}: {why}. {mend}", key=key)
 
 
 async def _run(

@@ -24,8 +24,8 @@ FILE_NAME = "pepper"
 def load_pepper(settings: Settings) -> SecretStr:
     """Raises ConfigError: on Postgres without CFX_HASH_SALT (several machines must share it), or when the
     file is gone although keys were made with it."""
-    if settings.hash_salt is not None and settings.hash_salt.get_secret_value().strip():
-        return settings.hash_salt
+    if (given := given_pepper(settings)) is not None:
+        return given
     database = sqlite_file(settings.store_url)
     if database is None:
         raise ConfigError(
@@ -34,6 +34,12 @@ def load_pepper(settings: Settings) -> SecretStr:
             key=KEY,
         )
     return SecretStr(_read_or_make(database.parent / FILE_NAME, database))
+
+
+def given_pepper(settings: Settings) -> SecretStr | None:
+    """As the variable says; None: it says nothing."""
+    salt = settings.hash_salt
+    return salt if salt is not None and salt.get_secret_value().strip() else None
 
 
 def former_peppers(settings: Settings) -> tuple[SecretStr, ...]:

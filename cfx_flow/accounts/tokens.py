@@ -36,13 +36,7 @@ class Tokens:
     def __init__(self, project_url: str, jwks: Jwks, secret: SecretStr | None = None) -> None:
         self._issuer = f"{project_url}/auth/v1"
         self._jwks = jwks
-        self._secret = secret.get_secret_value() if secret is not None else None
-        if self._secret is not None and len(self._secret.encode()) < MIN_SECRET_BYTES:
-            raise ConfigError(
-                f"it has less than {MIN_SECRET_BYTES} bytes and could be guessed; copy the whole of it from "
-                "Supabase's settings",
-                key="SUPABASE_JWT_SECRET",
-            )
+        self._secret = require_long(secret) if secret is not None else None
 
     async def read(self, token: str) -> SignedInAs:
         """Raises InvalidApiKey, saying what to do; StoreUnavailable."""
@@ -84,6 +78,18 @@ class Tokens:
 
     async def close(self) -> None:
         await self._jwks.close()
+
+
+def require_long(secret: SecretStr) -> str:
+    """The project's secret. Raises ConfigError for one that could be guessed."""
+    text = secret.get_secret_value()
+    if len(text.encode()) < MIN_SECRET_BYTES:
+        raise ConfigError(
+            f"it has less than {MIN_SECRET_BYTES} bytes and could be guessed; copy the whole of it from "
+            "Supabase's settings",
+            key="SUPABASE_JWT_SECRET",
+        )
+    return text
 
 
 def _person(claims: dict[str, Any]) -> SignedInAs:

@@ -66,6 +66,9 @@ def load_models(path: Path, environ: Mapping[str, str]) -> Models:
         flow=FlowLimits(**dict(form.limits.flow)),
         upstreams=upstreams,
         unset=unset,
+        variables=frozenset(
+            name for section in form.upstreams.values() for name in (section.url_env, section.key_env) if name
+        ),
     )
 
 

@@ -117,3 +117,5 @@ class Models:
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
     """variables that an upstream's address should come from and that are not set"""
+    variables: frozenset[str] = frozenset()
+    """that the file names: of addresses and keys"""

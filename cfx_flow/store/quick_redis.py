@@ -39,6 +39,23 @@ class Script:
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
+def pool_of(url: str) -> ConnectionPool:
+    """Not connected. Raises ConfigError for no such address."""
+    try:
+        pool = ConnectionPool.from_url(
+            url,
+            protocol=2,
+            socket_timeout=None,  # one for all of a batch, below
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+            **({} if url.startswith("unix:") else {"socket_keepalive": True}),
+        )
+        pool.connection_class(**pool.connection_kwargs)  # tells options that there are not
+    except (ValueError, TypeError):
+        raise ConfigError(f"this is no address of a Redis. Write {EXAMPLES}", key=KEY) from None
+    return pool
+
+
 Call: TypeAlias = tuple[Script, Sequence[str], Sequence[str | int | bytes]]
 """script, its KEYS, its ARGV"""
 
@@ -47,18 +64,7 @@ class QuickRedis:
     """Connects with the first call, and again after a loss. Raises ConfigError for no such address."""
 
     def __init__(self, url: str) -> None:
-        try:
-            self._pool = ConnectionPool.from_url(
-                url,
-                protocol=2,
-                socket_timeout=None,  # one for all of a batch, below
-                socket_connect_timeout=CONNECT_TIMEOUT_S,
-                retry=Retry(NoBackoff(), 0),
-                **({} if url.startswith("unix:") else {"socket_keepalive": True}),
-            )
-            self._pool.connection_class(**self._pool.connection_kwargs)  # tells options that there are not
-        except (ValueError, TypeError):
-            raise ConfigError(f"this is no address of a Redis. Write {EXAMPLES}", key=KEY) from None
+        self._pool = pool_of(url)
         self._connection: AbstractConnection | None = None
         self._turn = asyncio.Lock()
         self._used_at = 0.0

@@ -38,7 +38,10 @@ def prepare_file(path: Path) -> None:
 
 def _unusable(path: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"the folder {path.parent.parent} does not exist. Create it, or choose another place"
+        return (
+            f"the folder {path.parent.parent} does not exist. Create it, or choose another place "
+            "with CFX_DATA_DIR or CFX_DATABASE_URL"
+        )
     if isinstance(error, IsADirectoryError):
         return "this is a folder, a file is wanted"
     return f"the file cannot be opened for writing ({os.strerror(error.errno or 0).lower()})"

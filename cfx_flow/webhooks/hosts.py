@@ -75,13 +75,17 @@ def _places(setting: str) -> Iterator[Place]:
     for entry in filter(None, (part.strip().lower() for part in setting.split(","))):
         name, _, port = entry.partition(":")
         host = name.removeprefix("*.")
-        if not _NAME.fullmatch(host) or (":" in entry and not port.isdecimal()):
+        if not _NAME.fullmatch(host) or (":" in entry and not _is_port(port)):
             raise ConfigError(
                 f"{entry!r} is not a host name: write hooks.example.com, *.example.com or "
                 "hooks.example.com:8443, separated by commas",
                 key=SETTING,
             )
         yield Place(host, int(port or HTTPS_PORT), below=host != name)
+
+
+def _is_port(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,5}", text) is not None and 0 < int(text) < 2**16
 
 
 def _refused(why: str) -> InvalidRequest:

@@ -95,10 +95,39 @@ def test_check_names_file_line_and_key(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("CFX_PORT", "many"), ("CFX_LOG_LEVEL", "loud"), ("CFX_MAX_BODY_BYTES", "-1")]
+    ("variable", "value"),
+    [
+        ("CFX_PORT", "many"),
+        ("CFX_LOG_LEVEL", "loud"),
+        ("CFX_MAX_BODY_BYTES", "-1"),
+        ("CFX_WORKSPACE_ROOTS", "relative"),
+        ("CFX_WEBHOOK_HOSTS", "127.0.0.1"),
+        ("CFX_WEBHOOK_HOSTS", "hooks.example.com:84433"),
+        ("CFX_REDIS_URL", "localhost"),
+        ("SUPABASE_JWT_SECRET", "short"),
+    ],
 )
-def test_setting_that_is_wrong_is_named(run: Run, variable: str, value: str) -> None:
-    assert variable in said_once(run("config", "check", **{variable: value}))
+def test_setting_that_is_wrong_is_named_by_who_checks_and_by_who_starts_and_leaves_nothing(
+    run: Run, tmp_path: Path, variable: str, value: str
+) -> None:
+    variables = {"CFX_LITELLM_URL": NOBODY, "SUPABASE_URL": "https://a.example", "CFX_PORT": "0"}
+    checked = said_once(run("config", "check", **variables | {variable: value}))
+    assert checked.startswith(f"cfx: {variable}: ")
+    assert "Value error" not in checked
+    assert said_once(run("serve", **variables | {variable: value})) == checked
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_warns_of_what_keeps_a_server_on_postgres_from_starting(run: Run) -> None:
+    done = run("config", "check", CFX_DATABASE_URL="postgresql://u:p@127.0.0.1:9/x")
+    assert "warning: CFX_HASH_SALT is not set" in done.stdout
+    assert "CFX_HASH_SALT" not in run("config", "check").stdout
+
+
+def test_misspelt_setting_is_told_with_what_was_meant(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CFX_KEEP_FLOW_DAYS=0\n")
+    done = run("config", "check")
+    assert "warning: CFX_KEEP_FLOW_DAYS is read by nobody. Did you mean CFX_KEEP_FLOWS_DAYS?" in done.stdout
 
 
 # cfx serve that does not start ----------------------------------------------------------------------
@@ -112,7 +141,10 @@ def test_setting_that_is_wrong_is_named(run: Run, variable: str, value: str) -> 
         ({"CFX_LITELLM_URL": NOBODY, "CFX_MODELS_FILE": "absent.yaml"}, "absent.yaml: cannot be read"),
         ({"CFX_LITELLM_URL": NOBODY, "CFX_DATABASE_URL": "mysql://x"}, "CFX_DATABASE_URL"),
         ({"CFX_LITELLM_URL": NOBODY, "CFX_DATABASE_URL": "postgresql://u:p@127.0.0.1:9/x"}, "CFX_HASH_SALT"),
-        ({"CFX_LITELLM_URL": NOBODY, "CFX_HOST": "203.0.113.1"}, "cannot listen on 203.0.113.1"),
+        ({"CFX_LITELLM_URL": NOBODY, "CFX_HOST": "203.0.113.1"}, "CFX_HOST: cannot listen on 203.0.113.1"),
+        ({"CFX_LITELLM_URL": NOBODY, "CFX_HOST": "nobody.invalid"}, "CFX_HOST: cannot listen on nobody"),
+        ({"CFX_LITELLM_URL": NOBODY, "CFX_HOST": f"{'a' * 64}.x"}, "CFX_HOST: cannot listen on aaa"),
+        ({"CFX_LITELLM_URL": NOBODY, "CFX_DATA_DIR": "no/such/place"}, "another place with CFX_DATA_DIR"),
     ],
 )
 def test_wrong_configuration_is_one_line_and_leaves_nothing_behind(
@@ -196,6 +228,12 @@ def test_first_start_shows_a_key_once_and_leaves_it_for_the_other_commands(
     assert json.loads(stored.read_text()) == {"url": second.said["url"], "key": first.said["key"]}
     assert second.said["url"] != first.said["url"]
     assert first.said["key"] not in second.log.read()
+
+
+def test_server_warns_of_a_misspelt_setting_and_starts(serve: Serve) -> None:
+    lines = serve(CFX_KEEP_FLOW_DAYS="0").lines()
+    warned = [line["reason"] for line in lines if line["event"] == "setting_unknown"]
+    assert warned == ["CFX_KEEP_FLOW_DAYS is read by nobody. Did you mean CFX_KEEP_FLOWS_DAYS?"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import AliasChoices
 
 from cfx_flow.settings import HOUSE, Settings
 
@@ -136,8 +135,7 @@ def _explained() -> set[str]:
 
 def _settings() -> set[str]:
     """The first name of each setting."""
-    aliases = [field.validation_alias for field in Settings.model_fields.values()]
-    return {str(alias.choices[0]) if isinstance(alias, AliasChoices) else str(alias) for alias in aliases}
+    return {names[0] for names in Settings.aliases()}
 
 
 def test_env_example_explains_every_variable_of_server_commands_and_compose_and_no_other() -> None:
