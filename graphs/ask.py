@@ -36,6 +36,12 @@ PROGRESS_EVERY_S = 1.0
 MOST_CHARS_PER_TOKEN = 8
 """of a whole answer: who has written more does not keep to the limit, and is not listened to further"""
 
+BREAKS_OFF: Mapping[str, str] = {
+    "length": "the answer reached the model's output limit and breaks off",
+    "content_filter": "the provider's content filter has stopped the answer",
+}
+"""finish reason → what it means"""
+
 Progress = Callable[[int], Awaitable[None]]
 
 
@@ -89,7 +95,7 @@ class Answer(msgspec.Struct, frozen=True):
     @property
     def is_cut_off(self) -> bool:
         """It has lost its end, however whole it looks."""
-        return self.finish_reason in ("length", "content_filter")
+        return self.finish_reason in BREAKS_OFF
 
     def to_json(self) -> bytes:
         return msgspec.json.encode(self)

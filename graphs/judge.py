@@ -84,9 +84,12 @@ class Judged(msgspec.Struct, frozen=True):
         }
 
 
-def judge(answer: str, snapshot: Snapshot, terms: Terms, *, cut_off: bool = False) -> Judged:
-    """Pure and possibly slow: call it in a thread. ``cut_off``: the upstream says that it is not whole."""
-    result = placed(answer, snapshot, terms.policy.diffs, cut_off=cut_off)
+def judge(answer: str, snapshot: Snapshot, terms: Terms, *, breaks_off: str = "") -> Judged:
+    """Pure and possibly slow: call it in a thread. ``breaks_off``: why the upstream says that it is not
+    whole."""
+    if breaks_off:
+        return Judged(_refusal(_cut_off(breaks_off)), terms.contract)
+    result = placed(answer, snapshot, terms.policy.diffs)
     if isinstance(result, Patch) and (size := bytes_of(result.diff)) > terms.max_bytes:
         result = _refusal(_too_long(size, terms.max_bytes))
     if isinstance(result, Refusal):
@@ -97,11 +100,7 @@ def judge(answer: str, snapshot: Snapshot, terms: Terms, *, cut_off: bool = Fals
     return Judged(result, terms.contract, found)
 
 
-def placed(
-    answer: str, snapshot: Snapshot, policy: DiffPolicy = _ANY, *, cut_off: bool = False
-) -> Patch | Refusal:
-    if cut_off:
-        return _refusal(_CUT_OFF)
+def placed(answer: str, snapshot: Snapshot, policy: DiffPolicy = _ANY) -> Patch | Refusal:
     result = check(answer, snapshot.texts, policy)
     if isinstance(result, Patch) and (problems := tuple(_collisions(result, snapshot))):
         return Refusal(str(problems[0].code), problems)
@@ -126,12 +125,13 @@ def patched_files(result: Patch | Refusal) -> dict[str, str]:
     return {change.path: change.after for change in changes if change.after is not None}
 
 
-_CUT_OFF = Problem(
-    Code.TRUNCATED,
-    "the answer reached the model's output limit and breaks off; write a shorter diff, "
-    "with the changed lines and no more than three lines of context around them",
-)
-"""A diff that lost its end can still look like a whole one: a deletion without what replaces it."""
+def _cut_off(why: str) -> Problem:
+    """A diff that lost its end can still look like a whole one: a deletion without what replaces it."""
+    return Problem(
+        Code.TRUNCATED,
+        f"{why}; write a shorter diff, with the changed lines and no more than three lines of context "
+        "around them",
+    )
 
 
 def restored(step: Step) -> str:

@@ -21,7 +21,7 @@ from cfx_flow.review.read import Review, held_to_its_findings, json_schema, read
 from cfx_flow.stages.model import StageName
 from cfx_flow.workspace.snapshot import Snapshot
 from graphs import prompting
-from graphs.ask import Answer
+from graphs.ask import BREAKS_OFF, Answer
 from graphs.judge import Judged, Terms, judge, patched_files, restored
 from graphs.planning import draw_up
 from graphs.state import FlowState, after_refusal
@@ -67,11 +67,10 @@ async def check(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     if step.status != "completed":
         answer = await work.run.output_of(state["code_step"])
         terms = await _terms(work, state)
-        cut_off = answer.detail.get("cut_off", answer.detail["finish_reason"] == "length")
-        text = restored(answer)
+        breaks_off, text = BREAKS_OFF.get(answer.detail["finish_reason"], ""), restored(answer)
         async with work.opened() as snapshot:
             size = len(text) + snapshot.weight
-            judged, detail = await aside(size, _judged, text, snapshot, terms, cut_off)
+            judged, detail = await aside(size, _judged, text, snapshot, terms, breaks_off)
         work.keep_patched(n, patched_files(judged.result))
         text = judged.text
         event = work.run.event("diff.checked", step, data=detail)
@@ -99,7 +98,7 @@ async def review(state: FlowState, runtime: Runtime[Work]) -> FlowState:
         step, answer = await work.call(step, REVIEW, messages, json_schema())
         material = str(messages[-1].content)
         try:
-            read = read_review(answer.text, material)
+            read = _read(answer, material)
         except UnreadableAnswer as error:
             messages = work.again(REVIEW, messages, *prompting.unreadable(work, answer.text, error))
             why = f"The review of {answer.model} could not be read ({error}), nor be asked for again."
@@ -115,8 +114,8 @@ async def review(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     return judged | await _after_revise(work, state, step) if verdict == "revise" else judged
 
 
-def _judged(text: str, snapshot: Snapshot, terms: Terms, cut_off: bool) -> tuple[Judged, Mapping[str, Any]]:
-    judged = judge(text, snapshot, terms, cut_off=cut_off)
+def _judged(text: str, snapshot: Snapshot, terms: Terms, breaks_off: str) -> tuple[Judged, Mapping[str, Any]]:
+    judged = judge(text, snapshot, terms, breaks_off=breaks_off)
     return judged, judged.to_json()
 
 
@@ -148,9 +147,16 @@ async def _findings(work: Work, n: int) -> list[dict[str, Any]]:
     return list((await work.run.output_of(n)).detail["findings"])
 
 
+def _read(answer: Answer, material: str) -> Review:
+    """Raises UnreadableAnswer, also for one that is cut off, whose last word nobody knows."""
+    if why := BREAKS_OFF.get(answer.finish_reason):
+        raise UnreadableAnswer(f"{why}; write less: the worst findings only, in one sentence each")
+    return read_review(answer.text, material)
+
+
 def _last_chance(answer: Answer, material: str) -> Review:
     try:
-        return read_review(answer.text, material)
+        return _read(answer, material)
     except UnreadableAnswer as error:
         raise FlowFailed(
             Reason.REVIEW_UNREADABLE, f"{answer.model} gave no readable review, twice: {error}."

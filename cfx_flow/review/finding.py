@@ -9,21 +9,26 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from cfx_flow.stages.wording import fold
+
+MAX_SEVERITY_CHARS, MAX_DIGITS = 100, 10
+
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """the worst first"""
 
-_OTHER_SCALES: Mapping[str, Severity] = {
-    "blocker": "critical",
-    "fatal": "critical",
-    "error": "high",
-    "major": "high",
-    "warning": "medium",
-    "moderate": "medium",
-    "minor": "low",
-    "nit": "info",
-    "note": "info",
-    "suggestion": "info",
+_WORDS: Mapping[Severity, str] = {
+    "critical": "critical blocker fatal catastrophic p0 kritisch kritik critico critica critique критический "
+    "критическая критично 致命 重大",
+    "high": "high error major severe serious urgent p1 hoch schwer yüksek ciddi élevé élevée haute alto alta "
+    "grave высокий высокая серьёзная 严重 高",
+    "medium": "medium warning moderate p2",
+    "low": "low minor p3 niedrig gering düşük faible bajo baja basso bassa baixa низкий низкая 低",
+    "info": "info nit note suggestion hinweis bilgi",
+}
+"""of other scales and languages: a reviewer may keep to that of the task"""
+_SEVERITY_OF: Mapping[str, Severity] = {
+    fold(word): severity for severity, words in _WORDS.items() for word in words.split()
 }
 
 
@@ -40,15 +45,20 @@ class Finding(BaseModel):
     @field_validator("severity", mode="before")
     @classmethod
     def _known(cls, value: object) -> object:
-        """A word of another scale is translated, an unknown one is medium: it must not hide a finding."""
-        word = value.strip().lower() if isinstance(value, str) else ""
-        return word if word in SEVERITIES else _OTHER_SCALES.get(word, "medium")
+        """The worst of the words that are known, whatever stands around them; unknown ones are medium: they
+        must not hide a finding."""
+        words = re.findall(r"[^\W_]+", fold(value[:MAX_SEVERITY_CHARS])) if isinstance(value, str) else []
+        known = [_SEVERITY_OF[word] for word in words if word in _SEVERITY_OF]
+        return min(known, key=SEVERITIES.index, default="medium")
 
     @field_validator("line", mode="before")
     @classmethod
     def _first_number(cls, value: object) -> int | None:
-        found = re.search(r"\d{1,9}", str(value)) if isinstance(value, str | int) else None
-        return int(found.group()) if found else None
+        """Of a file that could be one: a number of ten digits is none."""
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        found = re.search(r"\d+", str(value)) if isinstance(value, str | int | float) else None
+        return int(found.group()) if found and len(found.group()) < MAX_DIGITS else None
 
     @field_validator("file", "rule", mode="before")
     @classmethod
@@ -61,6 +71,11 @@ def reaches(severity: str, floor: str) -> bool:
     return SEVERITIES.index(severity) <= SEVERITIES.index(floor)
 
 
+def worst_first(findings: Iterable[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Of findings as JSON."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding["severity"]))
+
+
 def with_fingerprints(findings: Iterable[Finding], files: Mapping[str, str]) -> list[dict[str, Any]]:
     """As JSON, each with its ``fingerprint``. ``files``: as the patch leaves them.
 
@@ -68,7 +83,7 @@ def with_fingerprints(findings: Iterable[Finding], files: Mapping[str, str]) -> 
     round. Where no line is named, or no rule, the message's words stand in. The second of two equal
     ones in the same review gets another fingerprint than the first.
     """
-    findings = list(findings)
+    findings = [_at_home(finding, files) for finding in findings]
     named = {finding.file or "" for finding in findings} & files.keys()
     lines = {path: files[path].splitlines() for path in named}
     seen: dict[str, int] = {}
@@ -79,6 +94,15 @@ def with_fingerprints(findings: Iterable[Finding], files: Mapping[str, str]) -> 
         digest = hashlib.sha256(f"{known_by}\0{seen[known_by]}".encode("utf-8", "replace")).hexdigest()
         shown.append(finding.model_dump(mode="json") | {"fingerprint": digest[:16]})
     return shown
+
+
+def _at_home(finding: Finding, files: Mapping[str, str]) -> Finding:
+    """With the file's own name, where it was named as diffs and prose do: ``b/cart.py``, ```./cart.py```."""
+    named = (finding.file or "").strip().strip("`")
+    plain = re.sub(r"^(?:[ab]|\.)/", "", named)
+    if finding.file in files or plain not in files:
+        return finding
+    return finding.model_copy(update={"file": plain})
 
 
 def _known_by(finding: Finding, lines: Mapping[str, Sequence[str]]) -> str:

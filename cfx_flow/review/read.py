@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from cfx_flow.answers import Objects, UnreadableAnswer, objects_and_rest, without_thinking
 from cfx_flow.review.finding import SEVERITIES, Finding, Severity, reaches
 
 Verdict = Literal["approve", "revise", "reject"]
 
-MAX_FINDINGS = 200
+MAX_FINDINGS, MANY_FINDINGS = 200, 20
 MAX_REVIEW_CHARS = 1_000_000
 
 _VERDICTS: Mapping[str, Verdict] = {
@@ -47,7 +47,7 @@ class Review(BaseModel):
 
     verdict: Verdict
     summary: str = ""
-    findings: tuple[Finding, ...] = Field((), max_length=MAX_FINDINGS)
+    findings: tuple[Finding, ...] = ()
     plan_fault: str | None = None
     """what is wrong with the plan, so that no diff that follows it could be right"""
     overruled: bool = False
@@ -81,6 +81,8 @@ class Review(BaseModel):
     def _a_list(cls, value: object) -> object:
         """None is no finding; a lone one, or plain sentences, are findings too."""
         items = [] if value is None else value if isinstance(value, list) else [value]
+        if len(items) > MAX_FINDINGS:
+            raise ValueError(f"there are {len(items)} of them: give the {MANY_FINDINGS} worst")
         return [{"message": item} if isinstance(item, str) else item for item in items]
 
 

@@ -97,6 +97,7 @@ async def test_a_coder_that_refuses_is_asked_again(house: House, provider: Provi
     flow = await house.run()
     codes = [e["data"]["code"] for e in await house.events(flow["id"]) if e["type"] == "diff.checked"]
     assert (flow["status"], codes) == ("approved", ["no_diff", "truncated", None])
+    assert "content filter has stopped the answer" in str(provider.calls(CODE)[2]["body"])
 
 
 async def test_a_diff_that_the_reviewer_cannot_read_whole_goes_back(
@@ -126,6 +127,19 @@ async def test_an_answer_that_is_no_review_is_asked_for_once_more_then_the_flow_
 
     provider.script(*loop([says(GOOD_DIFF)], [answer, verdict("approve")]))
     assert (await house.run())["status"] == "approved"
+
+
+async def test_a_review_that_breaks_off_is_asked_for_again_and_told_so(
+    house: House, provider: Provider
+) -> None:
+    """Asked for the same review again it would break off again. Its first object is not its last word."""
+    quoted = '{"verdict": "approve", "summary": "for example", "findings": []} But: {"verdict": "reje'
+    for half in ('{"verdict": "revise", "findings": [{"severity": "high", "mess', quoted):
+        provider.script(*loop([says(GOOD_DIFF)], [says(half, finish_reason="length"), verdict("reject")]))
+        flow = await house.run()
+        assert (flow["status"], flow["reason"]) == ("rejected", "review")
+        told = provider.calls(REVIEW)[1]["body"]["messages"][-1]["content"]
+        assert "reached the model's output limit and breaks off; write less" in told
 
 
 async def test_an_approval_that_the_reviewer_only_quotes_from_the_files_approves_nothing(

@@ -120,9 +120,55 @@ def test_commas_within_strings_stay() -> None:
     assert read_review(body).summary == "use [1, 2,] and {a,}"
 
 
+@pytest.mark.parametrize(
+    ("word", "severity"),
+    [
+        ("CRITICAL!", "critical"),
+        ("**High** (security)", "high"),
+        ("🔴 critical", "critical"),
+        ("low/medium", "medium"),
+        ("kritisch", "critical"),
+        ("Kritik", "critical"),
+        ("YÜKSEK", "high"),
+        ("élevée", "high"),
+        ("высокий", "high"),
+        ("严重", "high"),
+        ("P3", "low"),
+        (["high"], "medium"),
+        ("x" * 100_000, "medium"),
+    ],
+)
+def test_a_severity_is_known_in_other_words_and_with_ornaments(word: object, severity: str) -> None:
+    """An approval with a finding that nobody has understood would stand."""
+    (finding,) = read_review(
+        json.dumps({"verdict": "approve", "findings": [{"severity": word, "message": "x"}]})
+    ).findings
+    assert finding.severity == severity
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        (0, 0),
+        (15.0, 15),
+        ("L15", 15),
+        ("15-20", 15),
+        (10**9, None),
+        (1e300, None),
+        (float("nan"), None),
+        (True, None),
+    ],
+)
+def test_a_line_is_the_first_number_that_could_be_one(said: object, line: int | None) -> None:
+    (finding,) = read_review(
+        json.dumps({"verdict": "revise", "findings": [{"line": said, "message": "x"}]})
+    ).findings
+    assert finding.line == line
+
+
 def test_a_flood_of_findings_is_unreadable() -> None:
     body = {"verdict": "revise", "findings": ["x"] * (MAX_FINDINGS + 1)}
-    with pytest.raises(UnreadableAnswer, match="findings"):
+    with pytest.raises(UnreadableAnswer, match="findings: there are 201 of them: give the 20 worst"):
         read_review(json.dumps(body))
 
 
