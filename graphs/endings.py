@@ -10,7 +10,7 @@ from cfx_flow.aside import aside
 from cfx_flow.flows.evidence import evidence_of
 from cfx_flow.flows.model import FlowStatus, Reason, Step
 from cfx_flow.review.convergence import Stall
-from cfx_flow.review.finding import SEVERITIES
+from cfx_flow.review.finding import worst_first
 from cfx_flow.workspace.snapshot import Snapshot
 from graphs.judge import BREACH
 from graphs.state import FlowState, person_takes_patch, rounds_used_up, tested_step
@@ -92,7 +92,9 @@ def _stalled(stall: Stall, reviews: Sequence[Step]) -> str:
 
 
 def _worst(review: Step) -> str:
-    findings = sorted(review.detail["findings"], key=lambda found: SEVERITIES.index(found["severity"]))
+    if fault := review.detail.get("plan_fault"):
+        return f"It says that the plan is wrong: {str(fault)[:300]} "
+    findings = worst_first(review.detail["findings"])
     if not findings:
         return ""
     worst = findings[0]

@@ -17,6 +17,7 @@ import msgspec
 from cfx_flow.answers import UnreadableAnswer
 from cfx_flow.aside import aside
 from cfx_flow.flows.model import Step
+from cfx_flow.review.finding import worst_first
 from cfx_flow.sizes import bytes_of
 from cfx_flow.stages.model import StageName
 from cfx_flow.workspace.choose import fitting, named_in, ranked, shown_bytes
@@ -204,14 +205,14 @@ async def _wish(work: Work, state: FlowState) -> tuple[str, str]:
     step = await work.run.output_of(state["replan_step"])
     if step.node != "review":
         return step.output or "", str(step.detail["comment"])
-    wish = f"{step.detail['plan_fault']}\n\n{findings_text(step)}"
-    return await _output(work, state["plan_step"]), clipped(wish, MAX_REASONS_BYTES)
+    return await _output(work, state["plan_step"]), clipped(findings_text(step), MAX_REASONS_BYTES)
 
 
 def findings_text(step: Step) -> str:
-    """The reviewer's findings, one a line, each with its place."""
-    lines = [str(step.detail["summary"])]
-    for finding in step.detail["findings"]:
+    """The reviewer's findings, one a line, each with its place; the worst first, for the end may be cut."""
+    fault = step.detail.get("plan_fault")
+    lines = [*([f"What is wrong with the plan: {fault}"] if fault else []), str(step.detail["summary"])]
+    for finding in worst_first(step.detail["findings"]):
         place = ":".join(str(part) for part in (finding["file"], finding["line"]) if part is not None)
         rule = f" [{finding['rule']}]" if finding["rule"] else ""
         lines.append(f"- {finding['severity']}{rule} {place}: {finding['message']}")

@@ -42,10 +42,9 @@ def stall_of(rounds: Sequence[Findings], guard: Guard) -> Stall | None:
 
     A review without any finding says nothing that could be compared: only the round limit ends those.
     """
-    newest = rounds[-1] if rounds else ()
-    if not newest:
+    if not rounds or not rounds[-1]:
         return None
-    counted = [_counted(findings, guard.severity_floor) for findings in rounds]
+    counted = [_counted(findings, guard.severity_floor) for findings in rounds if findings]
     if not counted[-1]:
         return Stall.BELOW_FLOOR
     prints = [frozenset(finding.get("fingerprint", "") for finding in findings) for findings in counted]

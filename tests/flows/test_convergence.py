@@ -153,8 +153,10 @@ async def test_the_plan_is_reworked_once_then_the_fault_is_a_finding_like_others
     provider.script(*loop([says(GOOD_DIFF)], [at_fault("It forgets names.")]))
     flow = await house.run(max_rounds=3)
     assert (flow["status"], flow["reason"]) == ("rejected", "max_rounds")
+    assert "It says that the plan is wrong: It forgets names." in flow["message"]
     assert len(provider.calls(PLAN)) == 2
     assert len(provider.calls(CODE)) == 3
+    assert "It forgets names." in asked(provider, CODE), "nobody else can still do something about it"
 
 
 async def test_a_reworked_plan_goes_past_the_person_again(house: House, provider: Provider) -> None:

@@ -39,6 +39,15 @@ def test_another_finding_has_another_fingerprint(other: Finding) -> None:
     assert fingerprint(finding()) != fingerprint(other)
 
 
+@pytest.mark.parametrize("named", ["b/cart.py", "a/cart.py", "./cart.py", "`cart.py`", " cart.py"])
+def test_a_file_is_known_by_the_names_that_diffs_and_prose_have_for_it(named: str) -> None:
+    (shown,) = with_fingerprints([finding(file=named)], {"cart.py": FILE})
+    assert shown["file"] == "cart.py"
+    assert [shown["fingerprint"]] == fingerprint(finding())
+    (shown,) = with_fingerprints([finding(file=named)], {named: FILE, "cart.py": FILE})
+    assert shown["file"] == named
+
+
 def test_without_a_line_the_words_count_and_numbers_do_not() -> None:
     assert fingerprint(finding("misses case 3", line=None)) == fingerprint(
         finding("Misses case 12!", line=99)
@@ -63,6 +72,8 @@ def found(*marks: str) -> list[dict[str, Any]]:
         ([found("high:a")], None),
         ([found()], None),
         ([found(), found()], None),  # nothing to compare
+        ([found(), found("high:a", "high:b"), found("low:c")], None),  # nor with the first of these
+        ([found("high:a"), found("high:b"), found(), found("high:c")], Stall.PLATEAU),
         ([found("high:a", "low:b"), found("low:b")], None),
         ([found("high:a"), found("high:b")], None),  # one mended, one new: perhaps on its way
         ([found("high:a"), found("high:a")], Stall.REPEAT),
