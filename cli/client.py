@@ -296,5 +296,8 @@ def _event(data: bytes) -> Event | None:
 
 
 def _part(value: str) -> str:
-    """A path segment; what a person typed must not become another path."""
+    """A path segment; what a person typed must not become another path. Raises CommandError for what would
+    leave none: ``cfx flows show "$ID"``, where nothing set it, would read the list."""
+    if not value.strip("."):
+        raise CommandError(f"{value!r} is no flow's id: `cfx flows list` shows them.")
     return quote(value, safe="")

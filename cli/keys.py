@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from cfx_flow.errors import InvalidRequest
 from cli.beside_store import Desk, beside_store
 
 if TYPE_CHECKING:
-    from cfx_flow.accounts import KeyInfo
+    from cfx_flow.accounts import KeyInfo, NewKey
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make, list and revoke keys.")
 
@@ -48,7 +49,7 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
 
     expires_at = None if expires is None else read_expiry(expires, datetime.now(UTC))
 
-    async def work(desk: Desk) -> tuple[str, KeyInfo]:
+    async def work(desk: Desk) -> NewKey:
         wish = KeyWish(
             label=label,
             permissions=frozenset(permission or ()),
@@ -58,10 +59,9 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
             models=frozenset(model) if model else None,
             expires_at=expires_at,
         )
-        made = await desk.accounts.make_key(user, wish, OPERATOR)
-        return made.key, made
+        return await desk.accounts.make_key(user, wish, OPERATOR)
 
-    _print_made(*beside_store(work), as_json=as_json)
+    _print_made(beside_store(work), as_json=as_json)
 
 
 @app.command("list")
@@ -116,20 +116,25 @@ def rotate(
     now = datetime.now(UTC)
     longer = read_expiry(grace, now, "--grace") - now
 
-    async def work(desk: Desk) -> tuple[str, KeyInfo]:
-        made = await desk.accounts.rotate_key(which, longer, actor=OPERATOR)
-        return made.key, made
+    async def work(desk: Desk) -> NewKey:
+        return await desk.accounts.rotate_key(which, longer, actor=OPERATOR)
 
-    _print_made(*beside_store(work), as_json=as_json)
+    _print_made(beside_store(work), as_json=as_json)
 
 
-def _print_made(key: str, info: KeyInfo, *, as_json: bool) -> None:
+def _print_made(made: NewKey, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"id": info.id, "key": key, **_shown(info)}))
+        typer.echo(json.dumps({"key": made.key, "is_account_new": made.is_account_new, **_shown(made)}))
         return
-    typer.echo(f"A key for {info.user_name}. It is not shown again; revoke it with", err=True)
-    typer.echo(f"  cfx keys revoke {info.key_id}", err=True)
-    typer.echo(key)
+    if made.is_account_new:
+        name = shlex.quote(made.user_name)
+        typer.echo(
+            f"Nobody was called {made.user_name}: the account is new. If the name is a slip:", err=True
+        )
+        typer.echo(f"  cfx users disable {name}", err=True)
+    typer.echo(f"A key for {made.user_name}. It is not shown again; revoke it with", err=True)
+    typer.echo(f"  cfx keys revoke {made.key_id}", err=True)
+    typer.echo(made.key)
 
 
 def read_expiry(text: str, now: datetime, option: str = "--expires") -> datetime:
@@ -179,6 +184,8 @@ def _print_table(keys: list[KeyInfo]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from cfx_flow.accounts.keys import ID_LENGTH
+
     header = ("id", "user", "label", "status", "a day", "streams", "expires", "last used")
     rows = [_cells(info, datetime.now(UTC)) for info in keys]
     console = Console()
@@ -188,7 +195,10 @@ def _print_table(keys: list[KeyInfo]) -> None:
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in header:
-        table.add_column(name, no_wrap=name not in {"user", "label"}, overflow="fold")
+        wraps = name in {"user", "label"}
+        table.add_column(
+            name, no_wrap=not wraps, overflow="fold", min_width=ID_LENGTH if name == "id" else None
+        )
     for row in rows:
         table.add_row(*map(Text, row), style="" if row[3] == "active" else "dim")
     console.print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
@@ -170,18 +171,20 @@ class Accounts:
         now = self._clock.now()
         user_name, wish = clean(user_name, "user name"), wish.checked(now)
         async with self._store.transaction() as connection:
-            owner = await self._account(connection, user_name, actor, now)
-            return await self._make(connection, owner, wish, actor, now)
+            owner, is_new = await self._account(connection, user_name, actor, now)
+            made = await self._make(connection, owner, wish, actor, now)
+            return replace(made, is_account_new=is_new)
 
     async def _account(
         self, connection: AsyncConnection, which: str, actor: Actor, now: datetime
-    ) -> Row[Any]:
-        """By its id, or by its name: then it is made if need be. Two makers at once get the same one."""
-        is_it = account_match(which)
+    ) -> tuple[Row[Any], bool]:
+        """By its id, or by its name: then it is made if need be, and True. Two makers at once get the same
+        one."""
+        is_it, is_new = account_match(which), False
         found = (await connection.execute(select(accounts.c.user_id).where(is_it))).first()
         if found is None and not is_id(which):
-            await make_account(self._store, connection, which, actor, now)
-        return await held_account(connection, is_it)
+            is_new = await make_account(self._store, connection, which, actor, now)
+        return await held_account(connection, is_it), is_new
 
     async def make_key_for(self, user_id: str, wish: KeyWish, actor: Actor, allow: Allow) -> NewKey:
         """For an account that is there. Raises NotFound, InvalidRequest, Conflict for a disabled account,

@@ -43,6 +43,8 @@ class KeyInfo:
 class NewKey(KeyInfo):
     key: str = field(repr=False)
     """shown once; only its hash is stored"""
+    is_account_new: bool = False
+    """nobody of that name was there before"""
 
 
 def select_keys() -> Select[Any]:

@@ -91,8 +91,8 @@ def account_match(which: str) -> ColumnElement[bool]:
 
 async def make_account(
     store: Store, connection: AsyncConnection, name: str, actor: Actor, now: datetime
-) -> None:
-    """Unless another was quicker. Raises Conflict on Supabase."""
+) -> bool:
+    """False: another was quicker. Raises Conflict on Supabase."""
     row = {"user_id": str(uuid.uuid4()), "name": name, "role": "user", "created_at": now}
     insert = store.insert(accounts).values(row).on_conflict_do_nothing(index_elements=[accounts.c.name])
     try:
@@ -104,6 +104,7 @@ async def make_account(
         ) from None
     if made is not None:
         await note_made(connection, actor, row, now)
+    return made is not None
 
 
 async def note_made(

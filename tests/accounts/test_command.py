@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -76,6 +78,39 @@ def test_a_keys_life_on_the_command_line(tmp_path: Path) -> None:
     }
     assert states[made["id"]] == "revoked"
     assert sorted(states.values()) == ["active", "revoked"]
+
+
+@pytest.mark.e2e
+def test_a_name_that_nobody_had_is_told_as_a_new_account(tmp_path: Path) -> None:
+    cfx(tmp_path, "keys", "create", "--user", "ada")
+    slip = cfx(tmp_path, "keys", "create", "--user", "ada l")
+    assert "Nobody was called ada l: the account is new" in slip.stderr
+    assert "cfx users disable 'ada l'" in slip.stderr
+    assert read_key_id(slip.stdout.strip()) is not None
+    known = cfx(tmp_path, "keys", "create", "--user", "ada")
+    assert "new" not in known.stderr
+    for name, is_new in (("ada", False), ("bob", True)):
+        made = json.loads(cfx(tmp_path, "keys", "create", "--user", name, "--json").stdout)
+        assert made["is_account_new"] is is_new
+
+
+@pytest.mark.e2e
+def test_ids_are_whole_on_a_narrow_terminal(tmp_path: Path) -> None:
+    made = cfx(tmp_path, "keys", "create", "--user", "ada", "--label", "the laptop in the kitchen", "--json")
+    ours, theirs = pty.openpty()
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "keys", "list"],
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(HOUSE), "TERM": "xterm", "COLUMNS": "40"},
+            cwd=tmp_path,
+            stdout=theirs,
+        ) as listing:
+            assert listing.wait(60) == 0
+        shown = os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert json.loads(made.stdout)["key_id"] in shown
 
 
 @pytest.mark.e2e

@@ -6,7 +6,7 @@ import pytest
 
 from cli.client import ApiError, Client, sse_data
 from cli.credentials import Credentials
-from cli.exits import Exit
+from cli.exits import CommandError, Exit
 from tests.cli.recorded import Recorder, mended_flow
 from tests.cli.scripted_api import ScriptedApi, frames
 
@@ -121,6 +121,15 @@ def test_id_that_a_person_typed_stays_one_path_segment(api: ScriptedApi) -> None
     with client_of(api) as client, pytest.raises(ApiError):
         client.cancel("../keys?x#y")
     assert api.seen[0][:2] == ("POST", "/v1/flows/..%2Fkeys%3Fx%23y/cancel")
+
+
+@pytest.mark.parametrize("typed", ["", ".", ".."])
+def test_what_leaves_no_path_segment_is_no_id_and_is_asked_of_nobody(api: ScriptedApi, typed: str) -> None:
+    with client_of(api) as client:
+        for ask in (client.flow, client.cancel, client.diff, client.plan, lambda id: list(client.events(id))):
+            with pytest.raises(CommandError, match="is no flow's id"):
+                ask(typed)
+    assert api.seen == []
 
 
 @pytest.mark.parametrize("after_the_end", ["patch.applied", "patch.rolled_back"])

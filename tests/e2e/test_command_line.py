@@ -169,6 +169,7 @@ def test_ctrl_c_cancels_the_flow(server: Server, provider: Provider, tmp_path: P
         ("run", "Greet", "--repo", "nowhere"),
         ("run", "", "--repo", "."),
         ("watch", "nothing"),
+        ("flows", "show", ""),
         ("flows", "--status", "x"),
     ],
     ids=" ".join,
