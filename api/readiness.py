@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -78,7 +78,7 @@ class ReadinessProbe:
             probes[f"upstream {upstream.name}"] = _reach(upstream)
         checks = dict(zip(probes, await asyncio.gather(*probes.values()), strict=True))
         if (chores := self._beside.chores) is not None and (broken := chores.broken()):
-            checks[CHORES] = _told(broken)
+            checks[CHORES] = "; ".join(f"{name}: {trouble}" for name, trouble in broken.items())
         if all(found == "ok" for found in checks.values()):
             return Readiness(status="ready", checks=checks)
         wrong = [f"{name}: {found}" for name, found in checks.items() if found != "ok" and name not in LESS]
@@ -93,11 +93,6 @@ class ReadinessProbe:
         except StoreUnavailable as error:
             return error.message
         return "ok"
-
-
-def _told(broken: Mapping[str, str]) -> str:
-    names = ", ".join(f"{name} ({error})" for name, error in broken.items())
-    return f"{names}: went wrong the last time; the log says why, and it is tried again"
 
 
 async def _count(counters: RateLimiter, day: date) -> str:

@@ -39,7 +39,7 @@ async def test_a_chore_that_breaks_is_told_everywhere_and_goes_on_once_it_can(
     assert [line["in_a_row"] for line in told[:3]] == [1, 2, 3]
     assert {(line["chore"], line["log_level"], line["exc_info"]) for line in told} == {(CHORE, "error", True)}
     probe = ReadinessProbe(services.store, services.models, services.clock, Beside(chores=chores))
-    assert (await probe.check()).checks["chores"].startswith(f"{CHORE} (OperationalError): went wrong")
+    assert (await probe.check()).checks["chores"].startswith(f"{CHORE}: (OperationalError) went wrong")
     async with client_of(create_app(services)) as client:
         assert (value(await scrape(client), "cfx_chore_failures_total", chore=CHORE) or 0) >= 3
     await rename(services, "elsewhere", "disabled_at")
@@ -50,6 +50,27 @@ async def test_chores_of_every_process_are_counted_from_its_start(stranger: http
     samples = await scrape(stranger)
     for chore in (CHORE, "pruning", "flows that nobody runs"):
         assert value(samples, "cfx_chore_failures_total", chore=chore) == 0
+
+
+async def test_a_chore_that_hangs_is_told_until_it_is_over(services: Services, logged: Lines) -> None:
+    goes_on = asyncio.Event()
+    chores = Chores(least_patience_s=0.05)
+    chores.begin("that hangs", goes_on.wait, every_s=0.01)
+    chores.begin("that does not", _nothing, every_s=0.01)
+    await eventually(lambda: "that hangs" in chores.broken())
+    assert chores.failures() == {"that hangs": 1, "that does not": 0}
+    (told,) = [line for line in logged if line["event"] == "chore_hangs"]
+    assert (told["chore"], told["log_level"], told["seconds"]) == ("that hangs", "error", 0.05)
+    probe = ReadinessProbe(services.store, services.models, services.clock, Beside(chores=chores))
+    assert (await probe.check()).checks[
+        "chores"
+    ] == "that hangs: not over after 0.05 s: it may hang, or have much to do"
+    goes_on.set()
+    await eventually(lambda: not chores.broken())
+    await chores.close()
+
+
+async def _nothing() -> None: ...
 
 
 async def test_pauses_after_failures_grow_up_to_a_bound() -> None:
