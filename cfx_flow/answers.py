@@ -45,16 +45,17 @@ class Objects(NamedTuple):
         return self.text[one.start : one.end]
 
     def fault_near(self, at: int) -> str:
-        """Why the object that is open there cannot be read, in words for the one who has written it."""
+        """Why the object that is open there cannot be read, in words for the one who has written it, to be
+        put behind a sentence; empty where it can."""
         begins = max(self.text.rfind("{", 0, at), 0)
         try:
             _decoder(dict).raw_decode(self.text, begins)
         except json.JSONDecodeError as error:
             near = self.text[max(error.pos - 40, 0) : error.pos + 10]
-            return f"{error.msg[:1].lower()}{error.msg[1:]}, near {near!r}"
+            return f": {error.msg[:1].lower()}{error.msg[1:]}, near {near!r}"
         except (ValueError, RecursionError) as error:
-            return str(error)[:100]
-        return "it stands in no object"
+            return f": {str(error)[:100]}"
+        return ""
 
 
 def objects_in(text: str) -> Iterator[dict[str, Any]]:
@@ -63,7 +64,7 @@ def objects_in(text: str) -> Iterator[dict[str, Any]]:
     return (found.value for found in _found(_without_trailing_commas(text), dict))
 
 
-def objects_and_rest(text: str, build: Build) -> Objects:
+def objects_and_rest(text: str, build: Build = dict) -> Objects:
     """The same, and what stands around them. ``build`` makes an object of its pairs, and may refuse them."""
     text = _without_trailing_commas(text)
     found, rest, end = list(_found(text, build)), [], 0
@@ -76,7 +77,7 @@ def objects_and_rest(text: str, build: Build) -> Objects:
 def without_thinking(text: str) -> str:
     """Without the reasoning that some models write before their answer."""
     block = _THINKING.match(text)
-    return text[block.end() :] if block else text
+    return text[block.end() :].lstrip() if block else text
 
 
 def _found(text: str, build: Build) -> Iterator[Found]:

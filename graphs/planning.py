@@ -8,8 +8,9 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from cfx_flow.answers import without_thinking
 from cfx_flow.contract.model import contract_of
-from cfx_flow.contract.read import contract_detail
+from cfx_flow.contract.read import contract_detail, without_blocks
 from cfx_flow.flows.model import FlowFailed, Reason, Step
 from cfx_flow.stages.model import StageName
 from graphs.ask import Answer
@@ -29,34 +30,44 @@ class Planned:
 
 
 async def draw_up(work: Work, step: Step, messages: Sequence[BaseMessage]) -> Planned:
-    """At most four calls. Raises FlowFailed (plan_unreadable)."""
+    """At most three calls. Raises FlowFailed (plan_unreadable)."""
     step, answer = await work.call(step, PLAN, messages)
     if fault := _fault(answer):
         why = f"The plan of {answer.model} {fault}, and could not be asked for again."
-        asked = _asked_again(work, messages, answer, fault)
-        step, answer = await work.call_again(step, PLAN, asked, why)
+        again = _asked_again(work, messages, answer, fault)
+        step, answer = await work.call_again(step, PLAN, again, why)
         if fault := _fault(answer):
             raise FlowFailed(
                 Reason.PLAN_UNREADABLE, f"{answer.model} gave no usable plan, twice: the last one {fault}."
             )
-    text = answer.text
+    text = without_thinking(answer.text)
     detail: Mapping[str, Any] = contract_detail(text)
-    if detail["contract"] is None:
-        step, text, detail = await _with_contract(work, step, messages, answer, detail)
+    if problem := _problem(detail):
+        asked = _asked(work, "flow/no_contract.md", problem)
+        step, block_ = await work.call(step, PLAN, work.again(PLAN, messages, text, asked))
+        text, detail = _with_contract(text, detail, block_)
     return Planned(step, text, {"finish_reason": answer.finish_reason, **detail})
 
 
-async def _with_contract(
-    work: Work, step: Step, messages: Sequence[BaseMessage], answer: Answer, detail: Mapping[str, Any]
-) -> tuple[Step, str, Mapping[str, Any]]:
-    """The plan with the block that it lacked; without one, if that is not given then either."""
-    asked = _asked(work, "flow/no_contract.md", str(detail["contract_problem"]))
-    step, block_ = await work.call(step, PLAN, work.again(PLAN, messages, answer.text, asked))
-    second = contract_detail(block_.text) if _fault(block_) is None else detail
+def _with_contract(text: str, detail: Mapping[str, Any], answer: Answer) -> tuple[str, Mapping[str, Any]]:
+    """The plan with the block that it lacked; without one, if that is not given then either. Raises
+    FlowFailed (plan_unreadable) where nothing may be changed, twice."""
+    second = contract_detail(without_thinking(answer.text)) if _fault(answer) is None else detail
     if second["contract"] is None:
-        return step, answer.text, detail
-    text = f"{answer.text.rstrip()}\n\n{contract_of(second['contract']).block()}\n"
-    return step, text, second
+        second = detail
+    if second["contract"] is None:
+        return text, detail
+    if problem := _problem(second):
+        raise FlowFailed(Reason.PLAN_UNREADABLE, f"{answer.model} plans no change, twice: {problem}.")
+    return f"{without_blocks(text)}\n\n{contract_of(second['contract']).block()}\n", second
+
+
+def _problem(detail: Mapping[str, Any]) -> str | None:
+    """Why no patch could be held to the plan's contract."""
+    contract = detail["contract"]
+    if contract is not None and not contract["files"]:
+        return "the contract names no file, so that any change would break it"
+    return None if contract is not None else str(detail["contract_problem"])
 
 
 def _asked_again(
@@ -76,7 +87,7 @@ def _fault(answer: Answer) -> str | None:
     """Why it cannot be a plan; whether it has a contract is another question."""
     if answer.refused:
         return "is a refusal of the model, or of its provider's content filter"
-    if not answer.text.strip():
+    if not without_thinking(answer.text).strip():
         return "is empty"
     if answer.finish_reason == "length":
         return "reached the model's output limit and breaks off: it must be shorter"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -82,12 +82,9 @@ class Contract(BaseModel):
     @field_validator("files", mode="before")
     @classmethod
     def _a_list_of_files(cls, value: object) -> object:
-        """Also as path → purpose, or as plain paths."""
+        """Also as path → purpose, as operation → paths, or as plain paths."""
         if isinstance(value, dict):
-            value = [
-                {"path": path, **(more if isinstance(more, dict) else {"purpose": more})}
-                for path, more in value.items()
-            ]
+            value = [row for name, more in value.items() for row in _rows(name, more)]
         items = value if isinstance(value, list | tuple) else [] if value is None else [value]
         return [{"path": item} if isinstance(item, str) else item for item in items]
 
@@ -125,6 +122,15 @@ def contract_of(body: Mapping[str, Any]) -> Contract:
         where = ".".join(str(part) for part in first["loc"])
         said = first["msg"].removeprefix("Value error, ")
         raise ValueError(f"{where}: {said}" if where else said) from None
+
+
+def _rows(name: str, more: object) -> Iterator[Mapping[str, Any]]:
+    """Of an entry of an object of files."""
+    if not isinstance(more, list):
+        yield {"path": name, **(more if isinstance(more, dict) else {"purpose": more})}
+        return
+    for item in more:
+        yield {"operation": name, **(item if isinstance(item, dict) else {"path": item})}
 
 
 def _sentence(item: object) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cfx_flow.answers import UnreadableAnswer, objects_in
+from cfx_flow.answers import UnreadableAnswer, objects_and_rest, objects_in
 from cfx_flow.contract.model import Contract, contract_of
 
 MAX_PLAN_CHARS = 400_000
@@ -37,6 +37,11 @@ def read_contract(plan: str) -> Contract | None:
     return first
 
 
+def without_blocks(plan: str) -> str:
+    """The plan's text, for another block to follow it."""
+    return _MARKED.sub("", plan).rstrip()
+
+
 def contract_detail(plan: str) -> dict[str, Any]:
     """What the step of a plan keeps of it, frozen: the contract, or None and why there is none."""
     try:
@@ -56,9 +61,11 @@ def frozen_contract(detail: Mapping[str, Any], plan: str) -> Contract | None:
 
 
 def _marked_body(text: str) -> Mapping[str, Any]:
-    found = _unwrapped(next(objects_in(text), {}))
+    objects = objects_and_rest(text)
+    found = _unwrapped(objects.found[0].value if objects.found else {})
     if "files" not in found and (not found or '"files"' in text):  # then it was cut, or its JSON is broken
-        raise UnreadableAnswer("the block marked cfx-plan holds no complete JSON object")
+        why = objects.fault_near(text.find("{") + 1)
+        raise UnreadableAnswer(f"the block marked cfx-plan holds no complete JSON object{why}")
     return found
 
 

@@ -98,7 +98,7 @@ def read_review(text: str, material: str = "") -> Review:
     found = [(_review(body), each) for each in objects.found for body in _with_verdict(each.value)]
     if not found:
         stated = _STATED.search(objects.rest)
-        why = f": {objects.fault_near(stated.start())}" if stated else ""
+        why = objects.fault_near(stated.start()) if stated else ""
         raise UnreadableAnswer(f'there is no complete JSON object with a "verdict" in the answer{why}')
     if len({review.verdict for review, _ in found}) > 1:
         raise UnreadableAnswer("the answer holds several reviews whose verdicts differ; give exactly one")
@@ -114,7 +114,7 @@ def _require_clear(objects: Objects) -> None:
     """Nothing around an approval says otherwise."""
     if stated := _STATED.search(objects.rest):
         why = objects.fault_near(stated.start())
-        raise UnreadableAnswer(f'beside an object that says approve, a "verdict" cannot be read: {why}')
+        raise UnreadableAnswer(f'beside an object that says approve, a "verdict" cannot be read{why}')
     if other := _OTHERWISE.search(objects.rest):
         said = other.group()[:40]
         raise UnreadableAnswer(f"the JSON object says approve, and the text around it says {said!r}")

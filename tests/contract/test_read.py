@@ -53,6 +53,7 @@ def test_a_contract_is_read_in_every_usual_form(plan: str) -> None:
         ({"a.py": "why", "b.py": {"operation": "new"}}, [("a.py", "modify"), ("b.py", "create")]),
         ([{"path": "`a.py`", "operation": "Remove"}], [("a.py", "delete")]),
         ([{"path": "app/[id]/page.tsx", "operation": "EDIT", "lines": 7}], [("app/[id]/page.tsx", "modify")]),
+        ({"new": ["b.py"], "delete": [{"path": "c.py"}]}, [("b.py", "create"), ("c.py", "delete")]),
         ([], []),
     ],
 )
@@ -92,6 +93,9 @@ def test_a_plan_without_a_block_has_none(plan: str) -> None:
     [
         (fenced("{}"), "no complete JSON object"),
         (fenced('{"tests": []}'), 'no "files"'),
+        (fenced('{"files": [7,], // two\n}'), "enclosed in double quotes, near"),
+        (fenced('{"files": [' + "7" * 5_000 + "]}"), "5000 digits"),
+        (fenced('{"files": {"src": ["a.py"]}}'), "not 'src'"),
         (fenced(JSON[:-9]), "no complete JSON object"),
         (fenced('{"files": [7]}'), "files.0"),
         (fenced('{"files": [{"operation": "modify"}]}'), "files.0.path"),

@@ -145,6 +145,32 @@ async def test_a_plan_without_a_block_is_asked_for_it_once(house: House, provide
     assert (shown["contract_problem"], shown["approved_by_person"]) == (None, False)
 
 
+@pytest.mark.parametrize("first", [plan_text(head="# Mine"), plan_text("../x", head="# Mine")])
+async def test_a_block_that_allows_nothing_or_is_broken_gives_way_to_the_one_that_was_asked_for(
+    house: House, provider: Provider, first: str
+) -> None:
+    provider.script(
+        *loop([says(GOOD_DIFF)], plan=[says(f"<think>\nHm.\n</think>\n\n{first}"), says(BLOCK_ONLY)])
+    )
+    flow = await house.run()
+    assert (flow["status"], flow["stages"]["plan"]["calls"]) == ("approved", 2)
+    shown = await planned(house, flow["id"])
+    assert shown["plan"].startswith("# Mine\n\nScripted")
+    assert shown["plan"].count("cfx-plan") == 1, "a person who edits it would have to take the other one out"
+    assert [file["path"] for file in shown["contract"]["files"]] == ["greet.py"]
+
+
+async def test_a_plan_that_twice_allows_no_change_ends_the_flow_before_any_code_is_paid(
+    house: House, provider: Provider
+) -> None:
+    """Each diff would break it."""
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(plan_text())]))
+    flow = await house.run()
+    assert (flow["status"], flow["reason"]) == ("failed", "plan_unreadable")
+    assert "plans no change, twice: the contract names no file" in flow["message"]
+    assert provider.calls(CODE) == []
+
+
 @pytest.mark.parametrize("second", ["I did.", "", "```json cfx-plan\n{}\n```", "x" * 70_000])
 async def test_a_plan_that_never_has_one_runs_without_and_says_so_to_whoever_decides(
     house: House, provider: Provider, second: str
