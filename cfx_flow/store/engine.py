@@ -30,8 +30,16 @@ POOL_TIMEOUT_S = 5.0
 SQLITE_POOL = {"pool_size": 4, "max_overflow": 4}
 # A connection that died while idle is noticed before a request gets it.
 POSTGRES_POOL = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "pool_recycle": 1800}
-# Prepared statements do not survive a transaction pooler (PgBouncer, Supabase's port 6543).
-POSTGRES_CONNECT = {"prepare_threshold": None, "connect_timeout": 5, "application_name": "cfx-flow"}
+POSTGRES_CONNECT = {
+    "prepare_threshold": None,  # prepared statements do not survive a transaction pooler
+    "connect_timeout": 5,
+    "application_name": "cfx-flow",
+    # A machine that is gone says no goodbye: without these a request would wait for it up to two hours.
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 
 
 class Store:

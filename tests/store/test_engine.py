@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import sqlite3
+import sys
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +21,7 @@ from cfx_flow.store.address import sqlite_file
 from cfx_flow.store.engine import Store, open_store
 from cfx_flow.store.tables import accounts
 from tests.support.stores import opened
+from tests.support.wire import wired_postgres
 
 NORMAL, FULL = 1, 2
 """as SQLite numbers them"""
@@ -184,6 +188,27 @@ async def test_connection_lost_inside_a_transaction_leaves_nothing_behind(
                     admin.execute("SELECT pg_terminate_backend(%s)", [pid])
                 await connection.execute(accounts.insert(), account("bob"))
         assert await count(store) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the names of the options are Linux'")
+async def test_a_postgres_that_is_gone_without_a_word_is_given_up_within_a_minute(postgres_url: str) -> None:
+    """No test can unplug a machine: it is the kernel that finds out, and here is when."""
+    async with (
+        wired_postgres(postgres_url) as (_, through),
+        opened(through) as store,
+        store.read() as connection,
+    ):
+        theirs = (await connection.get_raw_connection()).driver_connection
+        assert isinstance(theirs, psycopg.AsyncConnection)
+        with socket.socket(fileno=os.dup(theirs.fileno())) as line:
+            probed = line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+            idle_s, every_s, probes, unanswered_ms = (
+                line.getsockopt(socket.IPPROTO_TCP, name) for name in names
+            )
+    assert probed
+    assert idle_s + probes * every_s <= 60
+    assert 0 < unanswered_ms <= 60_000
 
 
 async def test_postgres_that_is_not_there_yet_is_asked_only_when_needed() -> None:
