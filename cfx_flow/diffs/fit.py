@@ -136,7 +136,7 @@ def _place(hunk: Hunk, source: Source, path: str, policy: Policy) -> Placed:
         if found is None:
             raise Refused(diagnose.not_placed(hunk, source, path))
     except Refused:
-        if cut.ends_in_a_change(hunk) and not any(map(is_elision, hunk.body)):
+        if hunk.old and cut.ends_in_a_change(hunk) and not any(map(is_elision, hunk.body)):
             raise Refused(cut.problem(hunk, path)) from None
         raise
     elided = any(kind == "elided_context" for kind, _ in found.repairs)

@@ -100,7 +100,10 @@ def _without_anchor(hunk: Hunk, source: Source, path: str) -> Placed:
 
 
 def _no_anchor(hunk: Hunk, source: Source, path: str, what: str) -> Problem:
-    message = f"{what}; without context or removed lines it has no place in the file"
+    message = (
+        f"{what}; without context or removed lines it has no place in the file: begin each line that stays "
+        "with a blank, each that goes with -"
+    )
     excerpt = source.excerpt(max(hunk.stated or 1, 1) - 1, hunk.stated or 1)
     return Problem(Code.NO_ANCHOR, message, path, hunk.line, excerpts=(excerpt,))
 

@@ -175,6 +175,15 @@ def test_a_line_that_looks_like_a_frame_does_not_take_the_rest_of_its_hunk_along
         assert result.code == "context_not_found"
 
 
+def test_a_whole_file_written_as_added_lines_is_not_taken_for_one_that_breaks_off() -> None:
+    """Models rewrite a file so, with the counts of a hunk that has old lines too."""
+    files = {"app.py": "a\nb\nc\n"}
+    result = check("--- a/app.py\n+++ b/app.py\n@@ -1,3 +1,3 @@\n+a\n+B\n+c\n", files)
+    assert isinstance(result, Refusal)
+    assert result.code == "no_anchor"
+    assert "each that goes with -" in result.feedback()
+
+
 def test_blank_lines_alone_are_no_anchor_unless_they_stand_where_the_hunk_says() -> None:
     files = {"x.py": "import os\n\ndef one():\n    return 1\n"}
     names = "--- a/x.py\n+++ b/x.py\n"
