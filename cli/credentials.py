@@ -88,8 +88,8 @@ def save_credentials(folder: Path, credentials: Credentials) -> Path:
 
 
 def is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
     try:
+        host = urlsplit(url).hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
@@ -98,6 +98,16 @@ def is_loopback(url: str) -> bool:
 def _clean(url: object) -> str:
     """``http://host:8000/`` and ``http://host:8000/v1`` mean the same server."""
     text = str(url).strip().rstrip("/").removesuffix("/v1").rstrip("/")
-    if not text.startswith(("http://", "https://")):
-        raise ConfigError(f"CFX_API_URL must begin with http:// or https:// (it is {text!r})")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port, (parts.hostname or "").encode("idna")
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        usable = False
+    if not usable or not text.isprintable() or " " in text or parts.query or parts.fragment:
+        shown = "" if "@" in text else f" (it is {text!r})"
+        raise ConfigError(
+            "CFX_API_URL must be an address like http://127.0.0.1:8000 or https://cfx.example.com, without "
+            f"user, query or fragment{shown}"
+        )
     return text

@@ -212,6 +212,6 @@ def _cells(info: KeyInfo, now: datetime) -> tuple[str, ...]:
         _status(info, now),
         "" if info.daily_limit is None else str(info.daily_limit),
         "" if info.max_streams is None else str(info.max_streams),
-        f"{info.expires_at.astimezone():%Y-%m-%d}" if info.expires_at else "never",
+        f"{info.expires_at:%Y-%m-%d}" if info.expires_at else "never",  # UTC, as --expires takes it
         f"{info.last_used_at.astimezone():%Y-%m-%d %H:%M}" if info.last_used_at else "never",
     )

@@ -114,6 +114,14 @@ def test_ids_are_whole_on_a_narrow_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
+def test_a_key_until_the_end_of_time_is_listed_east_of_greenwich_too(tmp_path: Path) -> None:
+    made = cfx(tmp_path, "keys", "create", "--user", "ada", "--expires", "9999-12-31T23:59:59", "--json")
+    listed = cfx(tmp_path, "keys", "list", TZ="Asia/Tokyo")
+    assert f"{json.loads(made.stdout)['key_id']}\tada" in listed.stdout, listed.stderr
+    assert "\t9999-12-31\t" in listed.stdout
+
+
+@pytest.mark.e2e
 def test_mistakes_end_in_one_line_and_exit_code_2(tmp_path: Path) -> None:
     for arguments in (
         ("keys", "revoke", "nonsense"),

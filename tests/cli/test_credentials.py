@@ -56,9 +56,28 @@ def test_unreadable_file_is_an_error_that_names_it(tmp_path: Path, text: str) ->
         read_credentials(tmp_path)
 
 
-def test_url_without_a_scheme_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="http://"):
-        load_credentials(environ(tmp_path, CFX_API_URL="localhost:8000", CFX_API_KEY="k"))
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8000",
+        "ftp://host",
+        "http://",
+        "http:///x",
+        "http://[::1",
+        "http://host:abc",
+        "http://host:99999",
+        "http://a b",
+        "http://a..b",
+        f"http://{'a' * 64}.example",
+        "http://host?x=1",
+        "http://host#x",
+        "http://me:secret@host",
+    ],
+)
+def test_url_that_is_none_is_refused_before_anything_is_sent(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match="must be an address like http://") as caught:
+        load_credentials(environ(tmp_path, CFX_API_URL=url, CFX_API_KEY="k"))
+    assert "secret" not in str(caught.value)
 
 
 def test_key_with_a_line_end_is_refused_before_it_becomes_a_header(tmp_path: Path) -> None:
