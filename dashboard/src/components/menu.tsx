@@ -22,10 +22,16 @@ export function Menu({ label, children }: { label: ReactNode; children: ReactNod
       document.removeEventListener("keydown", close);
     };
   }, []);
+  /** The entry that has the focus goes out of sight, so its button takes it: a dialog that the choice opens gives it back there. */
+  function chosen(): void {
+    if (!element.current) return;
+    element.current.querySelector("summary")?.focus();
+    element.current.open = false;
+  }
   return (
     <details ref={element} className="relative">
       <summary className={`${buttonClass("plain", "sm")} list-none [&::-webkit-details-marker]:hidden`}>{label}</summary>
-      <div onClick={() => element.current && (element.current.open = false)} className="absolute right-0 z-40 mt-1 min-w-44 rounded-lg bg-raised p-1 shadow-xl ring-1 ring-line-strong max-sm:right-auto max-sm:left-0">
+      <div onClick={chosen} className="absolute right-0 z-40 mt-1 min-w-44 rounded-lg bg-raised p-1 shadow-xl ring-1 ring-line-strong max-sm:right-auto max-sm:left-0">
         {children}
       </div>
     </details>

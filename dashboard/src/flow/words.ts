@@ -14,7 +14,7 @@ const REASONS: Partial<Record<Reason, string>> = {
   policy: "against the policy",
   budget: "budget used up",
   limit_reached: "daily limit reached",
-  upstream: "models not reachable",
+  upstream: "no model answered",
   review_unreadable: "review unreadable",
   plan_unreadable: "plan unreadable",
   state: "its state is lost",

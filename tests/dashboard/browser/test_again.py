@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.dashboard.browser.conftest import Visiting
+from tests.dashboard.browser.conftest import AtGate, Visiting
 from tests.support.flows import (
     FILES,
     FILES_AFTER,
@@ -147,6 +147,17 @@ def test_downloads_are_what_the_api_gives(visiting: Visiting, flows: Flows, prov
         assert saved.value.path().read_bytes() == flows.client.get(f"/v1/flows/{flow_id}/{address}").content
 
 
+def test_who_chooses_from_a_menu_by_keyboard_goes_on_where_they_were(at_the_patch: AtGate) -> None:
+    page, _ = at_the_patch
+    button = page.locator("summary").filter(has_text="Download")
+    button.press("Enter")
+    page.get_by_role("button", name="Report", exact=True).focus()
+    with page.expect_download():
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Report", exact=True)).to_be_hidden()
+    expect(button).to_be_focused()
+
+
 def test_patch_is_written_into_its_folder_and_taken_back_unless_somebody_was_there(
     visiting: Visiting, provider: Provider, dashboard: Server, projects: Path
 ) -> None:
@@ -171,6 +182,7 @@ def test_patch_is_written_into_its_folder_and_taken_back_unless_somebody_was_the
     expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("1 file written")
     assert texts(folder) == FILES_AFTER
     page.keyboard.press("Escape")
+    expect(page.locator("summary").filter(has_text="Folder")).to_be_focused()
     act("Take it back", "Take it back")
     expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("1 file as before")
     assert texts(folder) == FILES
