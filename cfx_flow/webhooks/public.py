@@ -10,15 +10,19 @@ connected to: a name that changes its mind in between (DNS rebinding) changes no
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from threading import Thread
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 """host, port → addresses. Raises OSError."""
+
+Ask = Callable[[str, int], Sequence[str]]
+"""the same, and waits"""
 
 DNS_THREADS = 16
 """of our own: names that hang hold up nothing else"""
@@ -47,6 +51,47 @@ def is_public(address: str) -> bool:
     return ip.is_global and not (special or ip.is_multicast or ip.is_reserved)
 
 
+def ask_system(host: str, port: int) -> Sequence[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+class InThreads:
+    """A Lookup of one that waits. For these threads no process waits when it ends, as it does for those of an
+    executor: a name server that is silent kept a stopped server from ending for up to half a minute."""
+
+    def __init__(self, ask: Ask = ask_system, at_once: int = DNS_THREADS) -> None:
+        self._ask, self._turns = ask, asyncio.Semaphore(at_once)
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        await self._turns.acquire()
+        answer = asyncio.get_running_loop().create_future()
+        Thread(target=self._wait, args=(answer, host, port), name="webhook-dns", daemon=True).start()
+        found: Sequence[str] = await answer
+        return found
+
+    def _wait(self, answer: asyncio.Future[Sequence[str]], host: str, port: int) -> None:
+        found: Sequence[str] | OSError
+        try:
+            found = self._ask(host, port)
+        except OSError as error:
+            found = error
+        except ValueError as error:  # a label that is too long
+            found = OSError(str(error))
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits for it
+            answer.get_loop().call_soon_threadsafe(self._answer, answer, found)
+
+    def _answer(self, answer: asyncio.Future[Sequence[str]], found: Sequence[str] | OSError) -> None:
+        """In the loop. Who asked may have gone; the thread was busy until now all the same."""
+        self._turns.release()
+        if answer.done():
+            return
+        if isinstance(found, OSError):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+
 class PublicResolver(AbstractResolver):
     """For aiohttp's connector. One address that is not public is enough to refuse the name.
 
@@ -54,8 +99,7 @@ class PublicResolver(AbstractResolver):
     """
 
     def __init__(self, lookup: Lookup | None = None, allow: Callable[[str], bool] = is_public) -> None:
-        self._threads = ThreadPoolExecutor(DNS_THREADS, "webhook-dns")
-        self._lookup, self._allow = lookup or self._ask_system, allow
+        self._lookup, self._allow = lookup or InThreads(), allow
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -66,15 +110,7 @@ class PublicResolver(AbstractResolver):
             raise NotPublicError(f"{host} does not lead to a public address")
         return [_result(host, address, port) for address in addresses]
 
-    async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _ask_system(self, host: str, port: int) -> Sequence[str]:
-        def ask() -> Sequence[str]:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            return [str(address[0]) for *_, address in found]
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+    async def close(self) -> None: ...
 
 
 def _result(host: str, address: str, port: int) -> ResolveResult:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
+import threading
 from collections.abc import Sequence
 
 import pytest
 
-from cfx_flow.webhooks.public import Lookup, NotPublicError, PublicResolver, is_public
+from cfx_flow.settings import HOUSE
+from cfx_flow.webhooks.public import InThreads, Lookup, NotPublicError, PublicResolver, is_public
+from tests.support.stores import eventually
 
 INSIDE = [
     *("0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.254", "127.0.0.1"),  # noqa: S104
@@ -56,6 +62,51 @@ async def test_the_systems_own_answer_is_judged_too() -> None:
     with pytest.raises(NotPublicError):
         await resolver.resolve("localhost", 443)
     await resolver.close()
+
+
+SILENT = """
+import asyncio, time
+from cfx_flow.webhooks.public import InThreads, PublicResolver
+
+async def ask() -> None:
+    resolver = PublicResolver(InThreads(lambda host, port: time.sleep(120)))
+    try:
+        async with asyncio.timeout(0.1):
+            await resolver.resolve("hooks.example.com", 443)
+    except TimeoutError:
+        print("given up")
+
+asyncio.run(ask())
+"""
+
+
+def test_a_name_server_that_is_silent_keeps_no_process_from_ending() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SILENT], cwd=HOUSE, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "given up\n"
+
+
+async def test_names_that_hang_take_the_threads_that_there_are_and_give_them_back() -> None:
+    goes_on, asked = threading.Event(), list[str]()
+
+    def ask(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        goes_on.wait(30)
+        if host == "b":
+            raise UnicodeError("label too long")
+        return ["1.1.1.1"]
+
+    lookup = InThreads(ask, at_once=2)
+    gone, refused, waits = (asyncio.create_task(lookup(host, 443)) for host in "abc")
+    await eventually(lambda: len(asked) == 2)
+    gone.cancel()
+    await asyncio.sleep(0.05)
+    assert asked == ["a", "b"], "a thread is busy, whoever has gone"
+    goes_on.set()
+    assert await waits == ["1.1.1.1"]
+    with pytest.raises(OSError, match="too long"):
+        await refused
 
 
 def _always(addresses: Sequence[str]) -> Lookup:
