@@ -131,7 +131,8 @@ async def _terms(work: Work, state: FlowState) -> Terms:
 
 async def _after_revise(work: Work, state: FlowState, step: Step) -> FlowState:
     """Another round, of CODE or, where the plan is at fault, of PLAN; or a reason why it would not help."""
-    after: FlowState = {"feedback_step": step.n, "round": state["round"] + 1, "fixes": 0}
+    round_ = state["round"] + 1
+    after: FlowState = {"feedback_step": step.n, "wish_step": step.n, "round": round_, "fixes": 0}
     guard, replans = work.tools.policy.guard, state.get("replans", 0)
     if step.detail.get("plan_fault") and replans < guard.max_replans:
         return after | {"to_plan": True, "replan_step": step.n, "replans": replans + 1}

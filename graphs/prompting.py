@@ -23,7 +23,7 @@ from cfx_flow.stages.model import StageName
 from cfx_flow.workspace.choose import fitting, named_in, ranked, shown_bytes
 from graphs.fences import block, clipped, fence_for, listing, shown
 from graphs.judge import BREACH, patched_files, placed
-from graphs.state import FlowState, has_feedback, tested_step
+from graphs.state import FlowState, has_feedback, still_stands, tested_step
 from graphs.work import Work
 
 MAX_SHOWN_BYTES = 240_000
@@ -38,8 +38,8 @@ MAX_FAILURES = 20
 
 
 async def plan(work: Work, state: FlowState) -> str:
-    task, (last, wish) = work.flow.task, await _wish(work, state)
-    spent = [task, last, wish]
+    task, attempt = work.flow.task, await _attempt_at_plan(work, state)
+    spent = [task, *attempt.texts]
 
     def write(files: Mapping[str, str]) -> str:
         chosen = _chosen(work, StageName.PLAN, files, [task])
@@ -49,7 +49,7 @@ async def plan(work: Work, state: FlowState) -> str:
             fence=fence,
             task=block(fence, "task", task),
             files=shown(fence, files, chosen.whole, chosen.listed),
-            last_attempt=_last_plan(work, fence, *_told(chosen.left, last, wish)),
+            last_attempt=_last_plan(work, fence, attempt.cut_to(chosen.left)),
         )
 
     return await _from_files(work, write, spent)
@@ -57,22 +57,21 @@ async def plan(work: Work, state: FlowState) -> str:
 
 async def code(work: Work, state: FlowState) -> str:
     task, planned = work.flow.task, await _output(work, state["plan_step"])
-    last = await _output(work, state["code_step"]) if has_feedback(state) else ""
-    last, reasons = clipped(last, MAX_LAST_ANSWER_BYTES), await _reasons(work, state)
-    said = work.flow.options.comment or ""
-    spent = [task, planned, last, reasons, said]
+    attempt, said = await _attempt(work, state), work.flow.options.comment or ""
+    spent = [task, planned, *attempt.texts, said]
 
     def write(files: Mapping[str, str]) -> str:
-        first, since = named_in(planned, files), named_in(f"{last}\n{reasons}", files)
+        first, since = named_in(planned, files), named_in("\n".join(attempt.texts), files)
         chosen = _chosen(work, StageName.CODE, files, [task, planned, said], first=first, since=since)
-        fence = _fence(work, spent, files, chosen.whole)
+        fence, told = _fence(work, spent, files, chosen.whole), attempt.cut_to(chosen.left)
         return work.tools.prompts.render(
             "flow/code.md",
             fence=fence,
             task=block(fence, "task", task),
             plan=block(fence, "plan", planned),
             files=shown(fence, files, chosen.whole, chosen.listed),
-            last_attempt=_last_attempt(work, fence, *_told(chosen.left, last, reasons), state),
+            last_attempt=_last_attempt(work, fence, told, state),
+            still=_still(work, fence, told),
             comment=_comment(work, fence, said),
         )
 
@@ -176,20 +175,42 @@ def _for_files(room: int) -> int:
     return min(MAX_SHOWN_BYTES, room * 3 // 4)
 
 
-def _told(left: int, last: str, reasons: str) -> tuple[str, str]:
-    """The last attempt, and first of all why it will not do, in so many bytes."""
-    reasons = clipped(reasons, min(MAX_REASONS_BYTES, left * 2 // 3))
-    return clipped(last, min(MAX_LAST_ANSWER_BYTES, left - bytes_of(reasons))), reasons
+class _Attempt(msgspec.Struct, frozen=True):
+    """The last one; all empty where there is none."""
+
+    answer: str = ""
+    reasons: str = ""
+    """why it will not do"""
+    before: str = ""
+    """what was asked for before, and still stands"""
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        return self.answer, self.reasons, self.before
+
+    def cut_to(self, left: int) -> _Attempt:
+        """In so many bytes: the reasons first of all."""
+        reasons = clipped(self.reasons, min(MAX_REASONS_BYTES, left * 2 // 3))
+        left = max(left - bytes_of(reasons), 0)
+        before = clipped(self.before, min(MAX_REASONS_BYTES, left * 2 // 3))
+        left = max(left - bytes_of(before), 0)
+        return _Attempt(clipped(self.answer, min(MAX_LAST_ANSWER_BYTES, left)), reasons, before)
 
 
 async def _output(work: Work, n: int) -> str:
     return (await work.run.output_of(n)).output or ""
 
 
-async def _reasons(work: Work, state: FlowState) -> str:
+async def _attempt(work: Work, state: FlowState) -> _Attempt:
     if not has_feedback(state):
-        return ""
-    step = await work.run.output_of(state["feedback_step"])
+        return _Attempt()
+    answer = clipped(await _output(work, state["code_step"]), MAX_LAST_ANSWER_BYTES)
+    before = [await _reasons(work, n) for n in still_stands(state)]
+    return _Attempt(answer, await _reasons(work, state["feedback_step"]), "\n\n".join(before))
+
+
+async def _reasons(work: Work, n: int) -> str:
+    step = await work.run.output_of(n)
     if step.node == "approve_patch":
         return str(step.detail["comment"])
     if step.node == "test":
@@ -198,14 +219,15 @@ async def _reasons(work: Work, state: FlowState) -> str:
     return clipped(reasons, MAX_REASONS_BYTES)
 
 
-async def _wish(work: Work, state: FlowState) -> tuple[str, str]:
-    """The last plan, and what a person or the reviewer wants to have changed in it."""
+async def _attempt_at_plan(work: Work, state: FlowState) -> _Attempt:
+    """And what a person or the reviewer wants to have changed in it."""
     if "replan_step" not in state:
-        return "", ""
+        return _Attempt()
     step = await work.run.output_of(state["replan_step"])
     if step.node != "review":
-        return step.output or "", str(step.detail["comment"])
-    return await _output(work, state["plan_step"]), clipped(findings_text(step), MAX_REASONS_BYTES)
+        return _Attempt(step.output or "", str(step.detail["comment"]))
+    plan_ = await _output(work, state["plan_step"])
+    return _Attempt(plan_, clipped(findings_text(step), MAX_REASONS_BYTES))
 
 
 def findings_text(step: Step) -> str:
@@ -219,9 +241,10 @@ def findings_text(step: Step) -> str:
     return "\n".join(lines)
 
 
-def _last_attempt(work: Work, fence: str, last: str, reasons: str, state: FlowState) -> str:
+def _last_attempt(work: Work, fence: str, told: _Attempt, state: FlowState) -> str:
     if not has_feedback(state):
         return ""
+    last, reasons = told.answer, told.reasons
     render, diff = work.tools.prompts.render, block(fence, "your last answer", last)
     if state["feedback_step"] == state["check_step"]:
         prompt = "flow/breach.md" if state["check"] == BREACH else "flow/refused.md"
@@ -236,10 +259,16 @@ def _comment(work: Work, fence: str, said: str) -> str:
     return work.tools.prompts.render("flow/comment.md", said=block(fence, "comment", said)) if said else ""
 
 
-def _last_plan(work: Work, fence: str, last: str, wish: str) -> str:
-    if not wish:
+def _still(work: Work, fence: str, told: _Attempt) -> str:
+    asked = block(fence, "what was asked for", told.before)
+    return work.tools.prompts.render("flow/still.md", asked=asked) if told.before else ""
+
+
+def _last_plan(work: Work, fence: str, told: _Attempt) -> str:
+    if not told.reasons:
         return ""
-    planned, reasons = block(fence, "your last plan", last), block(fence, "what they ask for", wish)
+    planned = block(fence, "your last plan", told.answer)
+    reasons = block(fence, "what they ask for", told.reasons)
     return work.tools.prompts.render("flow/replan.md", plan=planned, reasons=reasons)
 
 

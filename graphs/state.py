@@ -29,6 +29,8 @@ class FlowState(TypedDict, total=False):
     review_step: int
     feedback_step: int
     """the check, test or review whose reasons CODE must answer"""
+    wish_step: int
+    """the newest review or gate that asked for changes: what it says still stands when a diff is refused"""
     replan_step: int
     """the gate or review that sent the flow back to PLAN, and says why"""
     replans: int
@@ -83,6 +85,14 @@ def person_takes_patch(state: FlowState) -> bool:
 def has_feedback(state: FlowState) -> bool:
     """There is a last attempt at this plan, and a reason why it will not do."""
     return state.get("feedback_step", 0) > state["plan_step"]
+
+
+def still_stands(state: FlowState) -> list[int]:
+    """The steps whose reasons CODE must answer besides the newest: of the diff that did, nothing is kept."""
+    tested = state.get("test_step", 0) if state.get("tested") == "failed" else 0
+    return [
+        n for n in (state.get("wish_step", 0), tested) if state["plan_step"] < n != state["feedback_step"]
+    ]
 
 
 def tested_step(state: FlowState) -> int | None:

@@ -90,6 +90,18 @@ async def test_a_patch_can_be_sent_back_beyond_the_rounds_that_were_set(
     assert (await after(house, flow, "approve"))["status"] == "approved"
 
 
+async def test_what_a_person_asked_for_still_stands_when_the_next_diff_is_refused(
+    house: House, provider: Provider
+) -> None:
+    provider.script(*loop([says(GOOD_DIFF), says(""), says(GOOD_DIFF)]))
+    flow = await after(
+        house, await waiting(house, approval="patch"), "revise", comment="Say goodbye as well."
+    )
+    assert (flow["status"], flow["gate"], flow["round"]) == ("requires_action", "patch", 2)
+    told = asked(provider, CODE)
+    assert told.index("no_diff") < told.index("still stands") < told.index("Say goodbye as well.")
+
+
 @pytest.mark.parametrize("gate", ["plan", "patch"])
 async def test_a_person_can_reject(house: House, provider: Provider, gate: str) -> None:
     provider.script(*loop([says(GOOD_DIFF)]))

@@ -152,6 +152,21 @@ async def test_a_revise_verdict_goes_back_to_code_with_the_findings(house: House
     assert GOOD_DIFF.strip() in told
 
 
+async def test_what_the_reviewer_asked_for_still_stands_when_the_next_diff_is_refused(
+    house: House, provider: Provider
+) -> None:
+    """The last answer may hold nothing of it."""
+    review = [verdict("revise", finding("mind the empty name")), verdict("approve")]
+    provider.script(*loop([says(GOOD_DIFF), says("I am sorry."), says(GOOD_DIFF)], review))
+
+    flow = await house.run()
+
+    assert (flow["status"], flow["round"]) == ("approved", 2)
+    first, revised, refused = asked(provider, CODE)
+    assert "still stands" not in f"{first}{revised}"
+    assert refused.index("no_diff") < refused.index("still stands") < refused.index("mind the empty name")
+
+
 @pytest.mark.e2e
 async def test_a_reviewer_who_never_approves_ends_in_max_rounds(house: House, provider: Provider) -> None:
     provider.script(*loop([says(GOOD_DIFF)], [verdict("revise", finding("still wrong"))]))

@@ -129,6 +129,16 @@ async def test_a_patch_that_breaks_them_goes_back_to_code_with_what_they_printed
     assert len(provider.calls(REVIEW)) == 1
 
 
+async def test_what_they_printed_still_stands_when_the_next_diff_is_refused(
+    house: House, provider: Provider
+) -> None:
+    provider.script(*loop([says(BROKEN), says("I am sorry."), says(GOOD_DIFF), says(GOOD_DIFF)]))
+    flow = await house.run(workspace=tree(), tests="unit")
+    assert (flow["status"], flow["round"]) == ("approved", 1)
+    told = asked(provider, CODE)[2]
+    assert told.index("no_diff") < told.index("still stands") < told.rindex("greet.py greets nobody")
+
+
 async def test_whoever_would_approve_it_a_patch_that_breaks_them_is_never_reviewed(
     any_house: House, provider: Provider
 ) -> None:
