@@ -33,8 +33,8 @@ def not_placed(hunk: Hunk, source: Source, path: str) -> Problem:
     if _stands(new, hunk, source) and hunk.changes:
         return Problem(
             Code.ALREADY_APPLIED,
-            "the file already has what this hunk would make of it: leave the hunk out, or exchange + and - if "
-            "it is the lines with - that should come",
+            "the file already has what this hunk would make of it: leave the hunk out, or exchange + and - "
+            "if it is the lines with - that should come",
             path,
             hunk.line,
         )
