@@ -21,6 +21,8 @@ SILENCE_TIMEOUT_S = 45.0
 """an event stream pings every 15 s: after three missed pings it is dead"""
 RECONNECT_FOR_S = 30.0
 """without hearing anything, before we call the server gone"""
+NOT_UTF8 = "what was given holds bytes that are no UTF-8. Give it as UTF-8."
+"""python keeps such bytes of the command line as halves of characters, which JSON cannot hold"""
 
 
 class ApiError(CommandError):
@@ -232,6 +234,8 @@ class Client:
             raise ApiError(f"{self.url} took too long to answer. Try again.", exit=Exit.UNREACHABLE) from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from None
+        except UnicodeEncodeError:
+            raise CommandError(NOT_UTF8) from None
 
     def _unreachable(self, error: Exception | None) -> ApiError:
         why = f" ({error})" if error else ""
@@ -298,6 +302,6 @@ def _event(data: bytes) -> Event | None:
 def _part(value: str) -> str:
     """A path segment; what a person typed must not become another path. Raises CommandError for what would
     leave none: ``cfx flows show "$ID"``, where nothing set it, would read the list."""
-    if not value.strip("."):
+    if not value.strip(".") or not value.isprintable():
         raise CommandError(f"{value!r} is no flow's id: `cfx flows list` shows them.")
     return quote(value, safe="")

@@ -19,7 +19,7 @@ from cfx_flow.workspace.archive import pack
 from cfx_flow.workspace.edits import apply as write
 from cfx_flow.workspace.edits import changes_of, recover
 from cfx_flow.workspace.working_tree import Tree, read_folder, read_tracked
-from cli.client import ApiError, Client
+from cli.client import NOT_UTF8, ApiError, Client
 from cli.credentials import load_credentials
 from cli.exits import CommandError, exit_of, reported
 from cli.lines import count, patch_lines, print_lines
@@ -71,7 +71,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comman
     6 approved but not applied.
     """
     with reported():
-        text = typer.get_text_stream("stdin").read() if task == "-" else task
+        text = _from_stdin() if task == "-" else task
         if not text.strip():
             raise CommandError('say what to change: cfx run "what to change" --repo PATH')
         for note in recover(repo):
@@ -84,6 +84,13 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter for each option of the comman
         finish = _finish_as_json if as_json else _finish
         finish(outcome, console, apply=apply)
         raise typer.Exit(exit_of(outcome.timeline.status))
+
+
+def _from_stdin() -> str:
+    try:
+        return typer.get_binary_stream("stdin").read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CommandError(NOT_UTF8) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ def test_id_that_a_person_typed_stays_one_path_segment(api: ScriptedApi) -> None
     assert api.seen[0][:2] == ("POST", "/v1/flows/..%2Fkeys%3Fx%23y/cancel")
 
 
-@pytest.mark.parametrize("typed", ["", ".", ".."])
+@pytest.mark.parametrize("typed", ["", ".", "..", "\udcff"], ids=ascii)
 def test_what_leaves_no_path_segment_is_no_id_and_is_asked_of_nobody(api: ScriptedApi, typed: str) -> None:
     with client_of(api) as client:
         for ask in (client.flow, client.cancel, client.diff, client.plan, lambda id: list(client.events(id))):

@@ -181,6 +181,30 @@ def test_mistake_on_the_command_line_is_told_in_words(server: Server, arguments:
     assert "Traceback" not in done.stderr + done.stdout
 
 
+def test_bytes_that_are_no_utf8_are_told_in_words_wherever_they_come_from(
+    server: Server, tmp_path: Path
+) -> None:
+    repo = str(repository(tmp_path / "repo", FILES))
+    latin1 = "Grüße".encode("latin-1")
+    for arguments in (
+        ["run", latin1, "--repo", repo],
+        ["run", "-", "--repo", repo],
+        ["flows", "--cursor", latin1],
+    ):
+        done = subprocess.run(
+            [CFX, *arguments],
+            cwd=tmp_path,
+            env=server.env | {"CFX_API_URL": server.url, "CFX_API_KEY": server.key},
+            input=latin1,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.splitlines()[-1].startswith(b"cfx: what was given holds bytes that are no UTF-8")
+        assert b"Traceback" not in done.stderr
+
+
 def test_flows_and_watch_show_what_ran(server: Server, provider: Provider) -> None:
     cached = {"prompt_tokens": 5000, "prompt_tokens_details": {"cached_tokens": 4096}}
     provider.script(*loop([says(GOOD_DIFF, usage=cached)]))
