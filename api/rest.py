@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
+from api import docs_page
 from api.openapi import describe
 from api.refusals import install_error_handlers
 from api.routes import (
@@ -39,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     status.router,
     admin.router,
     metrics.router,
+    docs_page.router,
 )
 
 
@@ -54,8 +56,8 @@ def bare_rest() -> FastAPI:
         title="CF-X Flow",
         version=version("cfx-flow"),
         description="Plan-Code-Review for software changes: one stage per call, or the whole durable loop.",
+        docs_url=None,  # docs_page
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
     )
     install_error_handlers(app)

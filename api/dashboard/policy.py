@@ -22,7 +22,7 @@ HEADERS = {
 
 def policy_of(page: str, connects: Sequence[str] = ()) -> str:
     """``connects``: origins that the page may ask beside its own."""
-    scripts = " ".join(["'self'", *dict.fromkeys(map(_source, inline_scripts(page)))])
+    scripts = " ".join(["'self'", *dict.fromkeys(map(source_of, inline_scripts(page)))])
     return "; ".join(
         [
             "default-src 'self'",
@@ -48,7 +48,7 @@ def inline_scripts(page: str) -> Sequence[str]:
     return reader.texts
 
 
-def _source(script: str) -> str:
+def source_of(script: str) -> str:
     """As a browser reckons it: over the text between the tags, to the byte."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -80,8 +81,19 @@ async def test_no_file_stands_in_front_of_the_api(visitor: httpx.AsyncClient, pa
     error_of(await visitor.get(path, headers=BROWSER), 401, "invalid_api_key")
 
 
-async def test_docs_stay_the_api_s(visitor: httpx.AsyncClient) -> None:
-    assert "swagger" in (await visitor.get("/docs", headers=BROWSER)).text
+async def test_docs_stay_the_api_s_and_take_nothing_from_elsewhere_but_what_is_pinned(
+    visitor: httpx.AsyncClient,
+) -> None:
+    answer = await visitor.get("/docs", headers=BROWSER)
+    assert answer.headers["x-frame-options"] == "DENY"
+    policy = answer.headers["content-security-policy"]
+    elsewhere = re.findall(r'<[^>]+(?:src|href)="(https:[^"]+)"[^>]*>', answer.text)
+    assert len(elsewhere) == answer.text.count('integrity="sha384-') == 2
+    for address in elsewhere:
+        assert re.search(r"@\d+[.]\d+[.]\d+/", address)
+        assert f"-src {address}" in policy
+    assert "unsafe-eval" not in policy
+    assert "script-src 'unsafe" not in policy
 
 
 @pytest.mark.parametrize(

@@ -182,3 +182,22 @@ def test_characters_that_hide_or_turn_others_around_are_written_out(
         visit.go(f"/flow?id={flow_id}&tab={tab}")
         expect(visit.page.get_by_role("tabpanel")).to_contain_text(text)
         assert "\u202e" not in visit.page.locator("body").inner_text()
+
+
+def test_what_draws_the_api_s_description_runs_only_as_it_was_pinned(visiting: Visiting) -> None:
+    """The page is of this origin, its script is a CDN's, and what that sends could read the visitor's key."""
+    visit = visiting(others=["https://cdn.jsdelivr.net/"])
+    page = visit.page
+
+    def another(route: Route) -> None:
+        body = "window.hurt = sessionStorage.getItem('cfx.session')"
+        headers = {"access-control-allow-origin": "*"}
+        route.fulfill(status=200, body=body, headers=headers, content_type="text/javascript")
+
+    page.route("https://cdn.jsdelivr.net/**", another)
+    visit.go("/keys", "Keys")
+    visit.go("/docs")
+    expect(page.get_by_role("link", name="the document itself")).to_be_visible()
+    assert not page.evaluate("window.hurt")
+    assert all("integrity" in one for one in visit.complaints), visit.complaints
+    visit.complaints.clear()
