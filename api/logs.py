@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import io
 import json
 import logging
 import sys
@@ -153,7 +154,24 @@ def _json(event: MutableMapping[str, Any], **_options: Any) -> str:
         return json.dumps(event, default=str, skipkeys=True)
 
 
+def _visible(text: str) -> str:
+    """A terminal obeys what it is sent: a path that anybody asks for must not clear it, or name it anew."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)
+
+
+def _all_visible(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: _visible(said) if isinstance(said, str) else said for name, said in event.items()}
+
+
+def _visible_traceback(stream: TextIO, exc_info: Any) -> None:
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    stream.write(_visible(text.getvalue()))
+
+
 def _rendering(stream: TextIO) -> list[Any]:
     if stream.isatty():
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        return [_all_visible, structlog.dev.ConsoleRenderer(exception_formatter=_visible_traceback)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
 from collections.abc import MutableMapping, Sequence
@@ -51,6 +54,36 @@ try:
 except ValueError:
     structlog.get_logger("mine").exception("broke")
 """
+
+
+HOSTILE = """
+import logging
+import structlog
+from api.logs import configure_logs
+configure_logs("info")
+bad = "\\x1b]0;HACKED\\x07\\x9b2J\\u202e"
+structlog.get_logger("mine").info("served", path="/" + bad, among=[bad])
+logging.getLogger("library").warning("heard " + bad)
+try:
+    raise ValueError(bad)
+except ValueError:
+    structlog.get_logger("mine").exception("broke")
+"""
+
+
+def test_nothing_that_a_caller_sends_rules_the_operator_s_terminal() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        subprocess.run([sys.executable, "-c", HOSTILE], stderr=theirs, timeout=30, check=True)
+        shown = os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert shown.count("HACKED") == 4
+    assert shown.count("\\x1b]0;HACKED\\x07\\x9b2J\\u202e") == 4
+    colours = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert [char for char in colours if not char.isprintable() and char not in "\r\n\t"] == []
+    assert "Traceback (most recent call last):\r\n" in shown
 
 
 def _lines(level: str) -> list[dict[str, Any]]:
