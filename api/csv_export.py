@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from cfx_flow.flows.model import iso
 from cfx_flow.ledger.pages import SHOWN, Wanted, read_page
 from cfx_flow.store.engine import Store
 
@@ -50,8 +49,8 @@ def _lines(head: Iterable[Sequence[str]], rows: Sequence[Row[Any]]) -> str:
 
 def _cell(value: object) -> object:
     """What callers and models wrote must not become a formula. **Source**: OWASP, "CSV Injection"."""
-    if isinstance(value, datetime):
-        return iso(value)
+    if isinstance(value, datetime):  # whole: `until` of the next table must leave none out
+        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str) and value.startswith(_FORMULA):
