@@ -40,8 +40,8 @@ async def approve_patch(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     if after["person"] == "revise":
         round_ = state["round"] + 1
         rounds = max(state["max_rounds"], round_)
-        after |= {"feedback_step": n, "wish_step": n, "round": round_, "fixes": 0}
-        after |= {"max_rounds": rounds, "stall": ""}
+        after |= {"feedback_step": n, "round": round_, "fixes": 0, "max_rounds": rounds, "stall": ""}
+        after["comments"] = [*state.get("comments", []), n]
     return after
 
 

@@ -125,7 +125,7 @@ async def _terms(work: Work, state: FlowState) -> Terms:
         contract=work.contract_of(planned),
         approved_by_person=planned.node == "approve_plan" or bool(planned.detail.get("edited")),
         policy=work.tools.policy,
-        max_bytes=prompting.room_for_diff(work, planned.output or ""),
+        max_bytes=await prompting.room_for_diff(work, state, planned.output or ""),
     )
 
 

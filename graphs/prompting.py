@@ -57,7 +57,7 @@ async def plan(work: Work, state: FlowState) -> str:
 
 async def code(work: Work, state: FlowState) -> str:
     task, planned = work.flow.task, await _output(work, state["plan_step"])
-    attempt, said = await _attempt(work, state), work.flow.options.comment or ""
+    attempt, said = await _attempt(work, state), await _said(work, state, but=state.get("feedback_step"))
     spent = [task, planned, *attempt.texts, said]
 
     def write(files: Mapping[str, str]) -> str:
@@ -89,7 +89,8 @@ async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str
     task, planned = work.flow.task, await work.run.output_of(state["plan_step"])
     plan_, diff = planned.output or "", checked.output or ""
     found = clipped(_machine(work, checked, planned, await _tested(work, state)), _room_for_found(work))
-    spent = [task, plan_, diff, found]
+    said = await _said(work, state)
+    spent = [task, plan_, diff, found, said]
     files = fitting(after, list(after), most_bytes=_for_files(_left(work, StageName.REVIEW, spent)))
     fence = _fence(work, spent, after, files)
     return work.tools.prompts.render(
@@ -97,6 +98,7 @@ async def review(work: Work, state: FlowState, checked: Step, after: Mapping[str
         fence=fence,
         task=block(fence, "task", task),
         plan=block(fence, "plan", plan_),
+        wish=_wish(work, fence, said),
         diff=block(fence, "diff", diff),
         found=block(fence, "what the machine found", found),
         files=shown(fence, after, files),
@@ -122,9 +124,10 @@ async def patched(work: Work, checked: Step) -> Mapping[str, str]:
         return patched_files(await aside(len(diff) + snapshot.weight, placed, diff, snapshot))
 
 
-def room_for_diff(work: Work, planned: str) -> int:
-    """Bytes of a diff that REVIEW can read whole, beside task, plan and what the machine found."""
-    return max(_left(work, StageName.REVIEW, [work.flow.task, planned]) - _room_for_found(work), 0)
+async def room_for_diff(work: Work, state: FlowState, planned: str) -> int:
+    """Bytes of a diff that REVIEW can read whole, beside all else that it must know."""
+    fixed = [work.flow.task, planned, await _said(work, state)]
+    return max(_left(work, StageName.REVIEW, fixed) - _room_for_found(work), 0)
 
 
 def _room_for_found(work: Work) -> int:
@@ -219,6 +222,13 @@ async def _reasons(work: Work, n: int) -> str:
     return clipped(reasons, MAX_REASONS_BYTES)
 
 
+async def _said(work: Work, state: FlowState, *, but: int | None = None) -> str:
+    """What a person has said of patches, and when they resumed the flow. ``but``: at which gate not."""
+    gates = [await work.run.output_of(n) for n in state.get("comments", []) if n != but]
+    comments = [str(step.detail["comment"]) for step in gates]
+    return "\n\n".join([*comments, *filter(None, [work.flow.options.comment])])
+
+
 async def _attempt_at_plan(work: Work, state: FlowState) -> _Attempt:
     """And what a person or the reviewer wants to have changed in it."""
     if "replan_step" not in state:
@@ -257,6 +267,10 @@ def _last_attempt(work: Work, fence: str, told: _Attempt, state: FlowState) -> s
 
 def _comment(work: Work, fence: str, said: str) -> str:
     return work.tools.prompts.render("flow/comment.md", said=block(fence, "comment", said)) if said else ""
+
+
+def _wish(work: Work, fence: str, said: str) -> str:
+    return work.tools.prompts.render("flow/wish.md", said=block(fence, "comment", said)) if said else ""
 
 
 def _still(work: Work, fence: str, told: _Attempt) -> str:

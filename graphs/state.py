@@ -30,7 +30,9 @@ class FlowState(TypedDict, total=False):
     feedback_step: int
     """the check, test or review whose reasons CODE must answer"""
     wish_step: int
-    """the newest review or gate that asked for changes: what it says still stands when a diff is refused"""
+    """the newest review that asked for changes: what it says still stands when a diff is refused"""
+    comments: list[int]
+    """the gates at which a person has sent a patch back: what they said stands to the end"""
     replan_step: int
     """the gate or review that sent the flow back to PLAN, and says why"""
     replans: int

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import House, OpenHouse
-from tests.support.flows import GOOD_DIFF, loop, says, verdict
-from tests.support.provider import CODE, PLAN, Provider
+from tests.support.flows import GOOD_DIFF, finding, loop, says, verdict
+from tests.support.provider import CODE, PLAN, REVIEW, Provider
 
 
 async def waiting(house: House, **body: Any) -> dict[str, Any]:
@@ -99,7 +99,25 @@ async def test_what_a_person_asked_for_still_stands_when_the_next_diff_is_refuse
     )
     assert (flow["status"], flow["gate"], flow["round"]) == ("requires_action", "patch", 2)
     told = asked(provider, CODE)
-    assert told.index("no_diff") < told.index("still stands") < told.index("Say goodbye as well.")
+    assert told.index("no_diff") < told.index("heed this") < told.index("Say goodbye as well.")
+
+
+async def test_what_a_person_asked_for_is_known_to_the_reviewer_and_outlives_its_next_wish(
+    house: House, provider: Provider
+) -> None:
+    """Else the one takes out again, as beyond the plan, what the other has put in."""
+    reviews = [verdict("approve"), verdict("revise", finding("mind the empty name")), verdict("approve")]
+    provider.script(*loop([says(GOOD_DIFF)], reviews))
+    flow = await after(
+        house, await waiting(house, approval="patch"), "revise", comment="Say goodbye as well."
+    )
+    assert (flow["status"], flow["gate"], flow["round"]) == ("requires_action", "patch", 3)
+    first, revised, _ = (str(call["body"]["messages"][-1]["content"]) for call in provider.calls(REVIEW))
+    assert "Say goodbye as well." not in first
+    assert "Say goodbye as well." in revised
+    told = asked(provider, CODE)
+    assert "mind the empty name" in told
+    assert "Say goodbye as well." in told
 
 
 @pytest.mark.parametrize("gate", ["plan", "patch"])
