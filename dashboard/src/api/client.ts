@@ -19,7 +19,7 @@ export class ApiError extends Error {
 /** The server did not answer at all. */
 export class Unreachable extends Error {
   constructor() {
-    super("The server cannot be reached. It is asked again as soon as it is there.");
+    super("The server cannot be reached.");
     this.name = "Unreachable";
   }
 }

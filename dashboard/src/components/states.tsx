@@ -32,7 +32,10 @@ export function Loading({ rows = 5, className, label = "Loading" }: { rows?: num
   );
 }
 
-/** An error in the server's own words. */
+const AGAIN_BY_ITSELF = "It is asked again as soon as it is there.";
+const NOT_BY_ITSELF = "Nothing is sent again by itself: once it is there, do this once more.";
+
+/** An error in the server's own words. `compact`: of what a person did; else of what the page asks for, and asks again. */
 export function Failure({ error, retry, compact = false, className }: { error: unknown; retry?: () => void; compact?: boolean; className?: string }) {
   const away = error instanceof Unreachable;
   const Icon = away ? ServerOff : CircleAlert;
@@ -41,7 +44,7 @@ export function Failure({ error, retry, compact = false, className }: { error: u
     <div role="alert" className={clsx("flex items-start gap-3 rounded-lg text-[0.8125rem]", compact ? "bg-bad/8 px-3 py-2 ring-1 ring-inset ring-bad/25" : "p-4", className)}>
       <Icon aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
       <div className="min-w-0 flex-1">
-        <p className="break-words whitespace-pre-wrap">{messageOf(error)}</p>
+        <p className="break-words whitespace-pre-wrap">{messageOf(error)}{away && ` ${compact ? NOT_BY_ITSELF : AGAIN_BY_ITSELF}`}</p>
         {id && !compact && <p className="mt-1 font-mono text-2xs break-all text-faint">request {id}</p>}
       </div>
       {retry && (
