@@ -170,6 +170,7 @@ class Client:
         """
         last, failures, silent_since, ended = after, 0, time.monotonic(), False
         while True:
+            lost: Exception | None = None
             try:
                 for event in self._stream(flow_id, last):
                     failures, silent_since = 0, time.monotonic()
@@ -178,14 +179,15 @@ class Client:
                     last, ended = event.seq, event.type in ENDS_OF_STREAMS
                     yield event
             except (httpx.TransportError, _TryAgainError) as error:
+                lost = error
                 if time.monotonic() - silent_since > self._reconnect_for_s:
-                    raise self._unreachable(error) from None
+                    raise self._given_up(lost) from None
             if ended:  # and not resumed: the stream would have gone on
                 return
             failures += 1
             self._sleep(min(0.2 * 2 ** min(failures, 5), 3.0))
             if time.monotonic() - silent_since > self._reconnect_for_s:
-                raise self._unreachable(None)
+                raise self._given_up(lost)
 
     # -- below: one request, one error
 
@@ -195,11 +197,11 @@ class Client:
         timeout = httpx.Timeout(SILENCE_TIMEOUT_S, connect=5.0)
         path = f"/v1/flows/{_part(flow_id)}/events"
         with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
-            if response.status_code >= 500 or response.status_code == 429:
-                raise _TryAgainError(f"HTTP {response.status_code}")
             if response.status_code != 200:
                 response.read()
-                raise self._refused(response)
+                refused = self._refused(response)
+                may_pass = response.status_code >= 500 or response.status_code == 429
+                raise _TryAgainError(str(refused), refused) if may_pass else refused
             for data in sse_data(response.iter_bytes()):
                 yield None if data is None else _event(data)
 
@@ -237,6 +239,14 @@ class Client:
         except UnicodeEncodeError:
             raise CommandError(NOT_UTF8) from None
 
+    def _given_up(self, lost: Exception | None) -> ApiError:
+        """What the server said last, if it said anything; never as if the flow had failed."""
+        refused = lost.refused if isinstance(lost, _TryAgainError) else None
+        if refused is None:
+            return self._unreachable(lost)
+        refused.exit = Exit.UNREACHABLE if refused.exit is Exit.FAILED else refused.exit
+        return refused
+
     def _unreachable(self, error: Exception | None) -> ApiError:
         why = f" ({error})" if error else ""
         return ApiError(
@@ -268,7 +278,11 @@ class Client:
 
 
 class _TryAgainError(Exception):
-    """The server answered, but not with the stream yet."""
+    """The server answered, but not with the stream yet; ``refused``: what it said instead."""
+
+    def __init__(self, message: str, refused: ApiError | None = None) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 def sse_data(chunks: Iterator[bytes]) -> Iterator[bytes | None]:

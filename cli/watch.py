@@ -148,6 +148,7 @@ def watch(
 def _watch(flow_id: str, as_json: bool) -> Exit:
     timeline = Timeline()
     with Client(load_credentials(os.environ)) as client:
+        client.flow(flow_id)  # that there is no server is told at once; only a lost one is looked for
         if as_json:
             for event in client.events(flow_id):
                 timeline.add(event)

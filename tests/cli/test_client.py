@@ -66,6 +66,19 @@ def test_server_that_stays_away_is_given_up(api: ScriptedApi) -> None:
     assert raised.value.exit is Exit.UNREACHABLE
 
 
+@pytest.mark.parametrize(("status", "exit"), [(429, Exit.USAGE), (503, Exit.UNREACHABLE)])
+def test_server_that_refuses_for_long_has_the_last_word(api: ScriptedApi, status: int, exit: Exit) -> None:
+    """It is there: who hears that it is not looks in the wrong place. And no flow has failed."""
+    api.error(EVENTS, status, "20 of your event streams are open. Close one.", "code")
+    with (
+        client_of(api, reconnect_for_s=1.0) as client,
+        pytest.raises(ApiError, match="event streams are open") as raised,
+    ):
+        list(client.events("f1"))
+    assert (raised.value.status, raised.value.exit) == (status, exit)
+    assert len(api.seen) > 1, "it may have passed"
+
+
 def test_event_stream_that_is_refused_is_not_tried_again(api: ScriptedApi) -> None:
     api.error(EVENTS, 404, "There is no flow f1.", "not_found")
     with client_of(api) as client, pytest.raises(ApiError, match="There is no flow f1"):

@@ -205,6 +205,20 @@ def test_bytes_that_are_no_utf8_are_told_in_words_wherever_they_come_from(
         assert b"Traceback" not in done.stderr
 
 
+def test_watch_says_at_once_that_there_is_no_server(tmp_path: Path) -> None:
+    nobody = {"CFX_API_URL": "http://127.0.0.1:9", "CFX_API_KEY": "cfx_x"}
+    done = subprocess.run(
+        [CFX, "watch", "f", "--json"],
+        cwd=tmp_path,
+        env=child_environ(**nobody),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, "no CF-X server answers" in done.stderr) == (5, True)
+
+
 def test_flows_and_watch_show_what_ran(server: Server, provider: Provider) -> None:
     cached = {"prompt_tokens": 5000, "prompt_tokens_details": {"cached_tokens": 4096}}
     provider.script(*loop([says(GOOD_DIFF, usage=cached)]))
