@@ -56,12 +56,15 @@ async def plan(work: Work, state: FlowState) -> str:
 
 
 async def code(work: Work, state: FlowState) -> str:
-    task, planned = work.flow.task, await _output(work, state["plan_step"])
+    task, plan_step = work.flow.task, await work.run.output_of(state["plan_step"])
+    planned, contract = plan_step.output or "", work.contract_of(plan_step)
+    in_contract = [file.path for file in contract.files] if contract else []
     attempt, said = await _attempt(work, state), await _said(work, state, but=state.get("feedback_step"))
     spent = [task, planned, *attempt.texts, said]
 
     def write(files: Mapping[str, str]) -> str:
-        first, since = named_in(planned, files), named_in("\n".join(attempt.texts), files)
+        first = [*in_contract, *named_in(planned, files)]
+        since = named_in("\n".join(attempt.texts), files)
         chosen = _chosen(work, StageName.CODE, files, [task, planned, said], first=first, since=since)
         fence, told = _fence(work, spent, files, chosen.whole), attempt.cut_to(chosen.left)
         return work.tools.prompts.render(

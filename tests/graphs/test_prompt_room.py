@@ -86,3 +86,17 @@ async def test_the_file_that_is_changed_stays_when_there_is_a_long_attempt_to_sh
     assert "# line 799 of a long file" in first
     assert "# line 799 of a long file" in second
     assert needed(provider.calls(CODE)[1]) <= 18_000
+
+
+async def test_the_files_of_the_contract_are_shown_before_those_that_the_plan_only_mentions(
+    open_house: OpenHouse, sqlite_url: str, provider: Provider, tmp_path: Path
+) -> None:
+    long = FILES["greet.py"] + "".join(f"# line {n} of a long file\n" for n in range(400))
+    files = {"greet.py": long, "docs/history.md": ENGLISH * 200}
+    plan = plan_text("greet.py", head="# Plan\n\n`docs/history.md` tells how it came to be.")
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(plan)]))
+    async with open_house(sqlite_url, CFX_MODELS_FILE=with_windows(tmp_path, 15_000)) as house:
+        flow = await house.run(workspace={"files": files})
+
+    assert flow["status"] == "approved", flow["message"]
+    assert "# line 399 of a long file" in provider.calls(CODE)[0]["body"]["messages"][1]["content"]
