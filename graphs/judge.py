@@ -102,9 +102,11 @@ def judge(answer: str, snapshot: Snapshot, terms: Terms, *, breaks_off: str = ""
 
 def placed(answer: str, snapshot: Snapshot, policy: DiffPolicy = _ANY) -> Patch | Refusal:
     result = check(answer, snapshot.texts, policy)
-    if isinstance(result, Patch) and (problems := tuple(_collisions(result, snapshot))):
-        return Refusal(str(problems[0].code), problems)
-    return result
+    if isinstance(result, Patch):
+        problems = tuple(_collisions(result, snapshot))
+        return Refusal(str(problems[0].code), problems) if problems else result
+    problems = tuple([_as_it_is(problem, snapshot) for problem in result.problems])
+    return Refusal(str(problems[0].code), problems, result.repairs)
 
 
 def _refusal(problem: Problem) -> Refusal:
@@ -140,13 +142,23 @@ def restored(step: Step) -> str:
     return output.replace(NUL_SHOWN, "\0") if step.detail.get("nul") else output
 
 
+_NO_TEXT = "this file exists and is no UTF-8 text: it cannot be changed, leave it out"
+
+
+def _as_it_is(problem: Problem, snapshot: Snapshot) -> Problem:
+    """To the check a file that is no text is not there; as a new one it would be refused as well."""
+    if problem.code is Code.MISSING_TARGET and problem.path in snapshot.files:
+        return Problem(Code.BINARY, _NO_TEXT, problem.path, problem.line)
+    return problem
+
+
 def _collisions(patch: Patch, snapshot: Snapshot) -> Iterable[Problem]:
     """The check sees the text files only: a new file may still hit a binary one, or a file as its folder."""
     for change in patch.changes:
         if change.before is not None:
             continue
         if change.path in snapshot.files:
-            yield Problem(Code.BINARY, "this file exists and is not text: it cannot be changed", change.path)
+            yield Problem(Code.BINARY, _NO_TEXT, change.path)
         for parent in (change.path[:at] for at, char in enumerate(change.path) if char == "/"):
             if parent in snapshot.files:
                 yield Problem(Code.NEW_FILE_EXISTS, f"{parent} is a file, not a folder", change.path)
