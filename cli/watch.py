@@ -117,11 +117,15 @@ class CancelOnInterrupt:
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
-        if self._flow_id is not None:
-            self._start()
+        self._start()
 
     def _start(self) -> None:
-        threading.Thread(target=self._cancel, name="cancel", daemon=True).start()
+        """In a thread: the signal may have come amid a line of our own."""
+        answer = self._wait if self._flow_id is None else self._cancel
+        threading.Thread(target=answer, name="cancel", daemon=True).start()
+
+    def _wait(self) -> None:
+        self._say("cancelling once the server has taken the flow; Ctrl-C again leaves at once")
 
     def _cancel(self) -> None:
         self._say("cancelling; Ctrl-C again leaves at once")

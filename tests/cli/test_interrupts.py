@@ -41,8 +41,11 @@ def test_first_ctrl_c_cancels_the_flow_and_the_second_leaves(api: ScriptedApi) -
 
 def test_ctrl_c_before_the_flow_is_known_cancels_it_once_it_is(api: ScriptedApi) -> None:
     api.json(CANCEL, {"id": "f1", "status": "cancelled"})
-    with interrupts(api, []) as held:
+    said: list[str] = []
+    with interrupts(api, said) as held:
         os.kill(os.getpid(), signal.SIGINT)
+        until(lambda: said)
+        assert "once the server has taken the flow; Ctrl-C again" in said[0]
         assert not api.seen
         held.watch("f1")
         until(lambda: api.seen)
