@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from graphs.fences import block, clipped, fence_for
 from graphs.work import Work
 
 PLAN = StageName.PLAN
+NO_FILE = "the contract names no file, so that any change would break it"
+MAX_ALIKE = 5
 MAX_PLAN_CHARS = 60_000
 """CODE and REVIEW read it in every round"""
 
@@ -42,7 +44,7 @@ async def draw_up(work: Work, step: Step, messages: Sequence[BaseMessage]) -> Pl
             )
     text = without_thinking(answer.text)
     detail: Mapping[str, Any] = contract_detail(text)
-    if problem := _problem(detail):
+    if problem := await _problem(work, detail):
         asked = _asked(work, "flow/no_contract.md", problem)
         step, block_ = await work.call(step, PLAN, work.again(PLAN, messages, text, asked))
         text, detail = _with_contract(text, detail, block_)
@@ -57,17 +59,39 @@ def _with_contract(text: str, detail: Mapping[str, Any], answer: Answer) -> tupl
         second = detail
     if second["contract"] is None:
         return text, detail
-    if problem := _problem(second):
-        raise FlowFailed(Reason.PLAN_UNREADABLE, f"{answer.model} plans no change, twice: {problem}.")
+    if not second["contract"]["files"]:
+        raise FlowFailed(Reason.PLAN_UNREADABLE, f"{answer.model} plans no change, twice: {NO_FILE}.")
     return f"{without_blocks(text)}\n\n{contract_of(second['contract']).block()}\n", second
 
 
-def _problem(detail: Mapping[str, Any]) -> str | None:
+async def _problem(work: Work, detail: Mapping[str, Any]) -> str | None:
     """Why no patch could be held to the plan's contract."""
     contract = detail["contract"]
-    if contract is not None and not contract["files"]:
-        return "the contract names no file, so that any change would break it"
-    return None if contract is not None else str(detail["contract_problem"])
+    if contract is None:
+        return str(detail["contract_problem"])
+    if not contract["files"]:
+        return NO_FILE
+    async with work.opened() as snapshot:
+        return _misnamed(contract["files"], snapshot.files)
+
+
+def _misnamed(planned: Sequence[Mapping[str, Any]], files: Collection[str]) -> str | None:
+    """A file that is not there, where there is another of its name: CODE, which sees that one, could not
+    change it."""
+    missing = [file for file in planned if file["operation"] != "create" and file["path"] not in files]
+    by_name: dict[str, list[str]] = {_name(file["path"]): [] for file in missing}
+    for path in files if missing else ():
+        if (name := _name(path)) in by_name:
+            by_name[name].append(path)
+    for file in missing:
+        if alike := by_name[_name(file["path"])][:MAX_ALIKE]:
+            said = f"it says to {file['operation']} {file['path']}, and there is no such file"
+            return f"{said}; there is {', '.join(alike)}"
+    return None
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _asked_again(

@@ -160,6 +160,25 @@ async def test_a_block_that_allows_nothing_or_is_broken_gives_way_to_the_one_tha
     assert [file["path"] for file in shown["contract"]["files"]] == ["greet.py"]
 
 
+async def test_a_contract_that_names_a_file_by_another_path_is_asked_about_before_any_code_is_paid(
+    house: House, provider: Provider
+) -> None:
+    """CODE is shown the true file, and each diff of it would be outside of the contract."""
+    wrong = plan_text("src/greet.py", "create docs/README.md", "new_one.py", head="# Mine")
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(wrong), says(BLOCK_ONLY)]))
+    flow = await house.run()
+    assert (flow["status"], flow["stages"]["code"]["calls"]) == ("approved", 1)
+    told = asked(provider, PLAN)
+    assert "it says to modify src/greet.py, and there is no such file; there is greet.py" in told
+    assert "docs/README.md, and" not in told
+    assert "new_one.py, and" not in told, "to modify it may mean to make it"
+
+    provider.script(*loop([says(GOOD_DIFF)], plan=[says(wrong)]))
+    flow = await house.run(max_rounds=1)
+    assert (flow["status"], flow["reason"]) == ("rejected", "policy")
+    assert flow["stages"]["plan"]["calls"] == 2
+
+
 async def test_a_plan_that_twice_allows_no_change_ends_the_flow_before_any_code_is_paid(
     house: House, provider: Provider
 ) -> None:
