@@ -122,7 +122,7 @@ def _problem(problem: Mapping[str, Any]) -> tuple[str, str]:
     field = ".".join(loc[1:] if loc[:1] and loc[0] in _PLACES else loc)
     if not field and problem["type"] == "missing":
         return "", "The body is empty: send a JSON object"
-    return field[:200], str(problem["msg"])
+    return field[:200], str(problem["msg"]).removeprefix("Value error, ")
 
 
 _PLACES = ("body", "query", "path", "header", "cookie")

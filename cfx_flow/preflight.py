@@ -8,10 +8,12 @@ from collections.abc import Collection, Iterable, Iterator
 
 import structlog
 
+from cfx_flow.accounts.pepper import KEY, given_pepper
 from cfx_flow.settings import Settings
 from cfx_flow.webhooks.hosts import WebhookHosts
 
 PREFIX = "CFX_"
+LEAST_SALT_CHARS = 32
 ELSEWHERE = frozenset(
     {"CFX_API_URL", "CFX_API_KEY"}  # of the commands that talk to a server
     | {"CFX_DB_PASSWORD", "CFX_REDIS_PASSWORD", "CFX_PUBLISHED"}  # of docker compose
@@ -45,6 +47,19 @@ def misspelt(names: Iterable[str], known: Collection[str] = ()) -> Iterator[str]
             yield f"{name} is read by nobody. Did you mean {meant}?"
 
 
-def warn_of_misspelt(names: Iterable[str], known: Collection[str]) -> None:
+def guessable(settings: Settings) -> Iterator[str]:
+    """Whoever may run flows has a secret that is made from the pepper, and can try out what it is."""
+    salt = given_pepper(settings)
+    if salt is not None and len(salt.get_secret_value().strip()) < LEAST_SALT_CHARS:
+        yield (
+            f"{KEY} has fewer than {LEAST_SALT_CHARS} characters: a user who guesses it can sign as this "
+            "server does. Set a longer one (openssl rand -hex 32), and this one as CFX_HASH_SALT_PREVIOUS"
+        )
+
+
+def warn(settings: Settings, names: Iterable[str], known: Collection[str]) -> None:
+    """Into the log, at a server's start."""
     for sentence in misspelt(names, known):
         log.warning("setting_unknown", reason=sentence)
+    for sentence in guessable(settings):
+        log.warning("setting_guessable", reason=sentence)

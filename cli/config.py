@@ -44,7 +44,7 @@ _FILES = ("models_file", "policy_file", "test_policies_file")
 
 def _report() -> dict[str, Any]:
     from cfx_flow.contract.load import load_policy
-    from cfx_flow.preflight import misspelt, require_usable
+    from cfx_flow.preflight import guessable, misspelt, require_usable
     from cfx_flow.settings import Settings
     from cfx_flow.stages.check import load_config
     from cfx_flow.suites.load import load_suites
@@ -71,6 +71,7 @@ def _report() -> dict[str, Any]:
                 for variable in models.unset
             ),
             *misspelt(os.environ, models.variables),
+            *guessable(settings),
             *asyncio.run(_about_the_database(settings)),
         ],
     }

@@ -85,7 +85,7 @@ def _serve(settings: Settings, environ: dict[str, str], voice: Voice) -> None:
 
     from api.logs import configure_logs
     from cfx_flow.contract.load import load_policy
-    from cfx_flow.preflight import require_usable, warn_of_misspelt
+    from cfx_flow.preflight import require_usable, warn
     from cfx_flow.stages.check import load_config
     from cfx_flow.stages.load import require_upstreams
     from cfx_flow.store.address import sqlite_file
@@ -97,7 +97,7 @@ def _serve(settings: Settings, environ: dict[str, str], voice: Voice) -> None:
     load_policy(settings.policy_file)
     require_upstreams(models)
     require_usable(settings)
-    warn_of_misspelt(environ, models.variables)
+    warn(settings, environ, models.variables)
     with ExitStack() as closing:
         listener = closing.enter_context(listen(settings.host, settings.port))
         if (file := sqlite_file(settings.store_url)) is not None:

@@ -64,7 +64,7 @@ def _work(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
     import uvloop
 
     from api.logs import configure_logs
-    from cfx_flow.preflight import require_usable, warn_of_misspelt
+    from cfx_flow.preflight import require_usable, warn
     from cfx_flow.stages.check import load_config
     from cfx_flow.stages.load import require_upstreams
     from cfx_flow.store.address import sqlite_file
@@ -79,7 +79,7 @@ def _work(settings: Settings, environ: dict[str, str], as_json: bool) -> None:
     models, _ = load_config(settings, environ)
     require_upstreams(models)
     require_usable(settings)
-    warn_of_misspelt(environ, models.variables)
+    warn(settings, environ, models.variables)
     with ExitStack() as closing, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         listener = None
         if settings.worker_port is not None:

@@ -1,4 +1,4 @@
-"""Variables that nobody reads are told, and none that somebody does."""
+"""Variables that nobody reads are told, and none that somebody does; and a pepper that could be guessed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from cfx_flow.preflight import ELSEWHERE, misspelt
-from cfx_flow.settings import HOUSE
+from cfx_flow.preflight import ELSEWHERE, guessable, misspelt
+from cfx_flow.settings import HOUSE, Settings
 
 
 def test_no_variable_that_is_explained_is_taken_for_a_slip() -> None:
@@ -29,6 +29,15 @@ def test_no_variable_that_is_explained_is_taken_for_a_slip() -> None:
 )
 def test_slip_is_told_with_what_was_meant(name: str, meant: str) -> None:
     assert list(misspelt([name])) == [f"{name} is read by nobody. Did you mean {meant}?"]
+
+
+@pytest.mark.parametrize(
+    ("salt", "is_told"), [("x" * 31, True), (f" {'x' * 31} ", True), ("x" * 32, False), ("", False)]
+)
+def test_pepper_that_its_users_could_guess_is_told_and_not_shown(salt: str, is_told: bool) -> None:
+    told = list(guessable(Settings.load({"CFX_HASH_SALT": salt})))
+    assert len(told) == is_told
+    assert "xx" not in "".join(told)
 
 
 def test_what_models_yaml_reads_and_what_looks_like_nothing_of_ours_is_left_alone() -> None:
