@@ -39,6 +39,12 @@ _OTHERWISE = re.compile(
     r"|(?:needs?|request\w*)\s+(?:changes|work))",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"\b(?:no|nothing|not|without|nor)\s+(?:(?:reason|need|cause)\s+)?(?:(?:to|for|any|a|be)\s+)?"
+    r"(?:reject\w*|revis(?:e|ion)\w*|request\w*\s+changes)",
+    re.IGNORECASE,
+)
+"""words that go well with an approval"""
 _NO_FAULT = ("", "null", "none", "no", "false", "n/a", "-")
 
 
@@ -115,7 +121,7 @@ def _require_clear(objects: Objects) -> None:
     if stated := _STATED.search(objects.rest):
         why = objects.fault_near(stated.start())
         raise UnreadableAnswer(f'beside an object that says approve, a "verdict" cannot be read{why}')
-    if other := _OTHERWISE.search(objects.rest):
+    if other := _OTHERWISE.search(_DENIED.sub("", objects.rest)):
         said = other.group()[:40]
         raise UnreadableAnswer(f"the JSON object says approve, and the text around it says {said!r}")
 
