@@ -44,13 +44,13 @@ class Reader:
         await self.told(lambda event: event["type"] == type_)
 
     async def told(self, is_it: Callable[[dict[str, Any]], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not any(map(is_it, self.events)):
                 self._news.clear()
                 await self._news.wait()
 
     async def until_the_end(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not self.ended:
                 self._news.clear()
                 await self._news.wait()
@@ -71,7 +71,7 @@ async def reading_at(house: House, path: str, **headers: str) -> AsyncIterator[R
         yield reader
     finally:
         reader.left.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await task
 
 

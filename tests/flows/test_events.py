@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,13 @@ from cfx_flow.flows.readers import READERS_PER_USER, Readers
 from cfx_flow.limits.open import open_limits
 from tests.flows.conftest import House, OpenHouse
 from tests.flows.reader import reading
+from tests.flows.test_approval import decide
 from tests.support.clock import FakeClock
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
 from tests.support.provider import Provider
 
 SLOW = {"first_byte_delay_s": 30}
+GATE = "approval.requested"
 
 
 async def test_a_reader_sees_everything_live_and_the_stream_closes(
@@ -31,7 +34,7 @@ async def test_a_reader_sees_everything_live_and_the_stream_closes(
     flow_id = await any_house.start()
     async with reading(any_house, flow_id) as reader:
         await reader.until("flow.completed")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not reader.ended:
                 await asyncio.sleep(0.01)
     assert reader.events == await any_house.events(flow_id)
@@ -60,17 +63,18 @@ async def test_a_reader_that_comes_back_gets_what_it_missed_and_no_more(
 async def test_a_reader_goes_on_at_another_process_than_the_one_it_left(
     open_house: OpenHouse, postgres_url: str, provider: Provider
 ) -> None:
-    """As behind a load balancer: one runs the flow, one only serves."""
-    provider.script(*loop([says(GOOD_DIFF, first_byte_delay_s=0.5)]))
+    """As behind a load balancer: one runs the flow, one only serves. It waits at its gates while the reader
+    moves on."""
+    provider.script(*loop([says(GOOD_DIFF)]))
     async with open_house(postgres_url, CFX_WITH_WORKER="false") as serves, open_house(postgres_url) as runs:
-        flow_id = await serves.start()
-        async with reading(serves, flow_id) as before:
-            await before.until("step.completed")
-        seen = before.events
-        for house in (runs, serves):
-            async with reading(house, flow_id, last_event_id=str(seen[-1]["seq"])) as after:
-                await after.until("diff.checked" if house is runs else "flow.completed")
-            seen = seen + after.events
+        flow_id = await serves.start(approval="both")
+        seen: list[dict[str, Any]] = []
+        for house, end in ((serves, GATE), (runs, GATE), (serves, "flow.completed")):
+            async with reading(house, flow_id, last_event_id=str(len(seen))) as reader:
+                if seen:
+                    await decide(serves, await serves.get(flow_id), "approve")
+                await reader.until(end)
+            seen += reader.events
         assert seen == await serves.events(flow_id)
 
 
@@ -100,7 +104,7 @@ async def test_a_reader_whose_key_is_revoked_is_sent_away_and_not_let_in_again(
             await reader.until("flow.started")
         await house.services.accounts.revoke_key(other.id)
         await house.services.reader_watch.check()  # as it does by itself every 30 s
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not goes.ended:
                 await asyncio.sleep(0.01)
         assert goes.text.endswith('data: {"type":"stream.reconnect"}\n\n')
@@ -157,7 +161,7 @@ async def test_a_shutdown_ends_the_stream_so_that_its_reader_comes_back(
     async with reading(house, flow_id) as reader:
         await reader.until("step.started")
         await house.services.dispatcher.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not reader.ended:
                 await asyncio.sleep(0.01)
     assert (await house.get(flow_id))["status"] == "in_progress"
@@ -202,7 +206,7 @@ async def test_an_event_written_between_read_and_wait_is_not_slept_over() -> Non
             feed.ring("f")
         return found
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert [event async for event in follow(read, feed, "f", 0, poll_s=60)] == rows.events
 
 

@@ -329,7 +329,7 @@ def asked(provider: Provider, model: str) -> list[str]:
 
 async def logged(house: House, flow_id: str, count: int) -> list[Any]:
     query = select(request_logs).where(request_logs.c.flow_id == flow_id).order_by(request_logs.c.created_at)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             async with house.services.store.read() as connection:
                 rows = list(await connection.execute(query))
