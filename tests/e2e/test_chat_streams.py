@@ -81,7 +81,7 @@ def test_next_turn_takes_over_from_a_stream_of_another_process(
     with stream(one, FIRST) as stopped:
         assert ask(other, NEXT).text.endswith("data: [DONE]\n\n")
         assert last_error(stopped)["code"] == "stream_replaced"
-    provider.wait_for_disconnect(timeout_s=5)
+    provider.wait_for_disconnect()
 
 
 def test_killed_server_locks_nobody_out_of_its_slots_for_long(
@@ -118,7 +118,7 @@ def test_server_that_is_asked_to_stop_says_so_in_its_streams(
     with ExitStack() as stack:
         for text in ("one", "two"):
             stack.enter_context(stream(server, [{"role": "user", "content": text}]))
-    provider.wait_for_disconnect(timeout_s=5)
+    provider.wait_for_disconnect()
 
 
 def test_sdk_sees_a_stream_that_was_taken_over_as_an_error(own_server: OwnServer, provider: Provider) -> None:

@@ -234,6 +234,6 @@ def test_client_that_leaves_frees_the_upstream(
         connection.getresponse().read(100)
     connection.close()
     left_at = time.time()
-    call = provider.wait_for_disconnect(timeout_s=5)
+    call = provider.wait_for_disconnect()
     print(f"the provider's call ended {call['disconnected_at'] - left_at:.3f} s after the caller had left")
     assert call["disconnected_at"] - left_at < 2, "0.25 s on a machine that has nothing else to do"

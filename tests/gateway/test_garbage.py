@@ -34,7 +34,7 @@ def _held() -> list[object]:
 
 async def _until_all_went() -> None:
     """Its end is a few turns of the loop away; the collector is off."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while _held():
             await asyncio.sleep(0.02)
 

@@ -108,7 +108,7 @@ async def test_released_slot_is_free_for_any_process(here: Process, elsewhere: P
 
 
 async def eventually_started(process: Process, user_id: str, *words: str) -> Slot:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             try:
                 return await process.start(user_id, *words)

@@ -201,7 +201,7 @@ async def test_while_a_commit_waits_for_the_disk_others_read_what_was_before(sql
     await sqlite_store.run(writing("a"))
     jobs, disk = sqlite_store._jobs, Event()
     assert jobs is not None
-    jobs._disk.run(lambda: disk.wait(5), lambda _: None)
+    jobs._disk.run(lambda: disk.wait(30), lambda _: None)
     under_way = asyncio.ensure_future(sqlite_store.run(writing("b")))
     await asyncio.sleep(0.05)
     assert await names_in(sqlite_store) == ["a"]
@@ -224,12 +224,12 @@ async def test_a_commit_goes_on_and_keeps_its_turn_though_whoever_waits_for_it_i
     under_way = asyncio.ensure_future(sqlite_store.run(writing("b")))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    jobs._disk.run(lambda: disk.wait(5), lambda _: None)
+    jobs._disk.run(lambda: disk.wait(30), lambda _: None)
     turn.give_back()
     await asyncio.sleep(0.05)
     for task in asyncio.all_tasks() - {mine}:
         task.cancel()
-    await asyncio.wait([under_way], timeout=5)
+    await asyncio.wait([under_way], timeout=30)
     assert under_way.cancelled()
     assert not turn.take()
     disk.set()

@@ -120,7 +120,7 @@ async def test_a_server_that_is_restarted_is_found_again_through_it(store: Store
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             try:
                 await require_schema(store)

@@ -52,5 +52,5 @@ async def test_who_is_cancelled_in_the_moment_in_which_it_comes_gives_it_on() ->
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, 30)
     assert turn.take()

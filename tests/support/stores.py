@@ -138,7 +138,7 @@ def fake_clock() -> FakeClock:
     return FakeClock()
 
 
-async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     """Waits for something that happens in the background; fails after ``timeout_s``."""
     async with asyncio.timeout(timeout_s):
         while not condition():

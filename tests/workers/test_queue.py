@@ -97,7 +97,7 @@ async def test_whoever_holds_the_lock_runs_the_flow_job_or_not(desk: Office, pos
 
 
 async def eventually_recovered(desk: Office) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await desk.dispatcher.recover() == 0:
             await asyncio.sleep(0.02)
 
@@ -123,7 +123,7 @@ async def test_a_worker_takes_up_what_a_dead_one_had_taken(desk: Office, postgre
 
 
 async def all_ended(here: Office, ids: list[str]) -> list[Flow]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             flows = [await here.get(ALICE, flow_id) for flow_id in ids]
             if all(flow.status.ended for flow in flows):
