@@ -78,7 +78,7 @@ class ReadinessProbe:
             probes[f"upstream {upstream.name}"] = _reach(upstream)
         checks = dict(zip(probes, await asyncio.gather(*probes.values()), strict=True))
         if (chores := self._beside.chores) is not None and (broken := chores.broken()):
-            checks[CHORES] = "; ".join(f"{name}: {trouble}" for name, trouble in broken.items())
+            checks[CHORES] = "; ".join(f"{name} {trouble}" for name, trouble in broken.items())
         if all(found == "ok" for found in checks.values()):
             return Readiness(status="ready", checks=checks)
         wrong = [f"{name}: {found}" for name, found in checks.items() if found != "ok" and name not in LESS]

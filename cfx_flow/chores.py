@@ -32,10 +32,10 @@ class _Record:
 
     @property
     def trouble(self) -> str:
-        """In a sentence; empty: there is none."""
+        """To be said behind the chore's name; empty: there is none."""
         if self.overdue_s:
-            return f"not over after {self.overdue_s:g} s: it may hang, or have much to do"
-        why = f"({self.error}) went wrong the last time; the log says why, and it is tried again"
+            return f"(late): not over after {self.overdue_s:g} s: it may hang, or have much to do"
+        why = f"({self.error}): went wrong the last time; the log says why, and it is tried again"
         return why if self.in_a_row else ""
 
 

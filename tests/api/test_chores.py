@@ -39,7 +39,7 @@ async def test_a_chore_that_breaks_is_told_everywhere_and_goes_on_once_it_can(
     assert [line["in_a_row"] for line in told[:3]] == [1, 2, 3]
     assert {(line["chore"], line["log_level"], line["exc_info"]) for line in told} == {(CHORE, "error", True)}
     probe = ReadinessProbe(services.store, services.models, services.clock, Beside(chores=chores))
-    assert (await probe.check()).checks["chores"].startswith(f"{CHORE}: (OperationalError) went wrong")
+    assert (await probe.check()).checks["chores"].startswith(f"{CHORE} (OperationalError): went wrong")
     async with client_of(create_app(services)) as client:
         assert (value(await scrape(client), "cfx_chore_failures_total", chore=CHORE) or 0) >= 3
     await rename(services, "elsewhere", "disabled_at")
@@ -64,7 +64,7 @@ async def test_a_chore_that_hangs_is_told_until_it_is_over(services: Services, l
     probe = ReadinessProbe(services.store, services.models, services.clock, Beside(chores=chores))
     assert (await probe.check()).checks[
         "chores"
-    ] == "that hangs: not over after 0.05 s: it may hang, or have much to do"
+    ] == "that hangs (late): not over after 0.05 s: it may hang, or have much to do"
     goes_on.set()
     await eventually(lambda: not chores.broken())
     await chores.close()
