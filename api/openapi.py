@@ -156,7 +156,8 @@ def _chat(path: str) -> dict[str, Any]:
         "parameters": [
             _header("X-CFX-Stage", "Chooses the stage", enum=["plan", "code", "review", "direct"]),
             _header("X-CFX-Prompt", "Adds the stage's own prompt, or not", enum=["stage", "none"]),
-            _header("X-CFX-Session-Id", "Names a conversation, in logs"),
+            _header("X-CFX-Session-Id", "Names a conversation: in logs, and for X-CFX-Replace"),
+            _header("X-CFX-Replace", "`true` ends the running stream of the same X-CFX-Session-Id"),
         ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _CHAT_REQUEST}}},
         "responses": {

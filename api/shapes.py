@@ -1,6 +1,6 @@
 """What the answers of flows, snapshots and lists of models look like: for the OpenAPI document alone.
 
-Those routes make their JSON themselves, so FastAPI cannot know its shape. tests/api/test_shapes.py holds what
+Those routes make their JSON themselves, so FastAPI cannot know its shape. tests/e2e/test_shapes.py holds what
 they answer to what is said here.
 """
 
@@ -292,6 +292,10 @@ PLAIN: Mapping[str, str] = MappingProxyType(
     }
 )
 """where the answer is, or may be, a text"""
+EVENTS = frozenset({"get /v1/flows/events", f"get {_FLOW}/events"})
+"""who takes ``text/event-stream`` is sent events as they come"""
+MAY_WAIT = frozenset({"post /v1/flows", f"post {_FLOW}/fork"})
+"""a 202, unless the caller would rather wait or watch"""
 
 
 def document_answers(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -302,8 +306,25 @@ def document_answers(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, 
         if shape is not None:
             content["application/json"] = {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}
             yield shape.__name__, shape.model_json_schema(mode="serialization")
+        if name in EVENTS:
+            content["text/event-stream"] = {}
         if content:
             _answer_of(operation)["content"] = content
+        if name in MAY_WAIT:
+            operation["responses"]["200"] = _waited()
+        if name == f"get {_FLOW}/events":
+            operation["responses"]["204"] = {"description": "As a stream: nothing is left to come"}
+
+
+def _waited() -> dict[str, Any]:
+    return {
+        "description": "With `Prefer: wait=N` the flow, once it has ended or waits for a person; with"
+        " `Accept: text/event-stream` its events",
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/Flow"}},
+            "text/event-stream": {},
+        },
+    }
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

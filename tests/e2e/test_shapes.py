@@ -58,3 +58,25 @@ def test_every_documented_answer_belongs_to_an_operation(server: Server) -> None
     paths = server.client.get("/openapi.json").json()["paths"]
     known = {f"{method} {path}" for path, methods in paths.items() for method in methods}
     assert shapes.ANSWERS.keys() | shapes.PLAIN.keys() <= known
+
+
+def test_who_waits_or_comes_back_gets_what_is_documented_too(server: Server, flow: dict[str, Any]) -> None:
+    paths = server.client.get("/openapi.json").json()["paths"]
+    waited = paths["/v1/flows/{flow_id}/fork"]["post"]["responses"]["200"]["content"]
+    answer = server.client.post(
+        f"/v1/flows/{flow['id']}/fork", json={"step": flow["step"]}, headers={"prefer": "wait=60"}
+    )
+    assert answer.status_code == 200
+    assert waited["application/json"]["schema"]["$ref"].endswith("/Flow")
+    shown_as(shapes.Flow, answer)
+    events = paths["/v1/flows/{flow_id}/events"]["get"]["responses"]
+    headers = {"accept": "text/event-stream", "last-event-id": "100000"}
+    left = server.client.get(f"/v1/flows/{flow['id']}/events", headers=headers)
+    assert str(left.status_code) in events
+    assert left.status_code == 204
+
+
+def test_every_header_of_ours_that_chat_reads_is_documented(server: Server) -> None:
+    chat = server.client.get("/openapi.json").json()["paths"]["/v1/chat/completions"]["post"]
+    named = {parameter["name"] for parameter in chat["parameters"]}
+    assert named == {"X-CFX-Stage", "X-CFX-Prompt", "X-CFX-Session-Id", "X-CFX-Replace"}
