@@ -16,6 +16,7 @@ from cfx_flow.contract.read import frozen_contract
 from cfx_flow.errors import PermissionDenied
 from cfx_flow.flows.model import Flow, FlowFailed, Reason, Step
 from cfx_flow.flows.request import targets_of
+from cfx_flow.flows.resume import model_gone
 from cfx_flow.flows.run import FlowRun
 from cfx_flow.sizes import LEAST_BYTES_PER_TOKEN, bytes_of
 from cfx_flow.stages.model import StageName, Target
@@ -84,7 +85,7 @@ class Work:
         try:
             return targets_of(self.tools.models, name, self.flow.options.models.get(name))
         except PermissionDenied as error:
-            raise FlowFailed(Reason.STATE, error.message) from None
+            raise FlowFailed(Reason.INTERNAL, f"{error.message} {model_gone(name)}") from None
 
     def room(self, name: StageName) -> int:
         """Bytes of a prompt for which the smallest context window of the stage's targets has room, beside

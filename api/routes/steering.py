@@ -17,7 +17,7 @@ from cfx_flow.flows.fork import ForkRequest, fork, story_of
 from cfx_flow.flows.idempotency import ticket_of
 from cfx_flow.flows.model import Flow
 from cfx_flow.flows.request import Strict, read_as, require_policy
-from cfx_flow.flows.resume import ResumeRequest, resumed_options
+from cfx_flow.flows.resume import ResumeRequest, require_its_models, resumed_options
 from cfx_flow.flows.submit import Origin
 
 router = APIRouter(prefix="/v1/flows/{flow_id}", tags=["flows"])
@@ -57,6 +57,7 @@ async def resume_flow(
     flow = await flow_to_steer(house, caller, flow_id)
     tested = await house.flows.seconds_of_tests(flow)
     options = resumed_options(flow, wanted, house.models.flow, seconds_of_tests=tested)
+    require_its_models(options, house.models)
     require_policy(options.tests, house.suites.suites)
     await admission.require_left()
     resumed = await house.flows.resume(flow, options)

@@ -16,7 +16,6 @@ from msgspec import structs
 from msgspec.structs import replace
 from pydantic import Field, field_validator
 
-from cfx_flow.accounts.bounds import require_flow
 from cfx_flow.contract.read import MAX_PLAN_CHARS, contract_detail
 from cfx_flow.errors import InvalidRequest
 from cfx_flow.flows.model import Budget, Event, Flow, FlowOptions, Step, StoredInput, Story
@@ -124,13 +123,12 @@ def _with_plan(step: Step, plan: str) -> Step:
 def _options(
     parent: Flow, kept: Sequence[Step], request: ForkRequest, models: Models, origin: Origin
 ) -> FlowOptions:
-    require_models(request.stages, models, origin.caller)
     before = parent.options
     chosen: dict[str, str] = {
         **before.models,
         **{stage: choice.model for stage, choice in request.stages.items()},
     }
-    require_flow(origin.caller, chosen.items(), models)
+    require_models(chosen, models, origin.caller)
     return replace(
         before,
         budget=within(request.budget.or_else(_of_a_new_flow(before.budget, models.flow)), models.flow),

@@ -147,7 +147,8 @@ def options_of(
     Raises InvalidRequest above a ceiling and for tests that nobody has named, PermissionDenied for a model
     off the whitelist.
     """
-    require_models(request.stages, models, principal)
+    chosen: dict[str, str] = {stage: choice.model for stage, choice in request.stages.items()}
+    require_models(chosen, models, principal)
     require_policy(request.tests, policies)
     limits = models.flow
     most = Budget(limits.usd, limits.tokens, limits.seconds)
@@ -156,7 +157,7 @@ def options_of(
         max_fixes=models.flow.max_fixes,
         budget=within(request.budget.or_else(most), limits),
         approval=request.approval,
-        models={stage: choice.model for stage, choice in request.stages.items()},
+        models=chosen,
         metadata=request.metadata,
         webhook=request.webhook.url if request.webhook else None,
         workspace=request.workspace.path,
@@ -174,11 +175,12 @@ def require_policy(name: str | None, policies: Collection[str]) -> None:
         )
 
 
-def require_models(stages: Mapping[Worker, StageRequest], models: Models, principal: Principal) -> None:
-    """Raises PermissionDenied for what is not on the whitelist, or not this key's to ask for."""
-    for stage, choice in stages.items():
-        targets_of(models, StageName(stage), choice.model)
-    require_flow(principal, ((stage, choice.model) for stage, choice in stages.items()), models)
+def require_models(chosen: Mapping[str, str], models: Models, principal: Principal) -> None:
+    """``chosen``: by stage. Raises PermissionDenied for what is not on the whitelist, or no longer, or not
+    this key's to ask for."""
+    for stage, model in chosen.items():
+        targets_of(models, StageName(stage), model)
+    require_flow(principal, chosen.items(), models)
 
 
 def targets_of(models: Models, name: StageName, model: str | None) -> tuple[Target, ...]:

@@ -11,11 +11,11 @@ from decimal import Decimal
 from msgspec.structs import replace
 from pydantic import Field, field_validator
 
-from cfx_flow.errors import Conflict, InvalidRequest
+from cfx_flow.errors import Conflict, InvalidRequest, PermissionDenied
 from cfx_flow.flows.decision import MAX_COMMENT_CHARS
 from cfx_flow.flows.model import Budget, Flow, FlowOptions, FlowStatus, Outcome, Reason
-from cfx_flow.flows.request import MAX_ROUNDS, BudgetRequest, Strict
-from cfx_flow.stages.model import FlowLimits
+from cfx_flow.flows.request import MAX_ROUNDS, BudgetRequest, Strict, targets_of
+from cfx_flow.stages.model import FlowLimits, Models, StageName
 
 
 class ResumeRequest(Strict):
@@ -67,6 +67,20 @@ def resumed_options(
         resumed_steps=(*flow.options.resumed_steps, *rejected),
         comment=request.comment or flow.options.comment,
     )
+
+
+def require_its_models(options: FlowOptions, models: Models) -> None:
+    """Raises Conflict where the operator has taken one away, or named it otherwise."""
+    for stage, model in options.models.items():
+        try:
+            targets_of(models, StageName(stage), model)
+        except PermissionDenied as gone:
+            raise Conflict(f"{gone.message} {model_gone(stage)}") from None
+
+
+def model_gone(stage: str) -> str:
+    """How a flow goes on whose model is not on the whitelist any more."""
+    return f"Fork the flow with another model for {stage}, or resume it when the operator has put this one back."
 
 
 def _budget(flow: Flow, asked: BudgetRequest, limits: FlowLimits, seconds_of_tests: float) -> Budget:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.flows.conftest import House
+from cfx_flow.settings import HOUSE
+from tests.flows.conftest import House, OpenHouse
 from tests.flows.test_approval import after, waiting
 from tests.support.flows import BAD_DIFF, GOOD_DIFF, PLAN_TEXT, loop, says, verdict
 from tests.support.provider import CODE, PLAN, REVIEW, Provider
@@ -190,3 +192,38 @@ async def test_a_key_that_may_not_start_such_a_flow_may_only_look_at_it(
         secret = await bound.get("/v1/webhook-secret")
         assert (secret.status_code == 403) == ("stages" in bounds)
     assert await house.get(failed["id"]) == failed
+
+
+async def test_a_flow_whose_model_was_renamed_is_not_lost(
+    open_house: OpenHouse, sqlite_url: str, provider: Provider, tmp_path: Path
+) -> None:
+    """By a slip in models.yaml, say: it says how it goes on, and does, either way."""
+    nano = {"model": "gpt-4.1-", "replies": [says(GOOD_DIFF)] * 2}
+    provider.script(nano, *loop([DOWN]))
+    shipped = (HOUSE / "config" / "models.yaml").read_text()
+    models = tmp_path / "models.yaml"
+    models.write_text(shipped)
+    async with open_house(sqlite_url, CFX_MODELS_FILE=str(models)) as house:
+        flow_id = await house.start(stages={"code": {"model": "gpt-4.1-nano"}}, approval="plan")
+        await house.until(flow_id, lambda flow: flow["status"] == "requires_action")
+    models.write_text(shipped.replace("gpt-4.1-nano", "gpt-4.1-atom"))
+    async with open_house(sqlite_url, CFX_MODELS_FILE=str(models)) as house:
+        version = (await house.get(flow_id))["version"]
+        word = {"gate": "plan", "decision": "approve", "version": version}
+        assert (await house.client.post(f"/v1/flows/{flow_id}/decision", json=word)).status_code == 200
+        flow = await house.ended(flow_id)
+        assert (flow["status"], flow["reason"]) == ("failed", "internal")
+        assert "'gpt-4.1-nano' is not on the whitelist" in flow["message"]
+        assert "Fork the flow with another model for code" in flow["message"]
+        refused = await house.client.post(f"/v1/flows/{flow_id}/resume")
+        assert refused.status_code == 409
+        assert "Fork the flow with another model for code" in refused.json()["error"]["message"]
+        refused = await house.client.post(f"/v1/flows/{flow_id}/fork", json={"step": 2})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (403, "stages.code.model")
+        other = {"step": 2, "stages": {"code": {"model": "gpt-4.1-atom"}}}
+        forked = await house.client.post(f"/v1/flows/{flow_id}/fork", json=other)
+        assert (await house.ended(forked.json()["id"]))["status"] == "approved"
+    models.write_text(shipped)
+    async with open_house(sqlite_url, CFX_MODELS_FILE=str(models)) as house:
+        assert (await resumed(house, flow_id))["status"] == "approved"
+    assert len(provider.calls(PLAN)) == 1
