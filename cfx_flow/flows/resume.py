@@ -80,7 +80,7 @@ def require_its_models(options: FlowOptions, models: Models) -> None:
 
 def model_gone(stage: str) -> str:
     """How a flow goes on whose model is not on the whitelist any more."""
-    return f"Fork the flow with another model for {stage}, or resume it when the operator has put this one back."
+    return f"Fork the flow with another model for {stage}, or resume it when this one is back."
 
 
 def _budget(flow: Flow, asked: BudgetRequest, limits: FlowLimits, seconds_of_tests: float) -> Budget:
