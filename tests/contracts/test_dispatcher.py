@@ -25,7 +25,7 @@ async def here(database_url: str, graph: Graph) -> AsyncIterator[Office]:
         yield opened
 
 
-async def becomes(here: Office, flow_id: str, status: FlowStatus, within_s: float = 5) -> None:
+async def becomes(here: Office, flow_id: str, status: FlowStatus, within_s: float = 30) -> None:
     async with asyncio.timeout(within_s):
         while await here.status(ALICE, flow_id) is not status:
             await asyncio.sleep(0.02)
