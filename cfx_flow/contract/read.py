@@ -37,6 +37,15 @@ def read_contract(plan: str) -> Contract | None:
     return first
 
 
+def require_readable(plan: str | None) -> None:
+    """A person's plan may do without a contract, but one that is there counts, and must be understood. Raises
+    ValueError."""
+    try:
+        read_contract(plan or "")
+    except UnreadableAnswer as error:
+        raise ValueError(str(error)) from None
+
+
 def without_blocks(plan: str) -> str:
     """The plan's text, for another block to follow it."""
     return _MARKED.sub("", plan).rstrip()

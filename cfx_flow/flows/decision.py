@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from cfx_flow.answers import UnreadableAnswer
-from cfx_flow.contract.read import MAX_PLAN_CHARS, read_contract
+from cfx_flow.contract.read import MAX_PLAN_CHARS, require_readable
 from cfx_flow.errors import Conflict, VersionConflict
 from cfx_flow.flows.model import Flow, FlowStatus, Gate
 from cfx_flow.flows.request import Strict
@@ -26,6 +25,12 @@ class Decision(Strict):
     comment: str | None = Field(None, max_length=MAX_COMMENT_CHARS, description="needed to revise")
     plan: str | None = Field(None, max_length=MAX_PLAN_CHARS, description="the plan to carry out instead")
 
+    @field_validator("plan")
+    @classmethod
+    def _readable(cls, plan: str | None) -> str | None:
+        require_readable(plan)
+        return plan
+
     @model_validator(mode="after")
     def _makes_sense(self) -> Decision:
         if self.decision == "revise" and not (self.comment or "").strip():
@@ -34,18 +39,9 @@ class Decision(Strict):
             raise ValueError("plan: an edited plan goes with approving the plan")
         if self.plan is not None and not self.plan.strip():
             raise ValueError("plan: must not be empty")
-        _must_be_readable(self.plan)
         if "\0" in f"{self.comment}{self.plan}":
             raise ValueError("must not contain NUL characters")
         return self
-
-
-def _must_be_readable(plan: str | None) -> None:
-    """A plan may do without a contract, but one that is there counts, and must be understood."""
-    try:
-        read_contract(plan or "")
-    except UnreadableAnswer as error:
-        raise ValueError(f"plan: {error}") from None
 
 
 class DecisionRequest(Decision):

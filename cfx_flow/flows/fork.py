@@ -16,7 +16,7 @@ from msgspec import structs
 from msgspec.structs import replace
 from pydantic import Field, field_validator
 
-from cfx_flow.contract.read import MAX_PLAN_CHARS, contract_detail
+from cfx_flow.contract.read import MAX_PLAN_CHARS, contract_detail, require_readable
 from cfx_flow.errors import InvalidRequest
 from cfx_flow.flows.model import Budget, Event, Flow, FlowOptions, Step, StoredInput, Story
 from cfx_flow.flows.request import (
@@ -59,6 +59,7 @@ class ForkRequest(Strict):
     def _a_plan(cls, plan: str | None) -> str | None:
         if plan is not None and (not plan.strip() or "\0" in plan):
             raise ValueError("must not be empty, nor contain NUL characters")
+        require_readable(plan)
         return plan
 
 

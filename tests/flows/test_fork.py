@@ -219,6 +219,10 @@ async def test_what_cannot_be_forked_is_refused_by_name(house: House, provider: 
         assert refusal["error"]["param"] == param
     assert "from 0 to 4" in (await fork(house, flow_id, 400, step=5))["error"]["message"]
     assert (await fork(house, flow_id, 400, step=1, plan=" "))["error"]["param"] == "plan"
+    cut_off = '# Mine\n\n```json cfx-plan\n{"files": [\n```\n'
+    refusal = await fork(house, flow_id, 400, step=1, plan=cut_off)
+    assert refusal["error"]["param"] == "plan"
+    assert refusal["error"]["message"].startswith("plan: the block marked cfx-plan holds no complete JSON")
     assert (await fork(house, "7" * 32, 404, step=0))["error"]["code"] == "not_found"
     async with await house.client_for("bob") as bob:
         assert (await bob.post(f"/v1/flows/{flow_id}/fork", json={"step": 1})).status_code == 404
