@@ -92,25 +92,29 @@ class Calls(msgspec.Struct, frozen=True):
 def calls_of(row: Calls, effects: Iterable[Effect]) -> Calls:
     """``row``: as the step's row has them. It may lack the last answers, and have outlived others: a flow's
     journal goes some time after its end, and then it may be resumed."""
-    model, paid = _paid_in(effects)
+    answered = [effect.answer for effect in effects if effect.answer is not None]
+    model, paid = _paid_in(answered)
     kept = row.detail.get(_PRUNED)
     pruned = Usage() if kept is None else Usage.from_json(kept)
-    if row.used.calls > pruned.calls + paid.calls:
+    if row.used.calls > pruned.calls + len(answered):
         pruned = row.used
+    used = pruned + paid
+    if row.used.calls > used.calls:  # it has counted an answer that cannot be read any more
+        used = row.used
     detail = {_PRUNED: pruned.to_json()} if pruned.calls else {}
-    return Calls(model or row.model, pruned + paid, detail)
+    return Calls(model or row.model, used, detail)
 
 
 _PRUNED = "paid_before"
 
 
-def _paid_in(effects: Iterable[Effect]) -> tuple[str | None, Usage]:
+def _paid_in(answers: Iterable[bytes]) -> tuple[str | None, Usage]:
     """The model that answered last, and what all answers have cost. One that cannot be read costs nothing
     here: whoever needs it says so."""
     model, usage = None, Usage()
-    for effect in effects:
+    for written in answers:
         with suppress(*UNREADABLE):
-            answer = msgspec.json.decode(effect.answer or b"", type=_Answer)
+            answer = msgspec.json.decode(written, type=_Answer)
             model = answer.model
             usage += answer.usage
     return model, usage

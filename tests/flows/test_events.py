@@ -18,7 +18,7 @@ from cfx_flow.flows.readers import READERS_PER_USER, Readers
 from cfx_flow.limits.open import open_limits
 from tests.flows.conftest import House, OpenHouse
 from tests.flows.reader import reading
-from tests.flows.test_approval import decide
+from tests.flows.test_approval import decide, waiting
 from tests.support.clock import FakeClock
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
 from tests.support.provider import Provider
@@ -76,6 +76,18 @@ async def test_a_reader_goes_on_at_another_process_than_the_one_it_left(
                 await reader.until(end)
             seen += reader.events
         assert seen == await serves.events(flow_id)
+
+
+async def test_a_reader_who_has_seen_what_is_not_there_any_more_goes_on_all_the_same(
+    house: House, provider: Provider
+) -> None:
+    """As after a power cut, or where another flow's number was sent."""
+    provider.script(*loop([says(GOOD_DIFF)]))
+    flow = await waiting(house, approval="plan")
+    async with reading(house, flow["id"], last_event_id="1000") as reader:
+        await decide(house, flow, "approve")
+        await reader.until("flow.completed")
+    assert reader.events == (await house.events(flow["id"]))[flow["last_seq"] :]
 
 
 @pytest.mark.e2e

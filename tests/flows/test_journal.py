@@ -100,6 +100,21 @@ async def test_a_step_that_asks_otherwise_when_it_is_done_again_has_cost_both(de
     assert cost(process.step) == TWO
 
 
+async def test_an_answer_that_cannot_be_read_any_more_is_counted_once(desk: Desk, store: Store) -> None:
+    flow, process = await desk.flow(), Process(desk)
+    await process.begins(flow.id)
+    await process.asks(ASKED)
+    await process.asks(ASKED_OTHERWISE)
+    await process.run.pen.settle()
+    process.dies()
+    async with store.transaction() as connection:
+        await connection.execute(update(effects).where(effects.c.call == 0).values(answer=b"{"))
+
+    await process.begins(flow.id)
+
+    assert cost(process.step) == TWO
+
+
 async def test_a_call_in_flight_at_a_death_costs_the_step_nothing_and_counts_as_broken_off(
     desk: Desk,
 ) -> None:
