@@ -66,7 +66,11 @@ class InThreads:
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         await self._turns.acquire()
         answer = asyncio.get_running_loop().create_future()
-        Thread(target=self._wait, args=(answer, host, port), name="webhook-dns", daemon=True).start()
+        try:
+            Thread(target=self._wait, args=(answer, host, port), name="webhook-dns", daemon=True).start()
+        except RuntimeError as error:  # the machine has no more threads
+            self._turns.release()
+            raise OSError(str(error)) from None
         found: Sequence[str] = await answer
         return found
 
