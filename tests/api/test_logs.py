@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
-import pty
 import re
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from typing import Any
 import httpx
 
 from api.logs import LATE_S, LineWriter
+from tests.support.terminals import shown_at_terminal
 
 Lines = Sequence[MutableMapping[str, Any]]
 
@@ -72,13 +71,7 @@ except ValueError:
 
 
 def test_nothing_that_a_caller_sends_rules_the_operator_s_terminal() -> None:
-    ours, theirs = pty.openpty()
-    try:
-        subprocess.run([sys.executable, "-c", HOSTILE], stderr=theirs, timeout=30, check=True)
-        shown = os.read(ours, 65536).decode()
-    finally:
-        os.close(ours)
-        os.close(theirs)
+    shown = shown_at_terminal(["-c", HOSTILE], "stderr")
     assert shown.count("HACKED") == 4
     assert shown.count("\\x1b]0;HACKED\\x07\\x9b2J\\u202e") == 4
     colours = re.sub(r"\x1b\[[0-9;]*m", "", shown)

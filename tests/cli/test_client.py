@@ -13,7 +13,7 @@ from tests.cli.scripted_api import ScriptedApi, frames
 EVENTS = "/v1/flows/f1/events"
 
 
-def client_of(api: ScriptedApi, *, reconnect_for_s: float = 5.0) -> Client:
+def client_of(api: ScriptedApi, *, reconnect_for_s: float = 30.0) -> Client:
     return Client(Credentials(api.url, "cfx_key"), sleep=lambda _: None, reconnect_for_s=reconnect_for_s)
 
 
@@ -29,11 +29,12 @@ def test_lost_stream_is_taken_up_where_it_broke(api: ScriptedApi) -> None:
     rows = mended_flow().rows
     api.stream(EVENTS, frames(rows[:3]), cut_short=True)
     api.error(EVENTS, 503, "draining", "unavailable")
+    api.error(EVENTS, 429, "20 of your event streams are open. Close one.", "code")
     api.stream(EVENTS, frames(rows[:5]))  # a server that replays too much
     api.stream(EVENTS, frames(rows[5:]))
     with client_of(api) as client:
         assert [event.seq for event in client.events("f1")] == [row["seq"] for row in rows]
-    assert [headers["last-event-id"] for headers in api.headers_of(EVENTS)] == ["0", "3", "3", "5"]
+    assert [headers["last-event-id"] for headers in api.headers_of(EVENTS)] == ["0", "3", "3", "3", "5"]
 
 
 def test_a_stream_that_asks_to_come_back_is_taken_up_where_it_ended(api: ScriptedApi) -> None:
@@ -71,12 +72,11 @@ def test_server_that_refuses_for_long_has_the_last_word(api: ScriptedApi, status
     """It is there: who hears that it is not looks in the wrong place. And no flow has failed."""
     api.error(EVENTS, status, "20 of your event streams are open. Close one.", "code")
     with (
-        client_of(api, reconnect_for_s=1.0) as client,
+        client_of(api, reconnect_for_s=0.0) as client,
         pytest.raises(ApiError, match="event streams are open") as raised,
     ):
         list(client.events("f1"))
     assert (raised.value.status, raised.value.exit) == (status, exit)
-    assert len(api.seen) > 1, "it may have passed"
 
 
 def test_event_stream_that_is_refused_is_not_tried_again(api: ScriptedApi) -> None:
