@@ -35,14 +35,15 @@ class Found(NamedTuple):
 
 
 class Objects(NamedTuple):
+    answer: str
     text: str
-    """that was read: the answer without trailing commas"""
+    """that was read: the answer with blanks in the place of trailing commas"""
     found: Sequence[Found]
     rest: str
     """the same text with blanks in the place of the objects"""
 
     def written(self, one: Found) -> str:
-        return self.text[one.start : one.end]
+        return self.answer[one.start : one.end]
 
     def fault_near(self, at: int) -> str:
         """Why the object that is open there cannot be read, in words for the one who has written it, to be
@@ -66,12 +67,12 @@ def objects_in(text: str) -> Iterator[dict[str, Any]]:
 
 def objects_and_rest(text: str, build: Build = dict) -> Objects:
     """The same, and what stands around them. ``build`` makes an object of its pairs, and may refuse them."""
-    text = _without_trailing_commas(text)
+    answer, text = text, _without_trailing_commas(text)
     found, rest, end = list(_found(text, build)), [], 0
     for one in found:
         rest += [text[end : one.start], " " * (one.end - one.start)]
         end = one.end
-    return Objects(text, found, "".join([*rest, text[end:]]))
+    return Objects(answer, text, found, "".join([*rest, text[end:]]))
 
 
 def without_thinking(text: str) -> str:
@@ -105,7 +106,7 @@ def _decoder(build: Build) -> json.JSONDecoder:
 
 
 def _without_trailing_commas(text: str) -> str:
-    """Outside of strings only."""
+    """Outside of strings only. A blank for each: all else keeps its place."""
     if _TRAILING.search(text) is None:
         return text
-    return _STRING_OR_COMMA.sub(lambda match: match[1] or _TRAILING.sub("", match[2] or ""), text)
+    return _STRING_OR_COMMA.sub(lambda match: match[1] or _TRAILING.sub(" ", match[2] or " "), text)

@@ -35,16 +35,22 @@ _VERDICTS: Mapping[str, Verdict] = {
 _STATED = re.compile(r"""["'“]verdict["'”]\s*:""", re.IGNORECASE)
 """as a key, of an object that cannot be read"""
 _OTHERWISE = re.compile(
-    r"\b(?:reject\w*|revis(?:e|ion)\w*|(?:not|cannot|never|won't|can't|don't)\s+(?:be\s+)?approv\w*"
-    r"|(?:needs?|request\w*)\s+(?:changes|work))",
+    r"\b(?:reject(?:ed|ing)?\b|rejects\s+(?:it|th\w+)\b|(?:to|be)\s+revised\b|revise\b"
+    r"|(?:not|cannot|never|won't|can't|don't)\s+(?:be\s+)?approv\w*"
+    r"|(?:needs?|requires?|request\w*)\s+(?:changes|work|(?:an?\w*\s+)?revision)"
+    r"|revisions?\s+(?:(?:is|are)\s+)?(?:needed|necessary|request\w*|required)"
+    r"|verdict\W+(?:is\W+)?(?:an?\W+)?(?:reject|revis)\w*)",
     re.IGNORECASE,
 )
+"""A verdict; not what is said of the code ("rejects negative numbers") or of a "revised patch"."""
 _DENIED = re.compile(
-    r"\b(?:no|nothing|not|without|nor)\s+(?:(?:reason|need|cause)\s+)?(?:(?:to|for|any|a|be)\s+)?"
-    r"(?:reject\w*|revis(?:e|ion)\w*|request\w*\s+changes)",
+    r"\b(?:no|nothing|not|never|without|neither|nor|\w{2,6}n['’]t)\s+"
+    r"(?:(?:see|find|have|any|an?|further|more|major|minor|reasons?|need|grounds|cause|to|for|be)\s+){0,5}"
+    r"(?:reject\w*|revis(?:e|ion)\w*|request\w*\s+changes|needs?\s+(?:changes|work))"
+    r"(?:\s+n?or\s+(?:to\s+)?(?:reject|revis(?:e|ion))\w*)?(?:\s+(?:is|are))?"
+    r"|\b(?:could|might)\s+(?:revise|need\s+(?:changes|work))",
     re.IGNORECASE,
 )
-"""words that go well with an approval"""
 _NO_FAULT = ("", "null", "none", "no", "false", "n/a", "-")
 
 
