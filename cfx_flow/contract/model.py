@@ -82,7 +82,7 @@ class Contract(BaseModel):
     @field_validator("files", mode="before")
     @classmethod
     def _a_list_of_files(cls, value: object) -> object:
-        """Also as path → purpose, as operation → paths, or as plain paths."""
+        """Also as path → purpose or purposes, as operation → paths, or as plain paths."""
         if isinstance(value, dict):
             value = [row for name, more in value.items() for row in _rows(name, more)]
         items = value if isinstance(value, list | tuple) else [] if value is None else [value]
@@ -125,7 +125,9 @@ def contract_of(body: Mapping[str, Any]) -> Contract:
 
 
 def _rows(name: str, more: object) -> Iterator[Mapping[str, Any]]:
-    """Of an entry of an object of files."""
+    """Of an entry of an object of files. What has a dot or a slash is no operation, but a path."""
+    if isinstance(more, list) and re.search(r"[./]", name):
+        more = "; ".join(map(_sentence, more))
     if not isinstance(more, list):
         yield {"path": name, **(more if isinstance(more, dict) else {"purpose": more})}
         return

@@ -54,6 +54,7 @@ def test_a_contract_is_read_in_every_usual_form(plan: str) -> None:
         ([{"path": "`a.py`", "operation": "Remove"}], [("a.py", "delete")]),
         ([{"path": "app/[id]/page.tsx", "operation": "EDIT", "lines": 7}], [("app/[id]/page.tsx", "modify")]),
         ({"new": ["b.py"], "delete": [{"path": "c.py"}]}, [("b.py", "create"), ("c.py", "delete")]),
+        ({"a.py": ["add x", {"fix": "y"}], "b.py": []}, [("a.py", "modify"), ("b.py", "modify")]),
         ([], []),
     ],
 )
