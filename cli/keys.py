@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cfx_flow.errors import InvalidRequest
+from cfx_flow.errors import ConfigError, InvalidRequest
 from cli.beside_store import Desk, beside_store
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
     max_streams: Annotated[
         int | None, typer.Option(min=0, help="Streams at a time with this key, instead of the user's limit.")
     ] = None,
-    permission: Annotated[list[str] | None, typer.Option(help="For instance workspace; repeatable.")] = None,
+    permission: Annotated[list[str] | None, typer.Option(help="There is one: workspace.")] = None,
     stage: Annotated[list[str] | None, typer.Option(help="A stage that it may call; repeatable.")] = None,
     model: Annotated[
         list[str] | None, typer.Option(help="A model that it may call directly; repeatable.")
@@ -48,6 +50,9 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
     from cfx_flow.accounts.making import KeyWish
 
     expires_at = None if expires is None else read_expiry(expires, datetime.now(UTC))
+    _require_permissions(permission or ())
+    for warning in _about_models(model or ()):
+        typer.echo(f"warning: {warning}", err=True)
 
     async def work(desk: Desk) -> NewKey:
         wish = KeyWish(
@@ -120,6 +125,32 @@ def rotate(
         return await desk.accounts.rotate_key(which, longer, actor=OPERATOR)
 
     _print_made(beside_store(work), as_json=as_json)
+
+
+def _require_permissions(names: Iterable[str]) -> None:
+    from cfx_flow.workspace.roots import PERMISSION
+
+    for name in names:
+        if name.strip() != PERMISSION:
+            raise InvalidRequest(
+                f"{name!r} is no permission. There is one: {PERMISSION}", param="permissions"
+            )
+
+
+def _about_models(names: Collection[str]) -> Iterator[str]:
+    """Warnings. What is on no whitelist today may be on the next, or on another machine's."""
+    from cfx_flow.settings import Settings
+    from cfx_flow.stages.check import load_config
+
+    if not names:
+        return
+    try:
+        models, _ = load_config(Settings.load(os.environ), os.environ)
+    except ConfigError as error:
+        yield f"whether these models are on the whitelist is not known: {error}"
+        return
+    for name in sorted({name.strip() for name in names} - models.direct.targets.keys()):
+        yield f"{name!r} is on no whitelist here: cfx config check lists those that are"
 
 
 def _print_made(made: NewKey, *, as_json: bool) -> None:

@@ -118,11 +118,20 @@ def test_mistakes_end_in_one_line_and_exit_code_2(tmp_path: Path) -> None:
         ("keys", "revoke", "nonsense"),
         ("keys", "create", "--user", " "),
         ("keys", "create", "--user", "ada", "--expires", "soon"),
+        ("keys", "create", "--user", "ada", "--permission", "workspce"),
     ):
         ended = cfx(tmp_path, *arguments)
         assert (ended.returncode, ended.stdout) == (2, "")
         assert ended.stderr.startswith("cfx: ")
         assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.e2e
+def test_model_that_is_on_no_whitelist_is_told(tmp_path: Path) -> None:
+    made = cfx(tmp_path, "keys", "create", "--user", "ada", "--model", "gpt-4o-mini", "--model", "gpt-9")
+    warned = [line for line in made.stderr.splitlines() if line.startswith("warning: ")]
+    assert warned == ["warning: 'gpt-9' is on no whitelist here: cfx config check lists those that are"]
+    assert read_key_id(made.stdout.strip()) is not None
 
 
 @pytest.mark.e2e
@@ -136,6 +145,8 @@ def test_postgres_is_migrated_by_its_operator_only(empty_database_url: str, tmp_
     migrated = json.loads(cfx(tmp_path, "migrate", "--json", **environ).stdout)
     assert migrated["changed"] == empty_database_url.startswith("postgresql")
     assert json.loads(cfx(tmp_path, "keys", "create", "--user", "ada", "--json", **environ).stdout)["key"]
+    pruned = cfx(tmp_path, "prune", "--json", CFX_DATABASE_URL=empty_database_url)
+    assert json.loads(pruned.stdout)["dry_run"] is False, "no key is read, so no pepper is wanted"
 
 
 @pytest.mark.e2e
