@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,25 +31,32 @@ def beside_store(work: Callable[[Desk], Awaitable[T]]) -> T:
 
 
 async def _open_and_work(work: Callable[[Desk], Awaitable[T]]) -> T:
-    """Migrates a SQLite store on the way; Postgres is the operator's to migrate, StoreUnavailable says so."""
     from cfx_flow.accounts import Accounts, load_pepper
     from cfx_flow.accounts.users import Users
     from cfx_flow.clock import SystemClock
     from cfx_flow.settings import Settings
-    from cfx_flow.store.engine import open_store
-    from cfx_flow.store.migrate import migrate, require_schema
 
     settings = Settings.load(os.environ)
     pepper, clock = load_pepper(settings), SystemClock()
-    store = await open_store(settings.store_url)
-    try:
-        if store.dialect == "sqlite":
-            await asyncio.to_thread(migrate, settings.store_url)
-        await require_schema(store)
+    async with store_of(settings) as store:
         accounts = Accounts(store, pepper, clock, settings.daily_limit)
         try:
             return await work(Desk(settings, store, accounts, Users(store, clock)))
         finally:
             await accounts.close()
+
+
+@asynccontextmanager
+async def store_of(settings: Settings) -> AsyncIterator[Store]:
+    """Migrates a SQLite store on the way; Postgres is the operator's to migrate, StoreUnavailable says so."""
+    from cfx_flow.store.engine import open_store
+    from cfx_flow.store.migrate import migrate, require_schema
+
+    store = await open_store(settings.store_url)
+    try:
+        if store.dialect == "sqlite":
+            await asyncio.to_thread(migrate, settings.store_url)
+        await require_schema(store)
+        yield store
     finally:
         await store.close()
