@@ -35,8 +35,8 @@ _VERDICTS: Mapping[str, Verdict] = {
 _STATED = re.compile(r"""["'“]verdict["'”]\s*:""", re.IGNORECASE)
 """as a key, of an object that cannot be read"""
 _OTHERWISE = re.compile(
-    r"\b(?:reject(?:ed|ing)?\b|rejects\s+(?:it|th\w+)\b|(?:to|be)\s+revised\b|revise\b"
-    r"|(?:not|cannot|never|won't|can't|don't)\s+(?:be\s+)?approv\w*"
+    r"\b(?:reject(?:ed|ing)?\b|rejects\s+(?:it|th\w+\s+(?:patch|diff|change))|(?:to|be)\s+revised\b|revise\b"
+    r"|(?:not|cannot|never|\w{2,6}n['’]t)\s+(?:be\s+)?approv\w*"
     r"|(?:needs?|requires?|request\w*)\s+(?:changes|work|(?:an?\w*\s+)?revision)"
     r"|revisions?\s+(?:(?:is|are)\s+)?(?:needed|necessary|request\w*|required)"
     r"|verdict\W+(?:is\W+)?(?:an?\W+)?(?:reject|revis)\w*)",
@@ -48,7 +48,7 @@ _DENIED = re.compile(
     r"(?:(?:see|find|have|any|an?|further|more|major|minor|reasons?|need|grounds|cause|to|for|be)\s+){0,5}"
     r"(?:reject\w*|revis(?:e|ion)\w*|request\w*\s+changes|needs?\s+(?:changes|work))"
     r"(?:\s+n?or\s+(?:to\s+)?(?:reject|revis(?:e|ion))\w*)?(?:\s+(?:is|are))?"
-    r"|\b(?:could|might)\s+(?:revise|need\s+(?:changes|work))",
+    r"|\b(?:could|might)\s+(?:(?:be\s+)?revise|need\s+(?:changes|work))",
     re.IGNORECASE,
 )
 _NO_FAULT = ("", "null", "none", "no", "false", "n/a", "-")
