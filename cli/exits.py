@@ -24,6 +24,8 @@ class Exit(IntEnum):
     """the working tree does not take the change: nothing was written"""
     INTERRUPTED = 130
     """a second Ctrl-C: we left without waiting for the flow to end"""
+    READER_LEFT = 141
+    """`cfx … | head`: nobody reads on. As shells say it of other programs"""
 
 
 def exit_of(status: str) -> Exit:
@@ -59,5 +61,3 @@ def reported() -> Iterator[None]:
         raise typer.Exit(_exit_of_error(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
-    except BrokenPipeError:  # `cfx flows list | head -1`
-        raise typer.Exit(Exit.APPROVED) from None

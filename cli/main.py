@@ -93,6 +93,7 @@ def main() -> None:
     """
     from cfx_flow.errors import CfxError, ConfigError
     from cli.env_file import load_env_file
+    from cli.exits import Exit
 
     try:
         load_env_file(Path(".env"), os.environ)
@@ -100,10 +101,11 @@ def main() -> None:
     except (ConfigError, CfxError) as error:
         typer.echo(f"cfx: {error}", err=True)
         sys.exit(2)
-    except BrokenPipeError:
-        # The reader of our output left (`cfx … | head`): python's own flush at exit must not complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except SystemExit as leaving:
+        # Typer and Rich leave with 1 where the reader of our output has left, which reads as "rejected".
+        if isinstance(leaving.__context__, BrokenPipeError):
+            sys.exit(Exit.READER_LEFT)
+        raise
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -203,6 +204,24 @@ def test_bytes_that_are_no_utf8_are_told_in_words_wherever_they_come_from(
         assert done.returncode == 2, done.stderr
         assert done.stderr.splitlines()[-1].startswith(b"cfx: what was given holds bytes that are no UTF-8")
         assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["flows", "flows --json", "keys list"])
+def test_reader_that_left_is_no_verdict(server: Server, arguments: str) -> None:
+    """As in `cfx watch … | head`: 1 would read as rejected, 0 as approved."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "wb") as nobody:
+        done = subprocess.run(
+            [CFX, *arguments.split()],
+            cwd=server.folder,
+            env=server.env | {"CFX_API_URL": server.url, "CFX_API_KEY": server.key},
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_watch_says_at_once_that_there_is_no_server(tmp_path: Path) -> None:
