@@ -22,6 +22,7 @@ from tests.flows.test_approval import decide, waiting
 from tests.support.clock import FakeClock
 from tests.support.flows import GOOD_DIFF, PLAN_TEXT, loop, says
 from tests.support.provider import Provider
+from tests.support.stores import eventually
 
 SLOW = {"first_byte_delay_s": 30}
 GATE = "approval.requested"
@@ -85,6 +86,7 @@ async def test_a_reader_who_has_seen_what_is_not_there_any_more_goes_on_all_the_
     provider.script(*loop([says(GOOD_DIFF)]))
     flow = await waiting(house, approval="plan")
     async with reading(house, flow["id"], last_event_id="1000") as reader:
+        await eventually(lambda: reader.status == 200)
         await decide(house, flow, "approve")
         await reader.until("flow.completed")
     assert reader.events == (await house.events(flow["id"]))[flow["last_seq"] :]

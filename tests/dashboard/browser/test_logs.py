@@ -153,13 +153,17 @@ def test_calls_of_one_flow_are_shown_from_a_call_s_drawer(
     page.get_by_role("heading", name="Logged").wait_for()
 
 
+MORE = re.compile("^Load(ing)? more$")
+"""there until the last page has come"""
+
+
 def scrolled_to_the_end(visiting: Visiting, address: str, rows: int) -> Page:
     """Chromium has left a page without frames and timers, in one run of many: then another is opened."""
     for _ in range(3):
         visit = visiting()
         visit.go(address, "Logs")
         expect_rows(visit.page, rows)
-        more = visit.page.get_by_role("button", name="Load more")
+        more = visit.page.get_by_role("button", name=MORE)
         for _ in range(100):  # a page comes in when it does
             visit.page.mouse.wheel(0, 100_000)
             visit.page.wait_for_timeout(150)
