@@ -42,6 +42,8 @@ class Work:
     tools: Tools
     patched: dict[int, Mapping[str, str]] = field(default_factory=dict)
     """the changed files as the patch of a check leaves them; of checks of this run"""
+    rooms: dict[StageName, int] = field(default_factory=dict)
+    """as ``room`` has reckoned it"""
     contracts: dict[int, Contract | None] = field(default_factory=dict)
     """by the step that froze it: CODE's diffs and REVIEW's prompts are held to the same one in every round"""
     unpatched: dict[str, Run] = field(default_factory=dict)
@@ -90,9 +92,12 @@ class Work:
     def room(self, name: StageName) -> int:
         """Bytes of a prompt for which the smallest context window of the stage's targets has room, beside
         the system prompt and the answer."""
-        stage = self.tools.models.stages[name]
-        tokens = min([target.context_window - output_limit(stage, target) for target in self.targets(name)])
-        return (tokens - RESERVE_TOKENS) * LEAST_BYTES_PER_TOKEN - bytes_of(self.system(name))
+        if name not in self.rooms:
+            stage, targets = self.tools.models.stages[name], self.targets(name)
+            tokens = min([target.context_window - output_limit(stage, target) for target in targets])
+            room = (tokens - RESERVE_TOKENS) * LEAST_BYTES_PER_TOKEN
+            self.rooms[name] = room - bytes_of(self.system(name))
+        return self.rooms[name]
 
     def again(
         self, name: StageName, messages: Sequence[BaseMessage], answer: str, problem: str
