@@ -92,11 +92,6 @@ class Answer(msgspec.Struct, frozen=True):
         """By the model, whose words then are the text, or by its provider's content filter."""
         return self.finish_reason in (REFUSAL, "content_filter")
 
-    @property
-    def is_cut_off(self) -> bool:
-        """It has lost its end, however whole it looks."""
-        return self.finish_reason in BREAKS_OFF
-
     def to_json(self) -> bytes:
         return msgspec.json.encode(self)
 

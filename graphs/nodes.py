@@ -51,11 +51,7 @@ async def code(state: FlowState, runtime: Runtime[Work]) -> FlowState:
     step = await work.run.begin(n, "code", state["round"], stage=CODE, input=input_of(messages))
     if step.status != "completed":
         step, answer = await work.call(step, CODE, messages)
-        detail = {
-            "finish_reason": answer.finish_reason,
-            "cut_off": answer.is_cut_off,
-            "nul": "\0" in answer.text,
-        }
+        detail = {"finish_reason": answer.finish_reason, "nul": "\0" in answer.text}
         await work.run.finish(step, Result(answer.text, detail, show={"text": answer.text}), stage=CODE)
     return {"step": n, "code_step": n}
 

@@ -291,8 +291,8 @@ def _talk(one: Serving, *pieces: bytes) -> httpx.Response:
             pass
     head, _, body = received.partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
-    headers = [tuple(line.split(": ", 1)) for line in lines[1:]]
-    return httpx.Response(int(lines[0].split()[1]), headers=dict(headers), content=body)  # type: ignore[arg-type]
+    headers = {name: value for name, _, value in (line.partition(": ") for line in lines[1:])}
+    return httpx.Response(int(lines[0].split()[1]), headers=headers, content=body)
 
 
 def test_bytes_that_are_no_http_are_answered_in_openai_s_shape(serve: Serve) -> None:
